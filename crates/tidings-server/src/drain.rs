@@ -1,0 +1,49 @@
+//! The time between the signal to stop and the end: nothing new begins, what runs may finish.
+
+use tokio_util::sync::CancellationToken;
+
+use crate::api_error::ApiError;
+
+/// Whether the server is draining.
+///
+/// While it drains it still serves the local connector: a running turn must be able to send its replies.
+#[derive(Clone, Default)]
+pub(crate) struct Drain(CancellationToken);
+
+impl Drain {
+    pub(crate) fn begin(&self) {
+        self.0.cancel();
+    }
+
+    pub(crate) fn begun(&self) -> bool {
+        self.0.is_cancelled()
+    }
+
+    pub(crate) async fn wait(&self) {
+        self.0.cancelled().await;
+    }
+
+    pub(crate) fn admit(&self, path: &str) -> Result<(), ApiError> {
+        if !self.begun() || path.starts_with("/v3/conversations/") || path.starts_with("/v3/attachments/") {
+            return Ok(());
+        }
+        Err(ApiError::shutting_down())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_local_connector_is_served_while_draining() {
+        let drain = Drain::default();
+        assert!(drain.admit("/api/messages").is_ok());
+        drain.begin();
+        assert!(drain.admit("/v3/conversations/c/activities").is_ok());
+        assert!(drain.admit("/v3/attachments/a").is_ok());
+        for path in ["/api/messages", "/v3/directline/conversations", "/", "/readyz"] {
+            assert_eq!(drain.admit(path), Err(ApiError::shutting_down()), "{path}");
+        }
+    }
+}

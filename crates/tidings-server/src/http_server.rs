@@ -1,0 +1,125 @@
+//! The accept loop: HTTP/1.1 connections with limits, in the one function that could give way to `axum::serve`.
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::io::ErrorKind;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use futures_util::future::Either;
+use http::Request;
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::Service;
+
+use crate::api_error::ApiError;
+use crate::config::Config;
+use crate::drain::Drain;
+use crate::guard::Guard;
+
+/// The largest head of a request; a larger one is answered with 431.
+const MAX_HEAD_BYTES: usize = 64 * 1024;
+/// The most header lines of a request; more are answered with 431.
+const MAX_HEADERS: usize = 100;
+/// How long to wait when the process is out of file descriptors before accepting again.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long connections get for their last answer once nothing runs any more.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
+
+/// What every request passes before the routes.
+pub(crate) struct Front {
+    pub(crate) guard: Guard,
+    pub(crate) drain: Drain,
+    pub(crate) router: Router,
+}
+
+/// Serves connections until `stop`, then lets each finish the answer it is writing.
+pub(crate) async fn serve(listener: TcpListener, front: Front, config: &Config, stop: CancellationToken) {
+    let front = Arc::new(front);
+    let places = Arc::new(Semaphore::new(config.max_connections));
+    let connections = TaskTracker::new();
+    let mut http = hyper::server::conn::http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(config.header_timeout)
+        .max_buf_size(MAX_HEAD_BYTES)
+        .max_headers(MAX_HEADERS);
+    loop {
+        let accepted = tokio::select! {
+            accepted = accept(&listener, &places) => accepted,
+            () = stop.cancelled() => break,
+        };
+        let (stream, place) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                pause_after(&error).await;
+                continue;
+            }
+        };
+        // Answers are small and complete: waiting to fill a packet only delays them.
+        let _unsupported = stream.set_nodelay(true);
+        let front = Arc::clone(&front);
+        let service = hyper::service::service_fn(move |request| front.call(request));
+        let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
+        let stop = stop.clone();
+        connections.spawn(async move {
+            let mut connection = std::pin::pin!(connection);
+            let ended = tokio::select! {
+                ended = connection.as_mut() => ended,
+                () = stop.cancelled() => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            if let Err(error) = ended {
+                tracing::debug!(error = %error, "a connection ended early");
+            }
+            drop(place);
+        });
+    }
+    drop(listener);
+    connections.close();
+    let _abandoned = tokio::time::timeout(LAST_ANSWERS, connections.wait()).await;
+}
+
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> std::io::Result<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.map_err(std::io::Error::other)?;
+    Ok((listener.accept().await?.0, place))
+}
+
+/// A connection that broke before it was accepted is nobody's concern; out of descriptors, time must pass.
+async fn pause_after(error: &std::io::Error) {
+    let theirs = [ErrorKind::ConnectionAborted, ErrorKind::ConnectionRefused, ErrorKind::ConnectionReset];
+    if !theirs.contains(&error.kind()) {
+        tracing::error!(error = %error, "connections cannot be accepted at the moment");
+        tokio::time::sleep(ACCEPT_PAUSE).await;
+    }
+}
+
+type Answer<F> = Either<Ready<Result<Response, Infallible>>, F>;
+
+impl Front {
+    fn call(
+        &self,
+        request: Request<Incoming>,
+    ) -> Answer<impl Future<Output = Result<Response, Infallible>> + Send + use<>> {
+        match self.admit(&request) {
+            Ok(()) => Either::Right(self.router.clone().call(request.map(Body::new))),
+            Err(error) => Either::Left(ready(Ok(error.into_response()))),
+        }
+    }
+
+    fn admit(&self, request: &Request<Incoming>) -> Result<(), ApiError> {
+        self.guard.check(request.uri(), request.headers())?;
+        self.drain.admit(request.uri().path())
+    }
+}
