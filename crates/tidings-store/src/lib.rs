@@ -1,1 +1,82 @@
-//! Placeholder.
+//! Where Tidings keeps things.
+//!
+//! - [`Storage`] keeps JSON documents under string keys and guards each with an [`ETag`], so that two turns on one
+//!   state never overwrite each other silently. [`MemoryStorage`] is for tests; [`Database`] is the one that lasts.
+//!   [`storage_contract!`] is the suite that every backend passes.
+//! - [`Database`] is one SQLite file: a single writer thread that puts whatever waits into one durable `COMMIT`
+//!   (group commit), and a few readers beside it that always see committed data.
+//! - [`Batch`] is what a turn leaves behind: documents and [`Step`]s that [`Database::commit`] keeps together or not
+//!   at all.
+//! - [`Clock`] passes time in, so that tests can hold it still.
+//!
+//! # Example
+//!
+//! ```
+//! use tidings_store::{Batch, Database, Document, DocumentChange, Migrations, Step, Storage, StoreError, rusqlite};
+//!
+//! const MIGRATIONS: Migrations = Migrations {
+//!     component: "greetings",
+//!     sqlite: &["CREATE TABLE greetings (id INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT"],
+//! };
+//!
+//! struct Greet(&'static str);
+//!
+//! impl Step for Greet {
+//!     fn sqlite(self: Box<Self>, connection: &rusqlite::Connection) -> Result<(), StoreError> {
+//!         connection.prepare_cached("INSERT INTO greetings (text) VALUES (?1)")?.execute([self.0])?;
+//!         Ok(())
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // `Database::open(DatabaseOptions::from_url("sqlite:///var/lib/tidings/tidings.db")?...)` in a real program.
+//! let database = Database::temporary([MIGRATIONS])?;
+//!
+//! // A document and a step, kept in one commit.
+//! let document = Document::encode(&serde_json::json!({ "visits": 1 }))?;
+//! let mut batch = Batch::default();
+//! batch.documents.push(DocumentChange::Write { key: "user/ana".into(), document });
+//! batch.steps.push(Box::new(Greet("Hello, Ana.")));
+//! database.commit(batch).await?;
+//!
+//! // The eTag that was read guards the next write.
+//! let mut ana = database.read_document("user/ana").await?.expect("just written");
+//! ana.value.insert("visits".into(), 2.into());
+//! database.write_document("user/ana", ana.clone()).await?;
+//! assert!(database.write_document("user/ana", ana).await.unwrap_err().is_conflict());
+//!
+//! // SQL beside the documents.
+//! let greetings: i64 = database
+//!     .read(|connection| Ok(connection.query_row("SELECT count(*) FROM greetings", [], |row| row.get(0))?))
+//!     .await?;
+//! assert_eq!(greetings, 1);
+//! database.close().await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod batch;
+mod clock;
+pub mod contract;
+mod database;
+mod document;
+mod etag;
+mod memory;
+mod open_error;
+mod storage;
+mod store_error;
+
+pub use batch::{Batch, Committed, DocumentChange, Step};
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use database::{Database, DatabaseOptions, Migrations, Stats};
+pub use document::{Document, MAX_DOCUMENT_BYTES, MAX_DOCUMENT_DEPTH, MAX_KEY_BYTES};
+pub use etag::{Condition, ETag};
+pub use memory::MemoryStorage;
+pub use open_error::OpenError;
+pub use rusqlite;
+pub use storage::Storage;
+pub use store_error::{StorageError, StoreError, StoreErrorKind};
+
+/// The [`Storage`] implementation on SQLite: the [`Database`] itself.
+pub type SqliteStorage = Database;

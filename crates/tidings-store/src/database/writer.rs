@@ -1,0 +1,147 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::file::DatabaseFile;
+use super::readers::Readers;
+use super::stats::Counters;
+use super::transaction::Transaction;
+use super::worker;
+use crate::{OpenError, StoreError};
+
+/// The most operations that share one commit.
+const BATCH: usize = 256;
+
+pub(super) enum Message {
+    Run(Box<dyn Operation>),
+    Close,
+}
+
+/// A caller's operation: run inside the transaction, answered after it.
+pub(super) trait Operation: Send {
+    /// Runs the operation and keeps what it returned.
+    fn run(&mut self, connection: &Connection) -> Result<(), StoreError>;
+    /// Replaces what the operation returned by `error`.
+    fn fail(&mut self, error: StoreError);
+    /// Gives the result to the caller.
+    fn answer(self: Box<Self>);
+}
+
+/// The operation of [`Database::write`](super::Database::write).
+pub(super) struct Write<F, T> {
+    work: Option<F>,
+    result: Result<T, StoreError>,
+    reply: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<F, T> Write<F, T> {
+    pub(super) fn new(work: F, reply: oneshot::Sender<Result<T, StoreError>>) -> Write<F, T> {
+        Write {
+            work: Some(work),
+            result: Err(StoreError::Closed),
+            reply,
+        }
+    }
+}
+
+impl<F, T> Operation for Write<F, T>
+where
+    F: FnOnce(&Connection) -> Result<T, StoreError> + Send,
+    T: Send,
+{
+    fn run(&mut self, connection: &Connection) -> Result<(), StoreError> {
+        if let Some(work) = self.work.take() {
+            self.result = worker::guarded(|| work(connection));
+        }
+        self.result.as_ref().map(|_| ()).map_err(StoreError::clone)
+    }
+
+    fn fail(&mut self, error: StoreError) {
+        self.result = Err(error);
+    }
+
+    fn answer(self: Box<Self>) {
+        // A caller that gave up has undone nothing: its operation was kept or failed like any other.
+        let _ = self.reply.send(self.result);
+    }
+}
+
+/// What the writer thread owns beside its connection and the file.
+pub(super) struct Writer {
+    pub(super) messages: mpsc::Receiver<Message>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) readers: Arc<Readers>,
+    pub(super) reader_threads: Vec<JoinHandle<()>>,
+    pub(super) finish: watch::Sender<()>,
+}
+
+pub(super) fn start(
+    mut writer: Writer,
+    connection: Connection,
+    file: DatabaseFile,
+) -> Result<JoinHandle<()>, OpenError> {
+    let path: PathBuf = file.path.clone();
+    let (prepared, ready) = std::sync::mpsc::sync_channel(1);
+    let readers = writer.readers.clone();
+    let thread = worker::spawn("tidings-write", &path, move || {
+        match Transaction::prepare(&connection) {
+            Ok(transaction) => {
+                let _ = prepared.send(Ok(()));
+                writer.run(transaction);
+            }
+            Err(error) => {
+                let _ = prepared.send(Err(error));
+            }
+        }
+        writer.finish(connection, file);
+    });
+    let prepared = thread.and_then(|thread| match ready.recv() {
+        Ok(Err(error)) => Err(OpenError::from_sqlite(&path, error)),
+        Ok(Ok(())) | Err(_) => Ok(thread),
+    });
+    if prepared.is_err() {
+        readers.close();
+    }
+    prepared
+}
+
+impl Writer {
+    fn run(&mut self, mut transaction: Transaction<'_>) {
+        let mut messages = Vec::with_capacity(BATCH);
+        let mut operations = Vec::with_capacity(BATCH);
+        while self.messages.blocking_recv_many(&mut messages, BATCH) > 0 {
+            for message in messages.drain(..) {
+                match message {
+                    Message::Run(operation) => operations.push(operation),
+                    // What was taken in before the queue closed still arrives.
+                    Message::Close => self.messages.close(),
+                }
+            }
+            let committed = transaction.run(&mut operations);
+            self.counters.ran(operations.len(), committed);
+            for operation in operations.drain(..) {
+                // The caller's value may panic as it is dropped.
+                let _ = worker::guarded(|| {
+                    operation.answer();
+                    Ok(())
+                });
+            }
+        }
+    }
+
+    /// Closes in the order that leaves one checkpointed file: readers, writer, lock; then tells whoever waits.
+    fn finish(self, connection: Connection, file: DatabaseFile) {
+        self.readers.close();
+        for thread in self.reader_threads {
+            let _ = thread.join();
+        }
+        if let Err((_, error)) = connection.close() {
+            tracing::warn!(database.path = %file.path.display(), error = %error, "the database did not close cleanly; the next start recovers it");
+        }
+        drop(file);
+        drop(self.finish);
+    }
+}

@@ -1,0 +1,205 @@
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rusqlite::ErrorCode;
+
+/// Why a [`Database`](crate::Database) could not be opened. Each is one line that says what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The database URL is not one this version serves.
+    #[error("database {url:?} cannot be used: {reason}; write sqlite:///folder/tidings.db, or a path")]
+    Url {
+        /// The URL as given.
+        url: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The folder that should hold the database does not exist.
+    #[error("the folder {folder:?} for the database does not exist: create it or choose another database")]
+    FolderMissing {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The folder or the file does not let this process write.
+    #[error("{path:?} is not writable ({source}): change its permissions or choose another database")]
+    Unwritable {
+        /// The folder or file.
+        path: PathBuf,
+        /// The system's or SQLite's words.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The file cannot be read.
+    #[error("database {path:?} cannot be read ({source}): check the path and its permissions")]
+    Unreadable {
+        /// The database file.
+        path: PathBuf,
+        /// The system's or SQLite's words.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Another process has the database open.
+    #[error("database {path:?} is in use by {holder}: stop that server or choose another database")]
+    Locked {
+        /// The database file.
+        path: PathBuf,
+        /// Who holds it, as far as known.
+        holder: String,
+    },
+    /// Another program holds SQLite's own lock on the file.
+    #[error(
+        "database {path:?} is busy: end the program that keeps it locked (an SQLite shell?), then start again"
+    )]
+    Busy {
+        /// The database file.
+        path: PathBuf,
+    },
+    /// The file is something else than an SQLite database.
+    #[error("{path:?} is not an SQLite database: choose another database, or move that file away")]
+    NotADatabase {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is an SQLite database of another program.
+    #[error("{path:?} is an SQLite database of another program: choose another database")]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is a damaged database.
+    #[error("database {path:?} is damaged ({source}): restore it from a backup")]
+    Corrupt {
+        /// The database file.
+        path: PathBuf,
+        /// SQLite's words.
+        source: rusqlite::Error,
+    },
+    /// A newer version of the program has written the database.
+    #[error(
+        "database {path:?} is newer than this program ({component} has version {found}, known is up to {known}): \
+         use the newer program, or restore a backup"
+    )]
+    NewerDatabase {
+        /// The database file.
+        path: PathBuf,
+        /// The component whose tables are newer.
+        component: String,
+        /// The version in the file.
+        found: u32,
+        /// The latest version this program knows.
+        known: u32,
+    },
+    /// The database holds tables of a component this program does not have.
+    #[error(
+        "database {path:?} holds {component:?}, which this program does not know: use the program that wrote it, or \
+         choose another database"
+    )]
+    UnknownComponent {
+        /// The database file.
+        path: PathBuf,
+        /// The component's name in the file.
+        component: String,
+    },
+    /// Two components of the program have one name.
+    #[error("two components named {component:?} were given to the database: give each its own name")]
+    DuplicateComponent {
+        /// The name.
+        component: &'static str,
+    },
+    /// A step to a newer version of the tables failed; the file is as it was.
+    #[error(
+        "database {path:?} could not be brought to {component} version {version} ({source}): it is unchanged, \
+         report this"
+    )]
+    Migration {
+        /// The database file.
+        path: PathBuf,
+        /// The component.
+        component: &'static str,
+        /// The version that could not be reached.
+        version: u32,
+        /// SQLite's words.
+        source: rusqlite::Error,
+    },
+    /// There is no room for the database.
+    #[error("there is no room for database {path:?}: free disk space or raise its page limit")]
+    Full {
+        /// The database file.
+        path: PathBuf,
+    },
+    /// The file system cannot carry a write-ahead log.
+    #[error("database {path:?} cannot use a write-ahead log (got {mode:?}): put it on a local disk")]
+    NoWriteAheadLog {
+        /// The database file.
+        path: PathBuf,
+        /// The journal mode SQLite fell back to.
+        mode: String,
+    },
+    /// A thread could not be started.
+    #[error("no thread could be started for database {path:?} ({source}): raise the process's thread limit")]
+    Thread {
+        /// The database file.
+        path: PathBuf,
+        /// The system's words.
+        source: io::Error,
+    },
+    /// Any other failure of SQLite.
+    #[error("database {path:?} could not be opened ({source}): check the file and its disk")]
+    Other {
+        /// The database file.
+        path: PathBuf,
+        /// SQLite's words.
+        source: rusqlite::Error,
+    },
+}
+
+impl OpenError {
+    /// What SQLite's error at opening means.
+    pub(crate) fn from_sqlite(path: &Path, source: rusqlite::Error) -> OpenError {
+        let path = path.to_owned();
+        match source.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase) => OpenError::NotADatabase { path },
+            Some(ErrorCode::DatabaseCorrupt) => OpenError::Corrupt { path, source },
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => OpenError::Busy { path },
+            Some(ErrorCode::DiskFull) => OpenError::Full { path },
+            Some(ErrorCode::ReadOnly) => OpenError::Unwritable {
+                path,
+                source: source.into(),
+            },
+            Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::SystemIoFailure) => {
+                OpenError::Unreadable {
+                    path,
+                    source: source.into(),
+                }
+            }
+            _ => OpenError::Other { path, source },
+        }
+    }
+
+    /// What the system's error at creating `path` means.
+    pub(crate) fn from_create(path: &Path, source: io::Error) -> OpenError {
+        match source.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => OpenError::FolderMissing {
+                folder: folder_of(path),
+            },
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => OpenError::Unwritable {
+                path: folder_of(path),
+                source: source.into(),
+            },
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => OpenError::Full {
+                path: path.to_owned(),
+            },
+            _ => OpenError::Unreadable {
+                path: path.to_owned(),
+                source: source.into(),
+            },
+        }
+    }
+}
+
+/// The folder that holds `path`; `.` for a bare file name.
+fn folder_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}

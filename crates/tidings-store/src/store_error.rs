@@ -1,0 +1,181 @@
+use std::error::Error;
+use std::sync::Arc;
+
+use rusqlite::ErrorCode;
+
+/// Why an operation on a [`Storage`](crate::Storage) or a [`Database`](crate::Database) failed. Nothing of a failed
+/// operation is kept.
+///
+/// [`StoreError::kind`] is for decisions, the text (one line that says what to do) for people. Cloning is cheap.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The eTag of a change is not the eTag of the document.
+    #[error("document {key:?} was changed or deleted since it was read: read it again and repeat the change")]
+    Conflict {
+        /// The key of the document.
+        key: String,
+    },
+    /// The key cannot be kept by every backend.
+    #[error("{key:?} is not a valid storage key: {reason}; choose another key")]
+    InvalidKey {
+        /// The beginning of the key.
+        key: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The document is beyond a limit.
+    #[error("document {key:?} is too large: {reason}; keep less in it or split it")]
+    TooLarge {
+        /// The beginning of the key.
+        key: String,
+        /// Which limit it is beyond.
+        reason: &'static str,
+    },
+    /// What is stored under the key is not a JSON object.
+    #[error("document {key:?} in the database is not a JSON object: restore it from a backup or delete it")]
+    BadDocument {
+        /// The key of the document.
+        key: String,
+        /// What the reader stumbled over.
+        source: Arc<serde_json::Error>,
+    },
+    /// The disk, or the page limit of the database, is exhausted.
+    #[error("the database is full: free disk space or raise its page limit, then try again")]
+    Full {
+        /// SQLite's words.
+        source: Arc<rusqlite::Error>,
+    },
+    /// Another program holds the database's write lock.
+    #[error(
+        "the database is busy: another program has kept it locked for seconds; end that program, then try again"
+    )]
+    Busy {
+        /// SQLite's words.
+        source: Arc<rusqlite::Error>,
+    },
+    /// Reading or writing the file failed below SQLite.
+    #[error(
+        "the disk failed under the database ({source}): check the disk and its permissions, then try again"
+    )]
+    Io {
+        /// SQLite's words.
+        source: Arc<rusqlite::Error>,
+    },
+    /// The file is damaged.
+    #[error("the database file is damaged ({source}): stop the server and restore the file from a backup")]
+    Corrupt {
+        /// SQLite's words.
+        source: Arc<rusqlite::Error>,
+    },
+    /// The database was closed before the operation was taken in.
+    #[error("the database is closed: open it again before using it")]
+    Closed,
+    /// The operation's own code panicked; it was undone.
+    #[error(
+        "a database operation panicked and was undone ({message}): this is a defect in the operation, report it"
+    )]
+    Panicked {
+        /// The panic's message.
+        message: String,
+    },
+    /// The transaction that the operation shared with others could not be committed, so none of them was kept.
+    #[error("the transaction holding this operation was not committed, nothing of it was kept: {cause}")]
+    Uncommitted {
+        /// Why the transaction failed.
+        #[source]
+        cause: Box<StoreError>,
+    },
+    /// Any other failure of SQLite: a constraint, an error in a statement.
+    #[error("a database statement failed: {0}")]
+    Sqlite(#[source] Arc<rusqlite::Error>),
+    /// Any other failure.
+    #[error("{0}")]
+    Other(#[source] Arc<dyn Error + Send + Sync>),
+}
+
+/// The name of [`StoreError`] where a [`Storage`](crate::Storage) backend is meant: one error for both.
+pub type StorageError = StoreError;
+
+/// What a failure means to the program. [`StoreError::Uncommitted`] has the kind of its cause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StoreErrorKind {
+    /// Someone else changed the document: read again.
+    Conflict,
+    /// The caller asked for something that cannot be kept: an invalid key, too large a document.
+    Invalid,
+    /// Disk or page limit exhausted: free space.
+    Full,
+    /// Locked by another program: try later.
+    Busy,
+    /// The disk failed.
+    Io,
+    /// The stored data is damaged.
+    Corrupt,
+    /// The database was closed.
+    Closed,
+    /// A defect in the operation.
+    Panicked,
+    /// Anything else, such as a violated constraint.
+    Other,
+}
+
+impl StoreError {
+    /// What the failure means to the program.
+    pub fn kind(&self) -> StoreErrorKind {
+        match self {
+            StoreError::Conflict { .. } => StoreErrorKind::Conflict,
+            StoreError::InvalidKey { .. } | StoreError::TooLarge { .. } => StoreErrorKind::Invalid,
+            StoreError::Full { .. } => StoreErrorKind::Full,
+            StoreError::Busy { .. } => StoreErrorKind::Busy,
+            StoreError::Io { .. } => StoreErrorKind::Io,
+            StoreError::Corrupt { .. } | StoreError::BadDocument { .. } => StoreErrorKind::Corrupt,
+            StoreError::Closed => StoreErrorKind::Closed,
+            StoreError::Panicked { .. } => StoreErrorKind::Panicked,
+            StoreError::Uncommitted { cause } => cause.kind(),
+            StoreError::Sqlite(_) | StoreError::Other(_) => StoreErrorKind::Other,
+        }
+    }
+
+    /// True if a document was changed by someone else.
+    pub fn is_conflict(&self) -> bool {
+        self.kind() == StoreErrorKind::Conflict
+    }
+
+    /// Wraps an error of another library.
+    pub fn other(source: impl Into<Box<dyn Error + Send + Sync>>) -> StoreError {
+        StoreError::Other(Arc::from(source.into()))
+    }
+
+    /// An error that is only a sentence.
+    pub fn message(sentence: impl Into<String>) -> StoreError {
+        StoreError::other(sentence.into())
+    }
+
+    /// The error of an operation whose shared transaction failed with `self`.
+    pub(crate) fn uncommitted(self) -> StoreError {
+        match self {
+            StoreError::Uncommitted { .. } => self,
+            cause => StoreError::Uncommitted {
+                cause: Box::new(cause),
+            },
+        }
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> StoreError {
+        let code = error.sqlite_error_code();
+        let source = Arc::new(error);
+        match code {
+            Some(ErrorCode::DiskFull) => StoreError::Full { source },
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Busy { source },
+            Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+                StoreError::Io { source }
+            }
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Corrupt { source },
+            _ => StoreError::Sqlite(source),
+        }
+    }
+}
