@@ -1,1 +1,40 @@
-//! Placeholder.
+//! Bot to channel over HTTP: the client of the Bot Connector REST API v3.
+//!
+//! A channel names its connector in every activity it sends (`serviceUrl`). [`ConnectorClient`] calls that connector:
+//! it sends, updates and deletes activities, creates conversations, reads rosters and moves attachments.
+//!
+//! A send has three outcomes, never two, so an error says how far it came: [`SendError::phase`] is
+//! [`Phase::BeforeBody`] only if it is proved that no byte of the request's body left this process. Nothing is sent
+//! twice here; whether to send again is decided by who knows what the activity is worth.
+//!
+//! Two seams decide whom the client talks to and as whom: [`ServiceUrlPolicy`] and [`Credentials`].
+//!
+//! ```
+//! use tidings_connector::{ConnectorClient, ServiceUrlPolicy};
+//!
+//! # fn main() -> Result<(), tidings_connector::BuildError> {
+//! let connector = ConnectorClient::builder()
+//!     .service_urls(ServiceUrlPolicy::local().allow("bots.example.test:8443"))
+//!     .product("weather-bot/1.2.0")
+//!     .build()?;
+//! # let _ = connector;
+//! # Ok(())
+//! # }
+//! ```
+
+mod answer;
+mod client;
+pub mod code;
+mod credentials;
+mod departure;
+mod path;
+mod retry_after;
+mod send_error;
+mod service_url;
+mod transport;
+
+pub use client::ConnectorClient;
+pub use client::builder::{BuildError, ConnectorClientBuilder};
+pub use credentials::{Anonymous, Credentials, CredentialsError, TokenRequest};
+pub use send_error::{Phase, SendError};
+pub use service_url::{ServiceUrlError, ServiceUrlPolicy};

@@ -1,0 +1,186 @@
+//! The client of the Connector REST API, cut by what is talked about.
+
+mod activities;
+mod attachments;
+pub(crate) mod builder;
+mod conversations;
+mod members;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
+use http::{HeaderValue, Method, Request, Uri};
+use serde::Serialize;
+
+use crate::answer::operation_id;
+use crate::path::Path;
+use crate::service_url::{Guard, ServiceUrl};
+use crate::transport::{Answer, Deadline, Transport};
+use crate::{Credentials, Phase, SendError, TokenRequest};
+
+/// What is read of a JSON answer at most.
+const JSON_LIMIT: usize = 1024 * 1024;
+
+/// Calls connectors: the channel's side of a bot's conversations.
+///
+/// A clone is cheap and shares the connections. Every method takes the `serviceUrl` of the conversation first, with
+/// or without a trailing slash; its own path (`/teams/`, `/amer/`) is kept. Ids may hold any character.
+///
+/// A request is sent once: no retry, no redirect, no proxy. To drop the future gives the call up; whether it was
+/// carried out is then unknown.
+///
+/// ```no_run
+/// use tidings_activity::Activity;
+/// use tidings_connector::ConnectorClient;
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let connector = ConnectorClient::builder().build()?;
+/// let activity = Activity::message("Your parcel is here.");
+/// let sent = connector.send_to_conversation("http://127.0.0.1:3978/", "conversation-1", &activity).await?;
+/// println!("the channel calls it {:?}", sent.id);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct ConnectorClient {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    transport: Transport,
+    guard: Guard,
+    credentials: Option<Arc<dyn Credentials>>,
+    user_agent: HeaderValue,
+    timeout: Duration,
+    attachment_limit: usize,
+}
+
+impl fmt::Debug for ConnectorClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectorClient")
+            .field("service_urls", self.inner.guard.policy())
+            .field("user_agent", &self.inner.user_agent)
+            .field("timeout", &self.inner.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ConnectorClient {
+    /// The connector behind `service_url`, if it may be called.
+    fn service(&self, service_url: &str) -> Result<Arc<ServiceUrl>, SendError> {
+        Ok(self.inner.guard.admit(service_url)?)
+    }
+
+    async fn get(&self, service_url: &str, path: Path<'_>) -> Result<Answer, SendError> {
+        self.call(service_url, Method::GET, path.finish()?, None)
+            .await?
+            .accepted()
+    }
+
+    async fn delete(&self, service_url: &str, path: Path<'_>) -> Result<(), SendError> {
+        self.call(service_url, Method::DELETE, path.finish()?, None)
+            .await?
+            .accepted()
+            .map(drop)
+    }
+
+    async fn post<T: Serialize + Sync>(
+        &self,
+        service_url: &str,
+        path: Path<'_>,
+        body: &T,
+    ) -> Result<Answer, SendError> {
+        self.call(service_url, Method::POST, path.finish()?, Some(json(body)?))
+            .await?
+            .accepted()
+    }
+
+    async fn put<T: Serialize + Sync>(
+        &self,
+        service_url: &str,
+        path: Path<'_>,
+        body: &T,
+    ) -> Result<Answer, SendError> {
+        self.call(service_url, Method::PUT, path.finish()?, Some(json(body)?))
+            .await?
+            .accepted()
+    }
+
+    async fn call(
+        &self,
+        service_url: &str,
+        method: Method,
+        uri: Uri,
+        body: Option<Bytes>,
+    ) -> Result<Answer, SendError> {
+        let deadline = Deadline::after(self.inner.timeout);
+        let authorization = self.authorization(service_url, deadline).await?;
+        self.exchange(method, uri, authorization, body, deadline, JSON_LIMIT)
+            .await
+    }
+
+    async fn authorization(
+        &self,
+        service_url: &str,
+        deadline: Deadline,
+    ) -> Result<Option<HeaderValue>, SendError> {
+        let Some(credentials) = &self.inner.credentials else {
+            return Ok(None);
+        };
+        let request = TokenRequest::new(service_url);
+        match tokio::time::timeout_at(deadline.at, credentials.authorization(&request)).await {
+            Ok(Ok(authorization)) => Ok(authorization),
+            Ok(Err(error)) => Err(SendError::new(Phase::BeforeBody, error.to_string()).with_source(error)),
+            Err(_) => Err(SendError::new(
+                Phase::BeforeBody,
+                deadline.missed("there was no token for the connector"),
+            )),
+        }
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        uri: Uri,
+        authorization: Option<HeaderValue>,
+        body: Option<Bytes>,
+        deadline: Deadline,
+        limit: usize,
+    ) -> Result<Answer, SendError> {
+        let mut request = Request::new(body);
+        *request.method_mut() = method;
+        *request.uri_mut() = uri;
+        let has_body = request.body().is_some();
+        let headers = request.headers_mut();
+        headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+        headers.insert(USER_AGENT, self.inner.user_agent.clone());
+        if has_body {
+            headers.insert(
+                CONTENT_TYPE,
+                HeaderValue::from_static("application/json; charset=utf-8"),
+            );
+        }
+        if let Some(mut authorization) = authorization {
+            authorization.set_sensitive(true);
+            headers.insert(AUTHORIZATION, authorization);
+        }
+        let answer = self.inner.transport.exchange(request, deadline, limit).await?;
+        tracing::debug!(
+            http.status = answer.status.as_u16(),
+            connector.operation_id = operation_id(&answer.headers),
+            "the connector answered"
+        );
+        Ok(answer)
+    }
+}
+
+fn json<T: Serialize>(body: &T) -> Result<Bytes, SendError> {
+    let mut bytes = Vec::with_capacity(1024);
+    serde_json::to_writer(&mut bytes, body).map_err(|error| {
+        SendError::refused(format!("the body cannot be written as JSON: {error}")).with_source(error)
+    })?;
+    Ok(bytes.into())
+}
