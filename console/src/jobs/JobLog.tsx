@@ -1,0 +1,143 @@
+import type { ReactNode } from 'react';
+
+import { describeNotice, formatFullTime, formatTime, shortId, type Job } from './job';
+import type { Jobs } from './use-jobs';
+
+interface Props {
+  readonly jobs: Jobs;
+  /** What to call a conversation, if one of the two windows has it. */
+  readonly nameOf: (conversationId: string) => string | undefined;
+  /** Tells the bot, in the job system's window, that the job is done. Undefined while that window can not send. */
+  readonly complete: ((job: Job) => void) | undefined;
+}
+
+/** The live job log. */
+export function JobLog({ jobs: { page, state }, nameOf, complete }: Props) {
+  return (
+    <section className="card job-log" id="job-log" aria-labelledby="job-log-title" tabIndex={-1}>
+      <header className="card-header">
+        <h2 id="job-log-title">Job log</h2>
+        {page && page.total > 0 && <span className="count">{summary(page.total, page.jobs)}</span>}
+        <span className="spacer" />
+        {state === 'lost' && (
+          <span className="connection" data-state="offline" role="status">
+            <span className="connection-dot" aria-hidden="true" />
+            Not up to date: reconnecting
+          </span>
+        )}
+      </header>
+      <Body page={page} nameOf={nameOf} complete={complete} lost={state === 'lost'} />
+    </section>
+  );
+}
+
+function Body({ page, nameOf, complete, lost }: Omit<Props, 'jobs'> & { page: Jobs['page']; lost: boolean }) {
+  if (page === undefined) {
+    return lost ? (
+      <Empty title="The job log can not be read.">The server does not answer. It is tried again until it does.</Empty>
+    ) : (
+      <div className="job-skeleton" role="status" aria-label="Loading the job log">
+        <span className="skeleton" />
+        <span className="skeleton" />
+      </div>
+    );
+  }
+  if (page.jobs.length === 0) {
+    return (
+      <Empty title="No jobs yet.">
+        Type <kbd>run</kbd> in the window “You”, and the job appears here.
+      </Empty>
+    );
+  }
+  const now = new Date();
+  return (
+    <>
+      <div className="job-scroll">
+        <table className="jobs">
+          <thead>
+            <tr>
+              <th scope="col">Job</th>
+              <th scope="col">State</th>
+              <th scope="col">Notification</th>
+              <th scope="col">Conversation</th>
+              <th scope="col">Started</th>
+              <th scope="col">Completed</th>
+              <th scope="col">
+                <span className="visually-hidden">Action</span>
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {page.jobs.map(job => (
+              <Row key={job.number} job={job} name={nameOf(job.conversationId)} now={now} complete={complete} />
+            ))}
+          </tbody>
+        </table>
+      </div>
+      {page.older > 0 && <p className="older">{page.older === 1 ? '1 older job is' : `${page.older.toLocaleString()} older jobs are`} not shown.</p>}
+    </>
+  );
+}
+
+function Row({ job, name, now, complete }: { job: Job; name: string | undefined; now: Date; complete: Props['complete'] }) {
+  const notice = describeNotice(job.notice);
+  return (
+    <tr data-job={job.number}>
+      <th scope="row">{job.number}</th>
+      <td data-label="State">
+        <span className="chip" data-tone={job.state === 'running' ? 'busy' : 'good'}>
+          {job.state === 'running' ? 'Running' : 'Complete'}
+        </span>
+      </td>
+      <td data-label="Notification">
+        <span className="notice-state" data-tone={notice.tone}>
+          {notice.text}
+        </span>
+      </td>
+      <td data-label="Conversation" title={job.conversationId}>
+        {name && <span className="window-name">{name}</span>}
+        <code>{shortId(job.conversationId)}</code>
+      </td>
+      <td data-label="Started">
+        <Time iso={job.startedAt} now={now} />
+      </td>
+      <td data-label="Completed">{job.completedAt ? <Time iso={job.completedAt} now={now} /> : <span className="none">–</span>}</td>
+      <td className="job-action">
+        {job.state === 'running' && (
+          <button
+            type="button"
+            className="button small"
+            disabled={complete === undefined}
+            onClick={() => complete?.(job)}
+            aria-label={`Complete job ${job.number}`}
+            title={`Sends “done ${job.number}” from the window “Job system”`}
+          >
+            Complete
+          </button>
+        )}
+      </td>
+    </tr>
+  );
+}
+
+function Time({ iso, now }: { iso: string; now: Date }) {
+  return (
+    <time dateTime={iso} title={formatFullTime(iso)}>
+      {formatTime(iso, now)}
+    </time>
+  );
+}
+
+function Empty({ title, children }: { title: string; children: ReactNode }) {
+  return (
+    <div className="empty">
+      <p className="empty-title">{title}</p>
+      <p>{children}</p>
+    </div>
+  );
+}
+
+function summary(total: number, jobs: readonly Job[]): string {
+  const running = jobs.filter(job => job.state === 'running').length;
+  return `${total.toLocaleString()} ${total === 1 ? 'job' : 'jobs'}${running > 0 ? `, ${running} running` : ''}`;
+}

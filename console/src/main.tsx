@@ -1,0 +1,11 @@
+import { createRoot } from 'react-dom/client';
+
+import { Page } from './page/Page';
+import './styles/tokens.css';
+import './styles/page.css';
+import './styles/chat.css';
+import './styles/jobs.css';
+
+const root = document.getElementById('root');
+if (root === null) throw new Error('index.html has no element with the id "root"');
+createRoot(root).render(<Page />);

@@ -1,0 +1,135 @@
+import { lazy, Suspense, useSyncExternalStore, type HTMLAttributes } from 'react';
+
+import type { ChatCommands } from '../chat/Chat';
+import type { Connection, ConnectionSnapshot } from '../conversation/connection';
+import { shortId } from '../jobs/job';
+import { ConnectionLabel } from './ConnectionLabel';
+import { CopyButton } from './CopyButton';
+import { CloseIcon, PlusIcon } from './icons';
+import type { WindowDescription } from './windows';
+
+/** Web Chat is large; the page is drawn before it arrives. */
+const Chat = lazy(() => import('../chat/Chat'));
+
+interface Props {
+  readonly window: WindowDescription;
+  readonly connection: Connection;
+  /** Given to the section itself: it is a tab panel on a small screen. */
+  readonly section: HTMLAttributes<HTMLElement>;
+  /** Another tab has the conversations: take them back. */
+  readonly takeOver: () => void;
+  readonly onCommands: (commands: ChatCommands | undefined) => void;
+  readonly onBotSpoke: () => void;
+}
+
+/** One chat window: whose it is, its conversation, its connection, and Web Chat. */
+export function ChatWindow({ window, connection, section, takeOver, onCommands, onBotSpoke }: Props) {
+  const snapshot = useSyncExternalStore(connection.subscribe, connection.getSnapshot);
+  const titleId = `${window.id}-title`;
+  return (
+    <section {...section} className="card window" id={window.id} aria-labelledby={titleId} data-state={snapshot.state}>
+      <header className="card-header">
+        <span className="avatar" data-window={window.id} aria-hidden="true">
+          {window.initial}
+        </span>
+        <div className="titles">
+          <h2 id={titleId}>{window.title}</h2>
+          <p>{window.subtitle}</p>
+        </div>
+        <span className="spacer" />
+        <ConnectionLabel state={snapshot.state} />
+      </header>
+      <ConversationBar window={window} connection={connection} snapshot={snapshot} />
+      <NoticeBar connection={connection} snapshot={snapshot} />
+      <div className="chat">
+        {snapshot.state === 'paused' ? (
+          <div className="empty">
+            <p className="empty-title">Open in another tab.</p>
+            <p>A conversation is shown in one tab at a time.</p>
+            <button type="button" className="button" onClick={takeOver}>
+              Use it here
+            </button>
+          </div>
+        ) : snapshot.directLine === undefined ? (
+          <ChatSkeleton />
+        ) : (
+          <Suspense fallback={<ChatSkeleton />}>
+            <Chat
+              key={snapshot.opened}
+              directLine={snapshot.directLine}
+              window={window}
+              onCommands={onCommands}
+              onBotSpoke={onBotSpoke}
+            />
+          </Suspense>
+        )}
+      </div>
+    </section>
+  );
+}
+
+function ConversationBar({ window, connection, snapshot }: { window: WindowDescription; connection: Connection; snapshot: ConnectionSnapshot }) {
+  const id = snapshot.session?.conversationId;
+  return (
+    <div className="conversation">
+      <span className="conversation-label">Conversation</span>
+      {id === undefined ? (
+        <span className="skeleton conversation-skeleton" />
+      ) : (
+        <>
+          <code title={id} data-conversation-id={id}>
+            {shortId(id)}
+          </code>
+          <CopyButton text={id} label={`Copy the conversation ID of ${window.title}`} />
+        </>
+      )}
+      <span className="spacer" />
+      <button
+        type="button"
+        className="button quiet small"
+        disabled={snapshot.session === undefined || snapshot.state === 'paused'}
+        onClick={() => connection.startNew()}
+        aria-label={`New conversation for ${window.title}`}
+        title="Leaves this conversation and begins another"
+      >
+        <PlusIcon />
+        <span>
+          New<span className="wide-only"> conversation</span>
+        </span>
+      </button>
+    </div>
+  );
+}
+
+function NoticeBar({ connection, snapshot: { notice } }: { connection: Connection; snapshot: ConnectionSnapshot }) {
+  const previous = notice?.previous;
+  return (
+    <div role="status" className="notice-region">
+      {notice && (
+        <div className="notice">
+          <span>{notice.text}</span>
+          {previous && (
+            <button type="button" className="link" onClick={() => connection.goBack(previous)}>
+              Go back to the earlier one
+            </button>
+          )}
+          <span className="spacer" />
+          <button type="button" className="icon-button" onClick={() => connection.dismissNotice()} aria-label="Close this message">
+            <CloseIcon />
+          </button>
+        </div>
+      )}
+    </div>
+  );
+}
+
+function ChatSkeleton() {
+  return (
+    <div className="chat-skeleton" role="status" aria-label="Loading the conversation">
+      <span className="skeleton" />
+      <span className="skeleton own" />
+      <span className="skeleton" />
+      <span className="skeleton box" />
+    </div>
+  );
+}
