@@ -1,1 +1,42 @@
-//! Placeholder.
+//! The proactive engine: jobs, and the messages that are owed to conversations.
+//!
+//! [`Jobs`] is the log of what users asked for. Completing a job puts a [`Delivery`] on record in the same commit,
+//! and the worker ([`Proactive::run`]) brings it to the conversation the job was started in: in order, retried
+//! while the channel cannot be reached, taken up again after a crash. A delivery is sent at least once; its row
+//! tells when the user may have it twice.
+//!
+//! The engine does not speak HTTP. It hands what it sends to a [`Channel`].
+
+mod backoff;
+mod channel;
+mod delivery;
+mod enqueue;
+mod error;
+// mod extract;
+mod job;
+mod job_number;
+mod jobs;
+mod ledger;
+mod notice;
+mod proactive;
+mod rng;
+mod row;
+mod verdict;
+mod worker;
+
+pub use backoff::Backoff;
+pub use channel::Channel;
+pub use delivery::{DeadReason, Delivery, DeliveryId, DeliveryState, Failure};
+pub use enqueue::Enqueue;
+pub use error::ProactiveError;
+pub use job::{Completion, Job, JobPage, JobState};
+pub use job_number::{JobNumber, JobNumberError};
+pub use jobs::Jobs;
+pub use notice::Notice;
+pub use proactive::{Proactive, ProactiveOptions};
+pub use rng::{Rng, SeededRng, SystemRng};
+use tidings_store::Migrations;
+
+/// The engine's tables. Hand it to the database when opening it.
+pub const MIGRATIONS: Migrations =
+    Migrations { component: "proactive", sqlite: &[include_str!("../migrations/0001_jobs_and_deliveries.sql")] };

@@ -1,0 +1,318 @@
+//! The deliveries on record: every statement that touches them.
+//!
+//! Each conversation is a lane. The oldest delivery of a lane that has not ended is its head, and only heads are
+//! sent: a head is either `sending`, owned by a worker of this process, or it has a `due_at` and waits in the
+//! table to be claimed. The deliveries behind it are `available` without a `due_at`. Each function here keeps
+//! that so within one transaction; together with the single writer this gives the order within a conversation.
+
+mod read;
+
+use jiff::Timestamp;
+use tidings_store::StoreError;
+use tidings_store::rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use crate::delivery::{DeadReason, DeliveryId, DeliveryState, Failure};
+use crate::row;
+
+pub(crate) use read::{count_due, delivery, next_due};
+
+/// A lane with more expired deliveries than this is cleared over several transactions, not in one long one.
+const EXPIRED_AT_ONCE: usize = 256;
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+/// A delivery about to be put on record.
+#[derive(Debug)]
+pub(crate) struct NewDelivery {
+    pub(crate) channel_id: String,
+    pub(crate) conversation_id: String,
+    pub(crate) class: &'static str,
+    pub(crate) reference: String,
+    pub(crate) activity: String,
+    pub(crate) dedupe_key: Option<String>,
+    pub(crate) expires_at: Timestamp,
+}
+
+/// A delivery that the holder of this value, and nobody else, sends and settles.
+#[derive(Debug)]
+pub(crate) struct Claimed {
+    pub(crate) id: DeliveryId,
+    pub(crate) channel_id: String,
+    pub(crate) conversation_id: String,
+    pub(crate) reference: String,
+    pub(crate) activity: String,
+    pub(crate) starts: u32,
+    pub(crate) expires_at: Timestamp,
+}
+
+/// What [`insert`] did.
+#[derive(Debug)]
+pub(crate) struct Inserted {
+    pub(crate) id: DeliveryId,
+    /// The new delivery, if the caller may claim and its lane was idle.
+    pub(crate) claimed: Option<Claimed>,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Debug)]
+pub(crate) enum Ending {
+    Delivered { activity_id: Option<String> },
+    Retry { due_at: Timestamp, repeat_possible: bool, failure: Failure },
+    Dead { reason: DeadReason, failure: Failure },
+}
+
+/// What the worker that settles a delivery does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// Claims the next of the same lane, else whatever is due.
+    SameLane,
+    /// Claims what has been due longest, in any lane.
+    AnyLane,
+    /// Nothing: it is about to stop.
+    Stop,
+}
+
+/// Puts a delivery on record, once for each dedupe key; a replay gives the id of the first and claims nothing.
+pub(crate) fn insert(tx: &Connection, new: NewDelivery, now: Timestamp, claim: bool) -> Result<Inserted> {
+    if let Some(key) = &new.dedupe_key {
+        let first = tx
+            .prepare_cached("SELECT id FROM deliveries WHERE dedupe_key = ?1")?
+            .query_row([key], |row| row.get(0))
+            .optional()?;
+        if let Some(id) = first {
+            return Ok(Inserted { id: DeliveryId(id), claimed: None });
+        }
+    }
+    let lane_is_busy = tx
+        .prepare_cached(
+            "SELECT 1 FROM deliveries WHERE channel_id = ?1 AND conversation_id = ?2 AND ended_at IS NULL LIMIT 1",
+        )?
+        .exists(params![new.channel_id, new.conversation_id])?;
+    let claim = claim && !lane_is_busy;
+    let state = if claim { DeliveryState::Sending } else { DeliveryState::Available };
+    let now_micros = now.as_microsecond();
+    tx.prepare_cached(
+        "INSERT INTO deliveries (channel_id, conversation_id, class, state, reference, activity, dedupe_key,
+                                 due_at, expires_at, starts, created_at, updated_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11)",
+    )?
+    .execute(params![
+        new.channel_id,
+        new.conversation_id,
+        new.class,
+        state.as_str(),
+        new.reference,
+        new.activity,
+        new.dedupe_key,
+        (!claim && !lane_is_busy).then_some(now_micros),
+        new.expires_at.as_microsecond(),
+        u32::from(claim),
+        now_micros,
+    ])?;
+    let id = DeliveryId(tx.last_insert_rowid());
+    let claimed = claim.then(|| Claimed {
+        id,
+        channel_id: new.channel_id,
+        conversation_id: new.conversation_id,
+        reference: new.reference,
+        activity: new.activity,
+        starts: 1,
+        expires_at: new.expires_at,
+    });
+    Ok(Inserted { id, claimed })
+}
+
+/// Claims up to `limit` heads that are due, longest due first. What has expired ends here instead.
+pub(crate) fn claim_due(tx: &Connection, now: Timestamp, limit: usize) -> Result<Vec<Claimed>> {
+    let due: Vec<(Head, String, String)> = tx
+        .prepare_cached(
+            "SELECT id, expires_at, channel_id, conversation_id FROM deliveries
+             WHERE due_at <= ?1 ORDER BY due_at, id LIMIT ?2",
+        )?
+        .query_map(params![now.as_microsecond(), i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
+            Ok((Head::from_row(row)?, row.get(2)?, row.get(3)?))
+        })?
+        .collect::<std::result::Result<_, _>>()?;
+    let mut claimed = Vec::with_capacity(due.len());
+    for (head, channel_id, conversation_id) in due {
+        if head.expires_at > now.as_microsecond() {
+            claimed.push(claim(tx, head.id, now)?);
+        } else {
+            expire(tx, head.id, now)?;
+            claimed.extend(promote(tx, &channel_id, &conversation_id, now, true)?);
+        }
+    }
+    Ok(claimed)
+}
+
+/// Records how an attempt ended and claims what the worker sends next. Does nothing to a row that is not `sending`.
+pub(crate) fn settle(
+    tx: &Connection,
+    id: DeliveryId,
+    (channel_id, conversation_id): (&str, &str),
+    ending: &Ending,
+    now: Timestamp,
+    next: Next,
+) -> Result<Option<Claimed>> {
+    match ending {
+        Ending::Delivered { activity_id } => end(tx, id, DeliveryState::Delivered, now, activity_id.as_deref())?,
+        Ending::Dead { reason, failure } => bury(tx, id, *reason, failure, now)?,
+        Ending::Retry { due_at, repeat_possible, failure } => {
+            defer(tx, id, *due_at, *repeat_possible, failure, now)?;
+        }
+    }
+    if !matches!(ending, Ending::Retry { .. }) {
+        let promoted = promote(tx, channel_id, conversation_id, now, next == Next::SameLane)?;
+        if promoted.is_some() {
+            return Ok(promoted);
+        }
+    }
+    if next == Next::Stop {
+        return Ok(None);
+    }
+    Ok(claim_due(tx, now, 1)?.pop())
+}
+
+/// Takes back what a predecessor left `sending`: the file lock proves that it is gone. A wait of our own
+/// choosing ends with the restart; one that a channel asked for does not. Returns how many were taken back.
+pub(crate) fn recover(tx: &Connection, now: Timestamp) -> Result<usize> {
+    let now = now.as_microsecond();
+    let taken_back = tx.execute(
+        "UPDATE deliveries
+         SET state = 'retryable', due_at = ?1, repeat_possible = 1, updated_at = ?1,
+             error_status = NULL, error_code = NULL,
+             error_message = 'the process ended while this delivery was being sent'
+         WHERE ended_at IS NULL AND state = 'sending'",
+        [now],
+    )?;
+    tx.execute(
+        "UPDATE deliveries SET due_at = ?1, updated_at = ?1
+         WHERE due_at > ?1 AND state = 'retryable' AND error_status IS NOT 429",
+        [now],
+    )?;
+    Ok(taken_back)
+}
+
+/// The oldest delivery of a lane, or one that is due.
+struct Head {
+    id: i64,
+    expires_at: i64,
+}
+
+impl Head {
+    fn from_row(row: &Row<'_>) -> std::result::Result<Self, tidings_store::rusqlite::Error> {
+        Ok(Head { id: row.get(0)?, expires_at: row.get(1)? })
+    }
+}
+
+/// Makes the oldest delivery of a lane without a head its head: claims it, or else makes it due.
+fn promote(tx: &Connection, channel: &str, conversation: &str, now: Timestamp, claim_it: bool) -> Result<Option<Claimed>> {
+    for round in 0.. {
+        let head = tx
+            .prepare_cached(
+                "SELECT id, expires_at FROM deliveries
+                 WHERE channel_id = ?1 AND conversation_id = ?2 AND ended_at IS NULL ORDER BY id LIMIT 1",
+            )?
+            .query_row([channel, conversation], Head::from_row)
+            .optional()?;
+        let Some(head) = head else { return Ok(None) };
+        if head.expires_at <= now.as_microsecond() && round < EXPIRED_AT_ONCE {
+            expire(tx, head.id, now)?;
+        } else if claim_it && round < EXPIRED_AT_ONCE {
+            return claim(tx, head.id, now).map(Some);
+        } else {
+            tx.prepare_cached("UPDATE deliveries SET due_at = ?2 WHERE id = ?1")?
+                .execute([head.id, now.as_microsecond()])?;
+            return Ok(None);
+        }
+    }
+    Ok(None)
+}
+
+fn claim(tx: &Connection, id: i64, now: Timestamp) -> Result<Claimed> {
+    let claimed = tx
+        .prepare_cached(
+            "UPDATE deliveries SET state = 'sending', due_at = NULL, starts = starts + 1, updated_at = ?2
+             WHERE id = ?1
+             RETURNING id, channel_id, conversation_id, reference, activity, starts, expires_at",
+        )?
+        .query_row([id, now.as_microsecond()], |row| {
+            Ok(Claimed {
+                id: DeliveryId(row.get(0)?),
+                channel_id: row.get(1)?,
+                conversation_id: row.get(2)?,
+                reference: row.get(3)?,
+                activity: row.get(4)?,
+                starts: row.get(5)?,
+                expires_at: row::timestamp(row, 6)?,
+            })
+        })?;
+    Ok(claimed)
+}
+
+fn expire(tx: &Connection, id: i64, now: Timestamp) -> Result<()> {
+    tx.prepare_cached(
+        "UPDATE deliveries SET state = 'expired', due_at = NULL, ended_at = ?2, updated_at = ?2 WHERE id = ?1",
+    )?
+    .execute([id, now.as_microsecond()])?;
+    Ok(())
+}
+
+fn end(
+    tx: &Connection,
+    id: DeliveryId,
+    state: DeliveryState,
+    now: Timestamp,
+    activity_id: Option<&str>,
+) -> Result<()> {
+    tx.prepare_cached(
+        "UPDATE deliveries SET state = ?2, ended_at = ?3, updated_at = ?3, activity_id = ?4
+         WHERE id = ?1 AND state = 'sending'",
+    )?
+    .execute(params![id.0, state.as_str(), now.as_microsecond(), activity_id])?;
+    Ok(())
+}
+
+fn bury(tx: &Connection, id: DeliveryId, reason: DeadReason, failure: &Failure, now: Timestamp) -> Result<()> {
+    tx.prepare_cached(
+        "UPDATE deliveries SET state = 'dead', reason = ?2, ended_at = ?3, updated_at = ?3,
+                               error_status = ?4, error_code = ?5, error_message = ?6
+         WHERE id = ?1 AND state = 'sending'",
+    )?
+    .execute(params![
+        id.0,
+        reason.as_str(),
+        now.as_microsecond(),
+        failure.status,
+        failure.code,
+        failure.message
+    ])?;
+    Ok(())
+}
+
+/// Retries at `due_at`, but looks again at the expiry at the latest, so that the lane is not blocked beyond it.
+fn defer(
+    tx: &Connection,
+    id: DeliveryId,
+    due_at: Timestamp,
+    repeat_possible: bool,
+    failure: &Failure,
+    now: Timestamp,
+) -> Result<()> {
+    tx.prepare_cached(
+        "UPDATE deliveries SET state = 'retryable', due_at = min(?2, expires_at), updated_at = ?3,
+                               repeat_possible = max(repeat_possible, ?4),
+                               error_status = ?5, error_code = ?6, error_message = ?7
+         WHERE id = ?1 AND state = 'sending'",
+    )?
+    .execute(params![
+        id.0,
+        due_at.as_microsecond(),
+        now.as_microsecond(),
+        repeat_possible,
+        failure.status,
+        failure.code,
+        failure.message
+    ])?;
+    Ok(())
+}

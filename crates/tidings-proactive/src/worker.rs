@@ -1,0 +1,266 @@
+//! Sends what is owed.
+//!
+//! A slot is the right to send one delivery at a time; there are as many as `ProactiveOptions::concurrency`. The
+//! usual way of a delivery never touches the table a second time before it is sent: the call that puts it on
+//! record takes a slot first, claims it in the same commit and sends it in the same task (`commit`). Only when
+//! no slot is free, no worker runs, or the conversation has something waiting, is it left for the table, which
+//! `run` polls and from which a task that has settled its delivery takes the next in the same commit.
+//! Nothing is sent inside a transaction.
+
+mod attempt;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tidings_store::rusqlite::Connection;
+use tidings_store::{Clock, Database, StoreError};
+use tokio::sync::{Mutex as AsyncMutex, Notify, OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::channel::Channel;
+use crate::error::ProactiveError;
+use crate::ledger::{self, Claimed, Ending, Next};
+use crate::proactive::ProactiveOptions;
+
+/// After so many deliveries of one lane a task lets whatever is due longest go first.
+const SAME_LANE_IN_A_ROW: u32 = 16;
+/// A wake-up comes before the rows are visible to readers, so it claims without looking, this many.
+const CLAIM_ON_WAKE: usize = 8;
+/// How long a task waits before it tries again to record an outcome that the database refused.
+const SETTLE_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+pub(crate) struct Worker {
+    pub(crate) db: Database,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) options: ProactiveOptions,
+    /// The channel while `run` is running; slots are given out only then.
+    channel: Mutex<Option<Arc<dyn Channel>>>,
+    slots: Arc<Semaphore>,
+    running: AsyncMutex<()>,
+    wake: Notify,
+    changed: watch::Sender<u64>,
+}
+
+/// The right to send.
+struct Slot {
+    channel: Arc<dyn Channel>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Worker {
+    pub(crate) fn new(db: Database, clock: Arc<dyn Clock>, options: ProactiveOptions) -> Self {
+        Worker {
+            db,
+            clock,
+            channel: Mutex::new(None),
+            slots: Arc::new(Semaphore::new(options.concurrency)),
+            options,
+            running: AsyncMutex::new(()),
+            wake: Notify::new(),
+            changed: watch::Sender::new(0),
+        }
+    }
+
+    /// Bumped after every commit that changed a job or a delivery.
+    pub(crate) fn watch(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    /// Has `run` look at the table soon; may be called before the commit.
+    pub(crate) fn wake(&self) {
+        self.wake.notify_one();
+    }
+
+    /// Runs `change` in a commit of the database. It is told whether it may claim the delivery it puts on
+    /// record; one that it claims is sent from here as soon as the commit is durable.
+    pub(crate) async fn commit<T: Send + 'static>(
+        self: &Arc<Self>,
+        change: impl FnOnce(&Connection, bool) -> Result<(T, Option<Claimed>), StoreError> + Send + 'static,
+    ) -> Result<T, ProactiveError> {
+        let Some(slot) = self.slot() else {
+            let (answer, _) = self.db.write(move |tx| change(tx, false)).await?;
+            self.bump();
+            return Ok(answer);
+        };
+        // In a task of its own: if the caller is dropped while it waits, the claimed delivery still has an owner.
+        let (answer, answered) = oneshot::channel();
+        let worker = Arc::clone(self);
+        tokio::spawn(async move {
+            match worker.db.write(move |tx| change(tx, true)).await {
+                Ok((value, claimed)) => {
+                    worker.bump();
+                    let _ = answer.send(Ok(value));
+                    if let Some(claimed) = claimed {
+                        worker.send_on(slot, claimed).await;
+                    }
+                }
+                Err(error) => drop(answer.send(Err(error))),
+            }
+        });
+        match answered.await {
+            Ok(answer) => Ok(answer?),
+            Err(_) => Err(ProactiveError::Interrupted),
+        }
+    }
+
+    /// Sends until `shutdown`, then waits for what is being sent.
+    pub(crate) async fn run(
+        self: &Arc<Self>,
+        channel: Arc<dyn Channel>,
+        shutdown: CancellationToken,
+    ) -> Result<(), ProactiveError> {
+        let _running = self.running.try_lock().map_err(|_| ProactiveError::AlreadyRunning)?;
+        let now = self.clock.now();
+        let taken_back = self.db.write(move |tx| ledger::recover(tx, now)).await?;
+        if taken_back > 0 {
+            tracing::info!(deliveries = taken_back, "sending again what was being sent when the process ended");
+        }
+        let open = self.open(channel);
+        let mut woken = true;
+        loop {
+            let pause = match self.poll(woken).await {
+                Ok(pause) => pause,
+                Err(error) => {
+                    tracing::error!(%error, "the deliveries cannot be claimed; trying again");
+                    self.options.poll_every
+                }
+            };
+            woken = tokio::select! {
+                biased;
+                () = shutdown.cancelled() => break,
+                () = self.wake.notified() => true,
+                () = tokio::time::sleep(pause) => false,
+            };
+        }
+        drop(open);
+        // Every slot back means that every delivery in flight is settled.
+        let all = u32::try_from(self.options.concurrency).unwrap_or(u32::MAX);
+        let _ = self.slots.acquire_many(all).await;
+        Ok(())
+    }
+
+    /// Claims what is due for the free slots and returns how long to wait before the next look.
+    async fn poll(self: &Arc<Self>, woken: bool) -> Result<Duration, StoreError> {
+        let mut unseen = woken;
+        loop {
+            let now = self.clock.now();
+            let free = self.slots.available_permits();
+            if free == 0 {
+                // The tasks that hold the slots take the next delivery themselves.
+                return Ok(self.options.poll_every);
+            }
+            let (due, next) = self
+                .db
+                .read(move |conn| Ok((ledger::count_due(conn, now, free)?, ledger::next_due(conn)?)))
+                .await?;
+            let wanted = if unseen { due.max(CLAIM_ON_WAKE) } else { due };
+            unseen = false;
+            if wanted == 0 {
+                let until = next.map(|next| next.duration_since(now).unsigned_abs());
+                return Ok(until.map_or(self.options.poll_every, |until| until.min(self.options.poll_every)));
+            }
+            let slots: Vec<Slot> = std::iter::from_fn(|| self.slot()).take(wanted.min(free)).collect();
+            if slots.is_empty() {
+                return Ok(self.options.poll_every);
+            }
+            let limit = slots.len();
+            let claimed = self.db.write(move |tx| ledger::claim_due(tx, now, limit)).await?;
+            for (slot, delivery) in slots.into_iter().zip(claimed) {
+                let worker = Arc::clone(self);
+                tokio::spawn(async move { worker.send_on(slot, delivery).await });
+            }
+        }
+    }
+
+    /// Sends a delivery, and whatever settling it claims next.
+    async fn send_on(&self, slot: Slot, first: Claimed) {
+        let mut sent: u32 = 0;
+        let mut next = Some(first);
+        while let Some(delivery) = next {
+            let ending = self.attempt(&*slot.channel, &delivery).await;
+            sent += 1;
+            next = self.settle(delivery, ending, sent.is_multiple_of(SAME_LANE_IN_A_ROW)).await;
+        }
+    }
+
+    /// Records an outcome. A database that refuses is asked again: as long as the row stays claimed, nothing of
+    /// its conversation can overtake it or repeat it.
+    async fn settle(&self, delivery: Claimed, ending: Ending, give_way: bool) -> Option<Claimed> {
+        let (id, lane) = (delivery.id, (delivery.channel_id, delivery.conversation_id));
+        let record = Arc::new((lane, ending));
+        let mut refused = false;
+        loop {
+            let next = match (self.is_open(), give_way) {
+                (false, _) => Next::Stop,
+                (true, true) => Next::AnyLane,
+                (true, false) => Next::SameLane,
+            };
+            let now = self.clock.now();
+            let record = Arc::clone(&record);
+            let settled = self
+                .db
+                .write(move |tx| {
+                    let ((channel, conversation), ending) = &*record;
+                    ledger::settle(tx, id, (channel, conversation), ending, now, next)
+                })
+                .await;
+            match settled {
+                Ok(next) => {
+                    self.bump();
+                    return next;
+                }
+                Err(error) => {
+                    if !std::mem::replace(&mut refused, true) {
+                        tracing::error!(delivery.id = %id, %error, "the outcome of a delivery cannot be recorded; trying again");
+                    }
+                    if next == Next::Stop {
+                        // It stays `sending`; the next start sends it again and notes that it may be a repeat.
+                        return None;
+                    }
+                    tokio::time::sleep(SETTLE_AGAIN_AFTER).await;
+                }
+            }
+        }
+    }
+
+    /// When a delivery put on record now expires.
+    pub(crate) fn expiry(&self) -> Timestamp {
+        self.clock.now().checked_add(self.options.expires_after).unwrap_or(Timestamp::MAX)
+    }
+
+    pub(crate) fn bump(&self) {
+        self.changed.send_modify(|version| *version = version.wrapping_add(1));
+    }
+
+    fn channel(&self) -> MutexGuard<'_, Option<Arc<dyn Channel>>> {
+        // No code of others runs under the lock.
+        self.channel.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_open(&self) -> bool {
+        self.channel().is_some()
+    }
+
+    /// A free slot, if a worker runs. Taken under the lock, so that no slot is given out once `run` waits for all.
+    fn slot(&self) -> Option<Slot> {
+        let channel = self.channel();
+        let open = channel.as_ref()?;
+        let permit = Arc::clone(&self.slots).try_acquire_owned().ok()?;
+        Some(Slot { channel: Arc::clone(open), _permit: permit })
+    }
+
+    fn open(&self, channel: Arc<dyn Channel>) -> Open<'_> {
+        *self.channel() = Some(channel);
+        Open(self)
+    }
+}
+
+/// Closes the worker when `run` ends, also when it is dropped.
+struct Open<'a>(&'a Worker);
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        *self.0.channel() = None;
+    }
+}

@@ -1,0 +1,119 @@
+//! A process that dies: its runtime is dropped with everything in it, and another opens the same file.
+
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use tidings_proactive::{Completion, DeliveryId, DeliveryState, JobState};
+use tidings_store::DatabaseOptions;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::desk::{Desk, options, reference, status, unreachable};
+
+fn process() -> Runtime {
+    Builder::new_current_thread().enable_all().start_paused(true).build().unwrap()
+}
+
+fn desk(folder: &Path) -> Desk {
+    Desk::on(DatabaseOptions::new(folder.join("tidings.db")), options(4))
+}
+
+/// Runs `life` in a process that is killed when it returns.
+fn live_and_die<T>(folder: &Path, life: impl AsyncFnOnce(&Desk) -> T) -> T {
+    let runtime = process();
+    let desk = runtime.block_on(async { desk(folder) });
+    let result = runtime.block_on(life(&desk));
+    drop(runtime);
+    result
+}
+
+#[test]
+fn what_was_owed_and_what_was_being_sent_is_sent_after_a_crash() {
+    let folder = tempfile::tempdir().unwrap();
+    let (sending, behind, other) = live_and_die(folder.path(), async |desk| {
+        let other = desk.enqueue("other", "before the worker ran").await;
+        let running = desk.run();
+        let call = desk.call().await;
+        assert_eq!(call.conversation(), "other");
+        call.deliver();
+        desk.until(other, DeliveryState::Delivered).await;
+        let job = desk.jobs.start(reference("alice")).await.unwrap();
+        assert_eq!(desk.jobs.complete(job, "Done.").await.unwrap(), Completion::Completed);
+        let sending = desk.call().await;
+        let behind = desk.enqueue("alice", "behind").await;
+        drop((sending, running));
+        (DeliveryId::clone(&other), behind, other)
+    });
+    live_and_die(folder.path(), async |desk| {
+        let job = desk.jobs.page(10).await.unwrap().jobs.pop().unwrap();
+        assert_eq!((job.state, job.notice), (JobState::Complete, Some(DeliveryState::Sending)));
+        let running = desk.run();
+        for expected in ["Done.", "behind"] {
+            let call = desk.call().await;
+            assert_eq!((call.conversation(), call.text()), ("alice", expected));
+            call.deliver();
+        }
+        let behind = desk.until(behind, DeliveryState::Delivered).await;
+        assert!(!behind.repeat_possible, "it had not been started");
+        running.stop().await;
+        assert!(desk.nothing_is_on_its_way().await, "what was delivered is not sent again");
+        let _ = (sending, other);
+    });
+}
+
+#[test]
+fn a_delivery_taken_back_says_that_it_may_repeat() {
+    let folder = tempfile::tempdir().unwrap();
+    let id = live_and_die(folder.path(), async |desk| {
+        let running = desk.run();
+        let id = desk.enqueue("alice", "x").await;
+        drop((desk.call().await, running));
+        id
+    });
+    live_and_die(folder.path(), async |desk| {
+        let running = desk.run();
+        desk.call().await.deliver();
+        let delivery = desk.until(id, DeliveryState::Delivered).await;
+        assert_eq!((delivery.starts, delivery.repeat_possible), (2, true));
+        running.stop().await;
+    });
+}
+
+#[test]
+fn a_restart_ends_our_own_waits_but_not_those_that_the_channel_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ours, theirs) = live_and_die(folder.path(), async |desk| {
+        let _running = desk.run();
+        let ours = desk.enqueue("ours", "x").await;
+        desk.call().await.fail(unreachable());
+        let theirs = desk.enqueue("theirs", "x").await;
+        desk.call().await.fail(status(429).with_retry_after(Duration::from_secs(3_600)));
+        desk.until(ours, DeliveryState::Retryable).await;
+        desk.until(theirs, DeliveryState::Retryable).await;
+        (ours, theirs)
+    });
+    live_and_die(folder.path(), async |desk| {
+        let running = desk.run();
+        let call = desk.call().await;
+        assert_eq!(call.conversation(), "ours");
+        call.deliver();
+        desk.until(ours, DeliveryState::Delivered).await;
+        let waiting = desk.delivery(theirs).await;
+        assert_eq!(waiting.due_at, Some(desk.now() + SignedDuration::from_hours(1)));
+        desk.clock.advance(SignedDuration::from_hours(1));
+        desk.call().await.deliver();
+        desk.until(theirs, DeliveryState::Delivered).await;
+        running.stop().await;
+    });
+}
+
+#[test]
+fn jobs_and_numbers_go_on_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    for expected in 1..=3 {
+        live_and_die(folder.path(), async |desk| {
+            assert_eq!(desk.jobs.start(reference("alice")).await.unwrap().get(), expected);
+            assert_eq!(desk.jobs.page(10).await.unwrap().jobs.len() as u64, expected);
+        });
+    }
+}

@@ -1,0 +1,103 @@
+//! A database that refuses.
+
+use tidings_proactive::{DeliveryState, JobState, ProactiveError};
+use tidings_store::{DatabaseOptions, StoreErrorKind};
+
+use crate::desk::{Desk, options, reference};
+
+/// The kind of the store's error, or a panic.
+fn kind(error: &ProactiveError) -> StoreErrorKind {
+    match error {
+        ProactiveError::Store(error) => error.kind(),
+        other => panic!("not the store's error: {other}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_database_refuses_new_jobs_and_keeps_the_old_ones() {
+    let desk = Desk::on(DatabaseOptions::temporary().max_pages(80), options(4));
+    let mut started = 0;
+    let error = loop {
+        match desk.jobs.start(reference(&"long".repeat(100))).await {
+            Ok(_) => started += 1,
+            Err(error) => break error,
+        }
+        assert!(started < 10_000, "the page limit is not kept");
+    };
+    assert_eq!(kind(&error), StoreErrorKind::Full);
+    let page = desk.jobs.page(1).await.unwrap();
+    assert_eq!((page.jobs.len() as u64 + page.older, page.jobs[0].state), (started, JobState::Running));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_completion_that_is_not_kept_is_not_announced() {
+    let desk = Desk::on(DatabaseOptions::temporary().max_pages(80), options(4));
+    let running = desk.run();
+    let job = desk.jobs.start(reference("alice")).await.unwrap();
+    while desk.jobs.start(reference(&"long".repeat(100))).await.is_ok() {}
+    let error = desk.jobs.complete(job, "Long news. ".repeat(2_000)).await.unwrap_err();
+    assert_eq!(kind(&error), StoreErrorKind::Full);
+    assert_eq!(desk.jobs.get(job).await.unwrap().unwrap().state, JobState::Running);
+    running.stop().await;
+    assert!(desk.nothing_is_on_its_way().await);
+    assert!(desk.ledger().await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outcome_that_cannot_be_recorded_is_recorded_when_the_database_allows_it() {
+    let desk = Desk::new();
+    let running = desk.run();
+    let id = desk.enqueue("alice", "x").await;
+    let behind = desk.enqueue("alice", "behind").await;
+    let call = desk.call().await;
+    let refuse = "CREATE TRIGGER refuse BEFORE UPDATE ON deliveries WHEN new.state = 'delivered'
+                  BEGIN INSERT INTO refusals DEFAULT VALUES; SELECT raise(FAIL, 'not now'); END";
+    desk.db
+        .write(move |tx| {
+            tx.execute_batch("CREATE TABLE refusals (id INTEGER PRIMARY KEY)")?;
+            Ok(tx.execute_batch(refuse)?)
+        })
+        .await
+        .unwrap();
+    call.deliver();
+    // A write of our own that comes back after the refused one has been through the writer.
+    desk.db.write(|_| Ok(())).await.unwrap();
+    assert_eq!(desk.delivery(id).await.state, DeliveryState::Sending);
+    assert!(desk.nothing_is_on_its_way().await, "nothing overtakes it and nothing repeats it");
+    desk.db.write(|tx| Ok(tx.execute_batch("DROP TRIGGER refuse")?)).await.unwrap();
+    desk.until(id, DeliveryState::Delivered).await;
+    let call = desk.call().await;
+    assert_eq!(call.text(), "behind");
+    call.deliver();
+    desk.until(behind, DeliveryState::Delivered).await;
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closed_database_ends_the_worker_with_the_reason() {
+    let desk = Desk::new();
+    desk.db.close().await;
+    let error = desk.jobs.start(reference("alice")).await.unwrap_err();
+    assert_eq!(kind(&error), StoreErrorKind::Closed);
+    let ended = desk
+        .proactive
+        .run(
+            std::sync::Arc::new(Silent),
+            tokio_util::sync::CancellationToken::new(),
+        )
+        .await;
+    assert_eq!(kind(&ended.unwrap_err()), StoreErrorKind::Closed);
+}
+
+struct Silent;
+
+#[async_trait::async_trait]
+impl tidings_proactive::Channel for Silent {
+    async fn send(
+        &self,
+        _: &tidings_activity::ConversationReference,
+        _: &tidings_activity::Activity,
+    ) -> Result<Option<String>, tidings_connector::SendError> {
+        Ok(None)
+    }
+}
