@@ -14,13 +14,15 @@ export interface ChatCommands {
 interface Props {
   readonly directLine: DirectLine;
   readonly window: WindowDescription;
+  /** What an empty conversation offers to send. */
+  readonly suggestions: readonly string[];
   readonly onCommands: (commands: ChatCommands | undefined) => void;
   /** The bot said something that was not there when the window was opened. */
   readonly onBotSpoke: () => void;
 }
 
 /** Web Chat in one window. It is a chunk of its own: everything that imports Web Chat is here. */
-export default function Chat({ directLine, window, onCommands, onBotSpoke }: Props) {
+export default function Chat({ directLine, window, suggestions, onCommands, onBotSpoke }: Props) {
   const spoke = useRef(onBotSpoke);
   spoke.current = onBotSpoke;
 
@@ -69,7 +71,7 @@ export default function Chat({ directLine, window, onCommands, onBotSpoke }: Pro
         <div className="invitation">
           <p>{window.invitation}</p>
           <div className="suggestions">
-            {window.suggestions.map(text => (
+            {suggestions.map(text => (
               <button key={text} type="button" className="button" onClick={() => commands.send(text)} aria-label={`Send ${text}`}>
                 {text}
               </button>

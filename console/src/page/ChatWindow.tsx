@@ -14,6 +14,7 @@ const Chat = lazy(() => import('../chat/Chat'));
 interface Props {
   readonly window: WindowDescription;
   readonly connection: Connection;
+  readonly suggestions: readonly string[];
   /** Given to the section itself: it is a tab panel on a small screen. */
   readonly section: HTMLAttributes<HTMLElement>;
   /** Another tab has the conversations: take them back. */
@@ -23,7 +24,7 @@ interface Props {
 }
 
 /** One chat window: whose it is, its conversation, its connection, and Web Chat. */
-export function ChatWindow({ window, connection, section, takeOver, onCommands, onBotSpoke }: Props) {
+export function ChatWindow({ window, connection, suggestions, section, takeOver, onCommands, onBotSpoke }: Props) {
   const snapshot = useSyncExternalStore(connection.subscribe, connection.getSnapshot);
   const titleId = `${window.id}-title`;
   return (
@@ -58,6 +59,7 @@ export function ChatWindow({ window, connection, section, takeOver, onCommands, 
               key={snapshot.opened}
               directLine={snapshot.directLine}
               window={window}
+              suggestions={suggestions}
               onCommands={onCommands}
               onBotSpoke={onBotSpoke}
             />

@@ -27,7 +27,7 @@ export function Page() {
   const [shown, setShown] = useState<WindowId>('you');
   const [unread, setUnread] = useState<WindowId | undefined>();
   const [commands, setCommands] = useState<ChatCommands | undefined>();
-  const [hintClosed, closeHint] = useStoredFlag('hint-closed');
+  const hint = useStoredFlag('hint-closed');
 
   const yours = useSnapshot('you');
   const systems = useSnapshot('job-system');
@@ -52,8 +52,14 @@ export function Page() {
     [commands, systems.state]
   );
 
+  const running = jobs.page?.jobs.find(job => job.state === 'running');
   const latest = jobs.page?.jobs.find(job => job.conversationId === yourId);
   const step = latest === undefined ? 0 : latest.state === 'running' ? 1 : 2;
+
+  // Whoever has done it once needs no hint the next time.
+  useEffect(() => {
+    if (step === 2) hint.raiseLater();
+  }, [step, hint.raiseLater]);
 
   const windows = (
     <div className="windows" data-narrow={narrow}>
@@ -62,6 +68,7 @@ export function Page() {
           key={window.id}
           window={window}
           connection={connections[window.id]}
+          suggestions={window.id === 'you' ? ['run', 'show'] : running ? [`done ${running.number}`, 'show'] : ['show']}
           section={
             narrow ? { role: 'tabpanel', 'aria-hidden': window.id !== shown || undefined } : {}
           }
@@ -86,7 +93,7 @@ export function Page() {
         <p>A bot that speaks first: it remembers who asked, and brings the news when the work is done.</p>
       </header>
       <main data-shown={shown}>
-        {!hintClosed && <Hint step={step} job={latest?.number} dismiss={closeHint} />}
+        {!hint.raised && <Hint step={step} job={latest?.number} dismiss={hint.raise} />}
         {narrow && <Tabs shown={shown} unread={unread} show={show} />}
         {windows}
         <JobLog jobs={jobs} nameOf={nameOf} complete={complete} />

@@ -5,9 +5,8 @@ export interface WindowDescription {
   readonly subtitle: string;
   readonly initial: string;
   readonly placeholder: string;
-  /** What an empty conversation says, and what can be sent from there at once. */
+  /** What an empty conversation says. */
   readonly invitation: string;
-  readonly suggestions: readonly string[];
 }
 
 export type WindowId = WindowDescription['id'];
@@ -15,19 +14,17 @@ export type WindowId = WindowDescription['id'];
 export const you: WindowDescription = {
   id: 'you',
   title: 'You',
-  subtitle: 'ask for something that takes time',
+  subtitle: 'asks for the work',
   initial: 'Y',
   placeholder: 'Type run, or show',
-  invitation: 'Ask for something that takes time.',
-  suggestions: ['run', 'show']
+  invitation: 'Ask for something that takes time.'
 };
 
 export const jobSystem: WindowDescription = {
   id: 'job-system',
   title: 'Job system',
-  subtitle: 'says when the work is done',
+  subtitle: 'says when it is done',
   initial: 'J',
-  placeholder: 'Type done 1, or show',
-  invitation: 'Say that a job is done, or see all of them.',
-  suggestions: ['show']
+  placeholder: 'Type done and a number',
+  invitation: 'Say that a job is done, or see all of them.'
 };
