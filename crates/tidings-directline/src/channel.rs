@@ -1,0 +1,142 @@
+//! What every route shares.
+
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use jiff::Timestamp;
+use tidings_activity::{Activity, ChannelAccount, RoleType, channel};
+use tidings_store::{Database, StoreError};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::bot_endpoint::BotEndpoint;
+use crate::conversation::{Conversation, signing_key};
+use crate::faults::Faults;
+use crate::history::{forget_old_everywhere, micros};
+use crate::live::LiveSockets;
+use crate::member::with_role;
+use crate::options::{DirectLineOptions, Limits};
+use crate::order::Order;
+use crate::refusal::Refusal;
+use crate::token::TokenSigner;
+
+/// How often old activities of quiet conversations are looked for.
+const SWEEP: std::time::Duration = std::time::Duration::from_secs(60 * 60);
+
+/// The state of the server.
+pub(crate) struct Channel {
+    pub(crate) db: Database,
+    pub(crate) options: DirectLineOptions,
+    pub(crate) tokens: TokenSigner,
+    pub(crate) live: Arc<LiveSockets>,
+    pub(crate) order: Arc<Order>,
+    pub(crate) faults: Faults,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) closing: CancellationToken,
+    /// The bot's account with its role.
+    pub(crate) bot_account: ChannelAccount,
+    bot: RwLock<Option<Arc<dyn BotEndpoint>>>,
+    swept_at: Mutex<i64>,
+}
+
+impl Channel {
+    pub(crate) async fn open(db: Database, options: DirectLineOptions) -> Result<Arc<Self>, StoreError> {
+        let key = db.write(signing_key).await?;
+        let channel = Arc::new(Self {
+            tokens: TokenSigner::new(&key),
+            live: LiveSockets::new(options.limits.sockets),
+            order: Arc::default(),
+            faults: Faults::default(),
+            tasks: TaskTracker::new(),
+            closing: CancellationToken::new(),
+            bot_account: with_role(&options.bot, RoleType::Bot),
+            bot: RwLock::new(None),
+            swept_at: Mutex::new(i64::MIN),
+            db,
+            options,
+        });
+        channel.sweep().await?;
+        Ok(channel)
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.options.limits
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.options.clock.now()
+    }
+
+    /// Now, in the unit of the tables.
+    pub(crate) fn now_micros(&self) -> i64 {
+        self.now().as_microsecond()
+    }
+
+    pub(crate) fn connect(&self, bot: Arc<dyn BotEndpoint>) {
+        *self.bot.write().unwrap_or_else(PoisonError::into_inner) = Some(bot);
+    }
+
+    pub(crate) fn bot(&self) -> Option<Arc<dyn BotEndpoint>> {
+        self.bot.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Runs work on a task of its own, so that a client that goes away does not cut it in two.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Refusal>> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        if self.closing.is_cancelled() {
+            return Err(Refusal::new(
+                http::StatusCode::SERVICE_UNAVAILABLE,
+                "ServiceError",
+                "The channel is shutting down: try again in a moment",
+            ));
+        }
+        self.tasks
+            .spawn(work)
+            .await
+            .unwrap_or_else(|panic| Err(Refusal::internal(&panic)))
+    }
+
+    /// The conversation with this id, or 404.
+    pub(crate) async fn conversation(&self, id: &str) -> Result<Conversation, Refusal> {
+        let wanted = id.to_owned();
+        let found = self
+            .db
+            .read(move |connection| Conversation::find(connection, &wanted))
+            .await?;
+        found.ok_or_else(|| Refusal::conversation_not_found(id))
+    }
+
+    /// The fields that the channel sets on every activity of a conversation, whoever sends it.
+    pub(crate) fn stamp(conversation: &Conversation, activity: &mut Activity) {
+        activity.channel_id = Some(channel::DIRECTLINE.to_owned());
+        activity.conversation = Some(conversation.account());
+        activity.service_url = None;
+        activity.caller_id = None;
+        activity.recipient = None;
+        activity.delivery_mode = None;
+    }
+
+    /// The activity as the bot gets it.
+    pub(crate) fn addressed_to_bot(&self, mut activity: Activity) -> Activity {
+        activity.recipient = Some(self.bot_account.clone());
+        activity.service_url = Some(self.options.base_url.get());
+        activity
+    }
+
+    /// Forgets what is too old in quiet conversations, at most once an hour.
+    pub(crate) async fn sweep(&self) -> Result<(), StoreError> {
+        let now = self.now_micros();
+        {
+            let mut swept_at = self.swept_at.lock().unwrap_or_else(PoisonError::into_inner);
+            if now < swept_at.saturating_add(micros(SWEEP)) {
+                return Ok(());
+            }
+            *swept_at = now;
+        }
+        let limits = self.limits().clone();
+        self.db
+            .write(move |connection| forget_old_everywhere(connection, &limits, now))
+            .await
+    }
+}
