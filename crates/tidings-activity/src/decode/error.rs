@@ -71,11 +71,13 @@ impl DecodeError {
 
     /// Of an error met at `path` ("." for the whole) while decoding `text`.
     pub(super) fn new(text: &str, path: String, error: &serde_json::Error) -> Self {
-        if error.classify() != Category::Data {
+        let message = error.to_string();
+        // serde_json counts a number that no machine number holds as wrong syntax, but it is JSON.
+        let is_json = error.classify() == Category::Data || message.starts_with("number out of range");
+        if !is_json {
             return Self::syntax(error);
         }
         let path = if path == "." { String::new() } else { path };
-        let message = error.to_string();
         if let Some(missing) = missing_field(&message) {
             let path = if path.is_empty() {
                 missing.to_owned()
