@@ -14,16 +14,16 @@ fn teams_message(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("teams-message");
     group.throughput(Throughput::Bytes(TEAMS_MESSAGE.len() as u64));
     group.bench_function("decode", |bencher| {
-        bencher.iter(|| Activity::from_slice(black_box(TEAMS_MESSAGE)))
+        bencher.iter(|| Activity::from_slice(black_box(TEAMS_MESSAGE)));
     });
     group.bench_function("encode", |bencher| {
-        bencher.iter(|| serde_json::to_vec(black_box(&activity)))
+        bencher.iter(|| serde_json::to_vec(black_box(&activity)));
     });
     group.bench_function("decode-as-value", |bencher| {
         bencher.iter(|| serde_json::from_slice::<Value>(black_box(TEAMS_MESSAGE)));
     });
     group.bench_function("reference", |bencher| {
-        bencher.iter(|| black_box(&activity).reference())
+        bencher.iter(|| black_box(&activity).reference());
     });
     group.finish();
 }

@@ -20,7 +20,7 @@ pub const EMAIL: &str = "email";
 pub const EMULATOR: &str = "emulator";
 /// Facebook Messenger.
 pub const FACEBOOK: &str = "facebook";
-/// GroupMe.
+/// The `GroupMe` messenger.
 pub const GROUPME: &str = "groupme";
 /// Kik.
 pub const KIK: &str = "kik";

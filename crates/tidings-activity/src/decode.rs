@@ -19,16 +19,16 @@ use crate::guard;
 pub fn from_slice<T: DeserializeOwned>(json: &[u8]) -> Result<T, DecodeError> {
     let text = std::str::from_utf8(json).map_err(|error| DecodeError::not_utf8(&error))?;
     guard::check(json)
-        .map_err(|violation| DecodeError::refused(violation, locate::path_to(json, violation.offset)))?;
+        .map_err(|violation| DecodeError::refused(violation, &locate::path_to(json, violation.offset)))?;
     // Following the path costs more than decoding: only after a failure.
-    serde_json::from_str(text).map_err(|error| explain::<T>(text, error))
+    serde_json::from_str(text).map_err(|error| explain::<T>(text, &error))
 }
 
 #[cold]
-fn explain<T: DeserializeOwned>(text: &str, error: serde_json::Error) -> DecodeError {
+fn explain<T: DeserializeOwned>(text: &str, error: &serde_json::Error) -> DecodeError {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
-        Ok(_) => DecodeError::syntax(&error), // what follows the object is wrong
+        Ok(_) => DecodeError::syntax(error), // what follows the object is wrong
         Err(with_path) => {
             let path = with_path.path().to_string();
             DecodeError::new(text, path, with_path.inner())

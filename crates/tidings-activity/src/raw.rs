@@ -7,7 +7,8 @@ use serde_json::value::RawValue;
 /// Any JSON value, kept as it was spelled.
 ///
 /// Number spelling, member order, duplicate keys and white space survive untouched, and nothing is parsed until
-/// somebody asks. Two values are equal when they are the same JSON value, however spelled.
+/// somebody asks. (Line breaks between the parts survive too: what holds a `Raw` is not always encoded as one line.)
+/// Two values are equal when they are the same JSON value, however spelled.
 ///
 /// ```
 /// use tidings_activity::Raw;

@@ -15,8 +15,8 @@ pub(crate) use key::{Key, KeySeed, KnownKey};
 
 /// Declares a struct of the protocol: `field: Type = "jsonName"`.
 ///
-/// The struct gets a public `extras` beside its fields, and Clone, Debug (set fields only), Default, PartialEq,
-/// Serialize and Deserialize. Field types are `Option<T>` for nearly everything; see [`Field`] for the others.
+/// The struct gets a public `extras` beside its fields, and `Clone`, `Debug` (set fields only), `Default`, `PartialEq`,
+/// `Serialize` and `Deserialize`. Field types are `Option<T>` for nearly everything; see [`Field`] for the others.
 macro_rules! wire {
     (
         $(#[$meta:meta])*

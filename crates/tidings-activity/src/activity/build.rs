@@ -3,8 +3,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{
-    Activity, ActivityType, DeliveryMode, EndOfConversationCode, Importance, InputHint, SuggestedActions,
-    TextFormat,
+    Activity, ActivityType, AttachmentLayout, DeliveryMode, EndOfConversationCode, Importance, InputHint,
+    SuggestedActions, TextFormat,
 };
 use crate::account::ChannelAccount;
 use crate::attachment::Attachment;
@@ -126,6 +126,8 @@ with! {
     with_summary: summary = String;
     /// Offers answers.
     with_suggested_actions: suggested_actions = SuggestedActions;
+    /// Sets how several attachments are laid out.
+    with_attachment_layout: attachment_layout = AttachmentLayout;
     /// Sets the name of an event, invoke, command or trace.
     with_name: name = String;
     /// Sets the value.

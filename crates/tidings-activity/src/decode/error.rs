@@ -57,13 +57,13 @@ impl DecodeError {
         }
     }
 
-    pub(super) fn refused(violation: Violation, path: String) -> Self {
+    pub(super) fn refused(violation: Violation, path: &str) -> Self {
         let kind = match violation.offense {
             Offense::TooDeep => DecodeErrorKind::TooDeep,
             Offense::Nul | Offense::LoneSurrogate => DecodeErrorKind::ForbiddenCharacter,
         };
         Self {
-            path: cut(&path),
+            path: cut(path),
             message: violation.offense.to_string(),
             kind,
         }

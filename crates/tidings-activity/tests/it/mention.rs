@@ -80,3 +80,13 @@ fn without_text_or_recipient_nothing_happens() {
     activity.text = None;
     assert_eq!(activity.remove_recipient_mention(), None);
 }
+
+#[test]
+fn a_hundred_mentions_are_cut_and_no_more() {
+    for (count, left) in [(99, 0), (100, 0), (101, 1)] {
+        let mut activity = message(&"@Tidings ".repeat(count));
+        activity.entities = Some(vec![of_bot("@Tidings").into(); count]);
+        let text = activity.remove_recipient_mention().unwrap_or_default();
+        assert_eq!(text.matches("@Tidings").count(), left, "{count}");
+    }
+}
