@@ -1,0 +1,332 @@
+// The page at `/` in Chromium: the guide's test with two windows, by mouse and by keyboard, wide and narrow, light and dark.
+import assert from 'node:assert/strict';
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { after, afterEach, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+import { launch, Page, skip, visitor } from './support/browser.mjs';
+import { Server } from './support/server.mjs';
+
+describe('the page', { skip }, () => {
+  let server;
+  let browser;
+  const contexts = [];
+  const open = async options => {
+    const context = await visitor(browser, options);
+    contexts.push(context);
+    return Page.open(context, server.url);
+  };
+
+  before(async () => {
+    server = await Server.start();
+    browser = await launch();
+  });
+  afterEach(async () => {
+    for (const context of contexts.splice(0)) await context.close();
+  });
+  after(async () => {
+    await browser?.close();
+    await server?.stop();
+  });
+
+  it('is empty at first, and says what to do', async () => {
+    const { page, you, complaints } = await open();
+    await page.getByText('No jobs yet.').waitFor();
+    await page.getByRole('region', { name: 'Getting started' }).waitFor();
+    await you.section.getByRole('button', { name: 'Send run' }).click();
+    await you.shows(/starting job \d+ for you/);
+    await page.getByText('No jobs yet.').waitFor({ state: 'detached' });
+    assert.deepEqual(complaints, []);
+  });
+
+  it('plays the guide: run on the left, done on the right, the left is told', async () => {
+    const page = await open({ deviceScaleFactor: 2 });
+    const [yours, systems] = [await page.you.conversationId(), await page.jobSystem.conversationId()];
+    assert.notEqual(yours, systems, 'each window has a conversation of its own');
+
+    const number = await page.you.run();
+    await page.job(number).getByText('Running').waitFor();
+    await page.jobSystem.send('show');
+    await page.jobSystem.section.locator('table').waitFor();
+    const table = await page.jobSystem.section.locator('table').last().evaluate(element => ({
+      heads: [...element.querySelectorAll('th')].map(cell => cell.textContent.trim()),
+      rows: [...element.querySelectorAll('tbody tr')].map(row => [...row.cells].map(cell => cell.textContent.trim()))
+    }));
+    assert.deepEqual(table.heads, ['Job number', 'Conversation ID', 'Completed']);
+    const row = table.rows.find(([first]) => first === String(number));
+    assert.deepEqual(row, [String(number), yours.split('|')[0], 'False']);
+
+    await page.jobSystem.send(`done ${number}`);
+    await page.jobSystem.shows(`Completing job ${number}.`);
+    await page.you.shows(`Job ${number} is complete.`);
+    assert.equal(await page.jobSystem.bubble(`Job ${number} is complete.`).count(), 0, 'only the creator is told');
+    await page.job(number).getByText('Complete', { exact: true }).waitFor();
+    await page.job(number).getByText('Delivered').waitFor();
+    assert.deepEqual(page.complaints, []);
+
+    if (process.env.UPDATE_SCREENSHOTS === '1') {
+      const path = fileURLToPath(new URL('../docs/images/two-windows.png', import.meta.url));
+      mkdirSync(dirname(path), { recursive: true });
+      await page.page.screenshot({ path, animations: 'disabled', caret: 'hide' });
+    }
+  });
+
+  it('completes a job from the job log', async () => {
+    const page = await open();
+    const number = await page.you.run();
+    await page.page.getByRole('button', { name: `Complete job ${number}`, exact: true }).click();
+    await page.jobSystem.shows(`done ${number}`);
+    await page.you.shows(`Job ${number} is complete.`);
+  });
+
+  it('shows the whole conversation again after a reload', async () => {
+    const page = await open();
+    const id = await page.you.conversationId();
+    const number = await page.you.run();
+    await page.page.reload();
+    await page.live();
+    assert.equal(await page.you.conversationId(), id);
+    await page.you.shows(`starting job ${number} for you`);
+    assert.equal(await page.you.bubble(`starting job ${number} for you`).count(), 1);
+    assert.deepEqual(page.complaints, []);
+  });
+
+  it('begins a new conversation, and goes back to the earlier one', async () => {
+    const page = await open();
+    const id = await page.you.conversationId();
+    const number = await page.you.run();
+    const bar = page.you.section;
+    await bar.getByRole('button', { name: 'New conversation for You' }).click();
+    await bar.getByText('This is a new conversation.').waitFor();
+    await page.you.state('live');
+    assert.notEqual(await page.you.conversationId(), id);
+    await bar.getByRole('button', { name: 'Go back to the earlier one' }).click();
+    await page.you.shows(`starting job ${number} for you`);
+    assert.equal(await page.you.conversationId(), id);
+  });
+
+  it('begins anew when the server does not know the stored conversation', async () => {
+    const page = await open();
+    await page.page.evaluate(() => {
+      const key = 'tidings.console.session.you';
+      const session = JSON.parse(localStorage.getItem(key));
+      localStorage.setItem(key, JSON.stringify({ ...session, conversationId: 'of another database', token: 'old' }));
+    });
+    await page.page.reload();
+    await page.you.section.getByText('so this is a new one.').waitFor();
+    await page.live();
+    await page.you.run();
+  });
+
+  it('has its conversations in one tab at a time', async () => {
+    const first = await open();
+    const number = await first.you.run();
+    const second = new Page();
+    const tab = await first.page.context().newPage();
+    await tab.goto(server.url);
+    await tab.locator('#you[data-state="paused"]').waitFor();
+    await tab.locator('#you').getByRole('button', { name: 'Use it here' }).click();
+    await tab.locator('#you[data-state="live"]').waitFor();
+    await tab.locator('#you').getByText(`starting job ${number} for you`).first().waitFor();
+    await first.you.state('paused');
+    assert.deepEqual(second.complaints, []);
+  });
+
+  it('works by keyboard alone', async () => {
+    const { page, you, jobSystem } = await open();
+    const focused = () =>
+      page.evaluate(() => {
+        const element = document.activeElement;
+        const style = getComputedStyle(element);
+        return {
+          text: element.getAttribute('aria-label') ?? element.textContent.trim(),
+          place: element.closest('#you, #job-system, #job-log, nav, .hint')?.id ?? '',
+          textbox: element.matches('textarea, input[type="text"]'),
+          ring: style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0
+        };
+      });
+
+    await page.keyboard.press('Tab');
+    const first = await focused();
+    assert.match(first.text, /^Skip to the window .You.$/);
+    assert.ok(first.ring, 'the focus can be seen');
+    await page.keyboard.press('Enter');
+    await page.waitForFunction(() => document.activeElement.matches('#you :is(textarea, input)'));
+    await page.keyboard.type('run');
+    await page.keyboard.press('Enter');
+    await you.shows(/starting job \d+ for you/);
+    const number = /job (\d+)/.exec(await you.bubble(/starting job \d+ for you/).textContent())[1];
+
+    // On to the other window, in the order of reading, and no further than it is.
+    const places = [];
+    for (let presses = 0; presses < 40; presses += 1) {
+      await page.keyboard.press('Tab');
+      const now = await focused();
+      places.push(now.place);
+      if (now.place === 'job-system' && now.textbox) break;
+    }
+    assert.equal(places.at(-1), 'job-system', `the right window's box is reached: ${places.join(' > ')}`);
+    assert.deepEqual([...new Set(places)], [...new Set(places)].sort((a, b) => order(a) - order(b)), 'in the order of reading');
+    await page.keyboard.type(`done ${number}`);
+    await page.keyboard.press('Enter');
+    await jobSystem.shows(`Completing job ${number}.`);
+    await you.shows(`Job ${number} is complete.`);
+  });
+
+  it('reaches the job log by its skip link, and completes a job with the keyboard', async () => {
+    const { page, you } = await open();
+    const number = await you.run();
+    const button = page.getByRole('button', { name: `Complete job ${number}`, exact: true });
+    await button.waitFor();
+    await page.getByRole('link', { name: 'Skip to the job log' }).focus();
+    await page.keyboard.press('Enter');
+    await page.waitForFunction(() => document.activeElement.id === 'job-log');
+    for (let presses = 0; presses < 40 && !(await button.evaluate(element => element === document.activeElement)); presses += 1) {
+      await page.keyboard.press('Tab');
+    }
+    await page.keyboard.press('Enter');
+    await you.shows(`Job ${number} is complete.`);
+  });
+
+  it('has one window at a time on a small screen, and says when the other one has news', async () => {
+    const page = await open({ width: 400, height: 860 });
+    const number = await page.you.run();
+    const tabs = page.page.getByRole('tablist', { name: 'Chat windows' });
+    assert.equal(await page.jobSystem.section.isVisible(), false);
+    await tabs.getByRole('tab', { name: 'Job system' }).click();
+    await page.jobSystem.send(`done ${number}`);
+    await page.jobSystem.shows(`Completing job ${number}.`);
+    const withNews = tabs.getByRole('tab', { name: 'You (new message)' });
+    await withNews.waitFor();
+    assert.equal(await page.you.section.isVisible(), false);
+    // Arrow keys move between tabs.
+    await tabs.getByRole('tab', { name: 'Job system' }).press('ArrowLeft');
+    await page.you.bubble(`Job ${number} is complete.`).waitFor();
+    assert.equal(await withNews.count(), 0);
+    assert.deepEqual(page.complaints, []);
+  });
+
+  for (const colorScheme of ['light', 'dark']) {
+    for (const width of [1280, 400]) {
+      it(`fits and reads at ${width} pixels, ${colorScheme}`, async () => {
+        const page = await open({ width, colorScheme });
+        const number = await page.you.run();
+        await page.job(number).waitFor();
+        const widths = await page.page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+        assert.equal(widths[0], widths[1], 'nothing to scroll sideways');
+
+        const background = await page.page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+        const [red] = /\d+/.exec(background);
+        assert.equal(Number(red) < 128, colorScheme === 'dark', `the background follows the scheme: ${background}`);
+
+        const low = await page.page.evaluate(lowContrast);
+        assert.deepEqual(low, [], 'text stands out from what is behind it, at least 4.5 to 1');
+      });
+    }
+  }
+
+  it('names everything that can be used, and has one heading of each kind', async () => {
+    const { page, you } = await open();
+    const number = await you.run();
+    await page.getByRole('button', { name: `Complete job ${number}`, exact: true }).waitFor();
+    assert.equal(await page.getByRole('heading', { level: 1 }).count(), 1);
+    for (const name of ['You', 'Job system', 'Job log']) await page.getByRole('region', { name, exact: true }).waitFor();
+    await page.getByRole('main').waitFor();
+    assert.equal(await page.locator('html').getAttribute('lang'), 'en');
+
+    const nameless = await page.evaluate(() =>
+      [...document.querySelectorAll('button, a[href], input:not([type="file"]), textarea, [role="tab"]')]
+        .filter(element => element.checkVisibility())
+        .filter(element => {
+          const labelled = element.getAttribute('aria-labelledby');
+          const name =
+            element.getAttribute('aria-label') ||
+            (labelled && document.getElementById(labelled)?.textContent) ||
+            element.labels?.[0]?.textContent ||
+            element.textContent.trim() ||
+            element.getAttribute('title') ||
+            element.getAttribute('placeholder');
+          return !name;
+        })
+        .map(element => element.outerHTML.slice(0, 200))
+    );
+    assert.deepEqual(nameless, []);
+    const ids = await page.evaluate(() => [...document.querySelectorAll('[id]')].map(element => element.id));
+    assert.deepEqual(ids.filter((id, index) => ids.indexOf(id) !== index), [], 'no id twice');
+  });
+
+  it('moves nothing for those who asked for that', async () => {
+    const { page } = await open({ reducedMotion: 'reduce' });
+    const moving = await page.evaluate(() =>
+      document
+        .getAnimations()
+        .map(animation => animation.effect.target)
+        .filter(target => !target.closest('.chat'))
+        .map(target => target.className)
+    );
+    assert.deepEqual(moving, []);
+  });
+
+  it('loads nothing from anywhere else, and keeps to its content security policy', async () => {
+    const context = await visitor(browser);
+    contexts.push(context);
+    const hosts = new Set();
+    context.on('request', request => hosts.add(new URL(request.url()).host));
+    const page = await Page.open(context, server.url);
+    const number = await page.you.run();
+    await page.jobSystem.send(`done ${number}`);
+    await page.you.shows(`Job ${number} is complete.`);
+    hosts.delete('');
+    assert.deepEqual([...hosts], [new URL(server.url).host]);
+    const response = await context.request.get(server.url);
+    assert.match(response.headers()['content-security-policy'] ?? '', /default-src 'none'/);
+    assert.deepEqual(page.complaints, []);
+  });
+});
+
+function order(place) {
+  return ['', 'you', 'job-system', 'job-log'].indexOf(place);
+}
+
+/** Runs in the page: pairs of our colours that are text and its background, where they are too close. */
+function lowContrast() {
+  const style = getComputedStyle(document.documentElement);
+  const canvas = Object.assign(document.createElement('canvas'), { width: 1, height: 1 }).getContext('2d');
+  const luminance = name => {
+    canvas.fillStyle = style.getPropertyValue(name);
+    canvas.fillRect(0, 0, 1, 1);
+    const [red, green, blue] = [...canvas.getImageData(0, 0, 1, 1).data].map(value => {
+      const part = value / 255;
+      return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+  };
+  const pairs = [
+    ['--ink', '--paper'],
+    ['--ink', '--surface'],
+    ['--ink', '--accent-soft'],
+    ['--ink', '--bubble'],
+    ['--ink-soft', '--paper'],
+    ['--ink-soft', '--surface'],
+    ['--ink-soft', '--raised'],
+    ['--ink-soft', '--pressed'],
+    ['--ink-soft', '--accent-soft'],
+    ['--accent', '--surface'],
+    ['--accent', '--accent-soft'],
+    ['--accent-ink', '--accent'],
+    ['--accent-ink', '--you'],
+    ['--accent-ink', '--job-system'],
+    ['--bubble-own-ink', '--bubble-own'],
+    ['--good', '--good-soft'],
+    ['--busy', '--busy-soft'],
+    ['--busy', '--surface'],
+    ['--bad', '--bad-soft'],
+    ['--bad', '--surface']
+  ];
+  return pairs.flatMap(([text, behind]) => {
+    const [one, other] = [luminance(text), luminance(behind)].sort((a, b) => b - a);
+    const ratio = (one + 0.05) / (other + 0.05);
+    return ratio < 4.5 ? [`${text} on ${behind}: ${ratio.toFixed(2)}`] : [];
+  });
+}
