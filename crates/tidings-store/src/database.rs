@@ -64,15 +64,22 @@ impl Database {
     /// # Errors
     /// [`OpenError`]; the file is then as it was.
     pub fn open(options: DatabaseOptions) -> Result<Database, OpenError> {
-        let components = migrations::with_own(&options.components)?;
-        let file = DatabaseFile::acquire(&options)?;
-        let connection = file.connect_writer(&components, options.max_pages)?;
+        let DatabaseOptions {
+            place,
+            components,
+            max_pages,
+            readers: reader_count,
+            busy_timeout,
+        } = options;
+        let components = migrations::with_own(components)?;
+        let file = DatabaseFile::acquire(place, busy_timeout)?;
+        let connection = file.connect_writer(&components, max_pages)?;
         let counters = Arc::new(Counters::default());
         let readers = Arc::new(Readers::new());
         let (finish, finished) = watch::channel(());
         let (queue, messages) = mpsc::channel(WRITE_QUEUE);
         let path = file.path.clone();
-        let reader_threads = readers::start(&readers, &counters, &file, options.readers)?;
+        let reader_threads = readers::start(&readers, &counters, &file, reader_count)?;
         let writer = Writer {
             messages,
             counters: counters.clone(),

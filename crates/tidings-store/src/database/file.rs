@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::options::{DatabaseOptions, Place};
+use super::options::Place;
 use super::{Migrations, migrations};
 use crate::OpenError;
 
-/// How long a statement waits for another program's lock.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// The size of one page of the smallest page size, in bytes.
+const SMALLEST_DATABASE: u64 = 512;
 
 /// What each connection may keep of the file in memory, in KiB; taken page by page as it is needed.
 const WRITER_CACHE_KIB: i64 = 4096;
@@ -20,6 +20,7 @@ const READER_CACHE_KIB: i64 = 1024;
 /// The file of an open database. This process alone has it for as long as the value lives.
 pub(super) struct DatabaseFile {
     pub(super) path: PathBuf,
+    busy_timeout: Duration,
     /// Closing it releases the lock.
     _lock: File,
     /// After the lock, which lies in the folder.
@@ -28,9 +29,9 @@ pub(super) struct DatabaseFile {
 
 impl DatabaseFile {
     /// Finds or creates the file and locks it.
-    pub(super) fn acquire(options: &DatabaseOptions) -> Result<DatabaseFile, OpenError> {
-        let (path, folder) = match &options.place {
-            Place::Path(path) => (path.clone(), None),
+    pub(super) fn acquire(place: Place, busy_timeout: Duration) -> Result<DatabaseFile, OpenError> {
+        let (path, folder) = match place {
+            Place::Path(path) => (path, None),
             Place::Temporary => {
                 let folder = TemporaryFolder::create()?;
                 (folder.0.join("tidings.db"), Some(folder))
@@ -38,8 +39,10 @@ impl DatabaseFile {
         };
         let path = resolve(&path)?;
         let lock = lock(&path)?;
+        refuse_fragment(&path)?;
         Ok(DatabaseFile {
             path,
+            busy_timeout,
             _lock: lock,
             _folder: folder,
         })
@@ -99,7 +102,7 @@ impl DatabaseFile {
         // Each connection is used by one thread at a time, and a path is a path: neither mutex nor URI.
         let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&self.path, flags).map_err(sqlite)?;
-        connection.busy_timeout(BUSY_TIMEOUT).map_err(sqlite)?;
+        connection.busy_timeout(self.busy_timeout).map_err(sqlite)?;
         connection
             .pragma_update(None, "cache_size", -cache_kib)
             .map_err(sqlite)?;
@@ -127,6 +130,20 @@ fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
         Ok(resolved)
     } else {
         Err(unreadable(io::Error::other("it is not a file")))
+    }
+}
+
+/// Refuses a file that is too short to be a database: SQLite would take some of those for a new one and write over them.
+fn refuse_fragment(path: &Path) -> Result<(), OpenError> {
+    match fs::metadata(path) {
+        Ok(metadata) if (1..SMALLEST_DATABASE).contains(&metadata.len()) => Err(OpenError::NotADatabase {
+            path: path.to_owned(),
+        }),
+        Ok(_) => Ok(()),
+        Err(source) => Err(OpenError::Unreadable {
+            path: path.to_owned(),
+            source: source.into(),
+        }),
     }
 }
 

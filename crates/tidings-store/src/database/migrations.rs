@@ -34,7 +34,7 @@ const OWN: Migrations = Migrations {
 const APPLICATION_ID: i32 = 0x5464_6e67;
 
 /// The components with this crate's own in front.
-pub(super) fn with_own(components: &[Migrations]) -> Result<Vec<Migrations>, OpenError> {
+pub(super) fn with_own(components: Vec<Migrations>) -> Result<Vec<Migrations>, OpenError> {
     let mut all: Vec<Migrations> = vec![OWN];
     for component in components {
         if all.iter().any(|known| known.component == component.component) {
@@ -42,7 +42,7 @@ pub(super) fn with_own(components: &[Migrations]) -> Result<Vec<Migrations>, Ope
                 component: component.component,
             });
         }
-        all.push(*component);
+        all.push(component);
     }
     Ok(all)
 }

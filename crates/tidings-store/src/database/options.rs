@@ -1,4 +1,5 @@
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::{Migrations, OpenError};
 
@@ -9,6 +10,7 @@ pub struct DatabaseOptions {
     pub(super) components: Vec<Migrations>,
     pub(super) max_pages: Option<u32>,
     pub(super) readers: usize,
+    pub(super) busy_timeout: Duration,
 }
 
 #[derive(Clone, Debug)]
@@ -18,7 +20,7 @@ pub(super) enum Place {
 }
 
 impl DatabaseOptions {
-    /// A database in the file `path`. Two readers, no page limit, no components.
+    /// A database in the file `path`. Two readers, no page limit, no components but the documents.
     pub fn new(path: impl Into<PathBuf>) -> DatabaseOptions {
         DatabaseOptions {
             place: Place::Path(path.into()),
@@ -33,6 +35,7 @@ impl DatabaseOptions {
             components: Vec::new(),
             max_pages: None,
             readers: 2,
+            busy_timeout: Duration::from_secs(5),
         }
     }
 
@@ -96,6 +99,13 @@ impl DatabaseOptions {
     #[must_use]
     pub fn readers(mut self, readers: usize) -> DatabaseOptions {
         self.readers = readers.clamp(1, 16);
+        self
+    }
+
+    /// How long to wait while another program, such as an SQLite shell, keeps the file locked: 5 s unless told.
+    #[must_use]
+    pub fn busy_timeout(mut self, timeout: Duration) -> DatabaseOptions {
+        self.busy_timeout = timeout;
         self
     }
 }

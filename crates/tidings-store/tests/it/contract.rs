@@ -1,0 +1,21 @@
+//! The storage contract on each backend.
+
+mod memory {
+    use tidings_store::MemoryStorage;
+
+    async fn make() -> MemoryStorage {
+        MemoryStorage::new()
+    }
+
+    tidings_store::storage_contract!(make, atomic);
+}
+
+mod sqlite {
+    use tidings_store::Database;
+
+    async fn make() -> Database {
+        Database::temporary([]).unwrap()
+    }
+
+    tidings_store::storage_contract!(make, atomic);
+}

@@ -1,0 +1,20 @@
+//! What `tidings-store` promises, tried from outside.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test, and whatever helps one, fails by panicking"
+)]
+
+use tidings_store::rusqlite;
+
+mod commit;
+mod contract;
+mod crash;
+mod group_commit;
+mod held_writer;
+mod lifetime;
+mod migrations;
+mod model;
+mod notes;
+mod open_errors;
+mod readers;
+mod transactions;

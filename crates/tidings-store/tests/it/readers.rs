@@ -1,0 +1,149 @@
+//! Readers beside the writer.
+
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Barrier};
+
+use tidings_store::{Database, DatabaseOptions, StoreError};
+use tokio::sync::oneshot;
+
+use crate::held_writer::HeldWriter;
+use crate::notes::{self, insert, texts};
+
+#[tokio::test]
+async fn readers_see_committed_data_while_a_transaction_is_open() {
+    let database = notes::temporary();
+    notes::add(database.clone(), "committed").await.unwrap();
+    let (entered, inside) = oneshot::channel();
+    let (release, released) = channel();
+    let writing = tokio::spawn({
+        let database = database.clone();
+        async move {
+            database
+                .write(move |connection| {
+                    insert(connection, "open")?;
+                    entered.send(()).unwrap();
+                    released.recv().map_err(StoreError::other)
+                })
+                .await
+        }
+    });
+    inside.await.unwrap();
+    assert_eq!(notes::all(&database).await, ["committed"]);
+    release.send(()).unwrap();
+    writing.await.unwrap().unwrap();
+    assert_eq!(notes::all(&database).await, ["committed", "open"]);
+}
+
+#[tokio::test]
+async fn one_read_sees_one_state_through_all_its_statements() {
+    let database = notes::temporary();
+    notes::add(database.clone(), "before").await.unwrap();
+    let (entered, inside) = oneshot::channel();
+    let (release, released) = channel();
+    let reading = tokio::spawn({
+        let database = database.clone();
+        async move {
+            database
+                .read(move |connection| {
+                    let first = texts(connection)?;
+                    entered.send(()).unwrap();
+                    released.recv().map_err(StoreError::other)?;
+                    Ok((first, texts(connection)?))
+                })
+                .await
+        }
+    });
+    inside.await.unwrap();
+    notes::add(database.clone(), "meanwhile").await.unwrap();
+    release.send(()).unwrap();
+    let (first, second) = reading.await.unwrap().unwrap();
+    assert_eq!(
+        (first.as_slice(), second.as_slice()),
+        (&["before".to_owned()][..], &["before".to_owned()][..])
+    );
+    assert_eq!(notes::all(&database).await, ["before", "meanwhile"]);
+}
+
+#[tokio::test]
+async fn a_reader_cannot_write() {
+    let database = notes::temporary();
+    let error = database
+        .read(|connection| insert(connection, "no"))
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("readonly"), "{error}");
+    assert!(notes::all(&database).await.is_empty());
+}
+
+#[tokio::test]
+async fn readers_survive_panics_and_errors() {
+    let database = notes::temporary();
+    for number in 0..5 {
+        let panicked = database
+            .read(move |_| -> Result<(), _> { panic!("read {number}") })
+            .await
+            .unwrap_err();
+        assert!(matches!(panicked, StoreError::Panicked { .. }), "{panicked}");
+        let failed = database
+            .read(|connection| Ok(connection.execute_batch("SELECT nothing")?))
+            .await
+            .unwrap_err();
+        assert!(matches!(failed, StoreError::Sqlite(_)), "{failed}");
+        let ended = database
+            .read(|connection| Ok(connection.execute_batch("COMMIT")?))
+            .await;
+        ended.unwrap();
+    }
+    assert!(notes::all(&database).await.is_empty());
+}
+
+#[tokio::test]
+async fn as_many_reads_run_at_once_as_there_are_readers() {
+    for readers in [1, 2, 5] {
+        let database = Database::open(DatabaseOptions::temporary().readers(readers)).unwrap();
+        let all_inside = Arc::new(Barrier::new(readers));
+        let mut reads = Vec::new();
+        for _ in 0..readers {
+            let (database, all_inside) = (database.clone(), all_inside.clone());
+            reads.push(tokio::spawn(async move {
+                database.read(move |_| Ok(all_inside.wait())).await
+            }));
+        }
+        for read in reads {
+            read.await.unwrap().unwrap();
+        }
+        assert_eq!(database.stats().reads, readers as u64);
+    }
+}
+
+#[tokio::test]
+async fn more_reads_than_the_queue_has_places_are_all_served() {
+    let database = notes::temporary();
+    let mut reads = Vec::new();
+    for number in 0..3000 {
+        let database = database.clone();
+        reads.push(tokio::spawn(
+            async move { database.read(move |_| Ok(number)).await },
+        ));
+    }
+    for (number, read) in reads.into_iter().enumerate() {
+        assert_eq!(read.await.unwrap().unwrap(), number);
+    }
+}
+
+#[tokio::test]
+async fn a_read_begun_after_a_write_was_answered_sees_it() {
+    let database = notes::temporary();
+    for count in 1..=200 {
+        notes::add(database.clone(), "note").await.unwrap();
+        assert_eq!(notes::all(&database).await.len(), count);
+    }
+}
+
+#[tokio::test]
+async fn reads_are_served_while_the_writer_stands_still() {
+    let database = notes::temporary();
+    let writer = HeldWriter::hold(&database).await;
+    assert!(notes::all(&database).await.is_empty());
+    writer.release().await;
+}
