@@ -1,0 +1,205 @@
+//! What a turn leaves behind, and how it is kept: all of it or nothing.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tidings_store::{Batch, Database, DocumentChange, Migrations, Step, Storage, StoreError, rusqlite};
+
+use super::Core;
+use crate::activity_key::ActivityKey;
+use crate::error::Result;
+use crate::state::{StateDocument, StateError};
+use crate::turn::TurnContext;
+
+/// How often a commit is tried when others keep changing the same documents.
+const TRIES: u32 = 10;
+
+/// How long it is remembered that a turn's steps were committed.
+const REMEMBERED_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// The tables of this crate. Needed only in a database given by [`AdapterBuilder::database`](super::AdapterBuilder::database), that is when state is kept elsewhere.
+pub const MIGRATIONS: Migrations = Migrations {
+    component: "bot",
+    sqlite: &["CREATE TABLE bot_committed_turns (
+            activity_key BLOB PRIMARY KEY,
+            committed_at_ms INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX bot_committed_turns_by_time ON bot_committed_turns (committed_at_ms);"],
+};
+
+impl Core {
+    /// Keeps what the turn and the observers leave behind. A turn that changed and staged nothing costs no I/O.
+    pub(super) async fn commit_turn(&self, turn: &mut TurnContext, key: Option<&ActivityKey>) -> Result<()> {
+        let mut batch = Batch {
+            documents: Vec::new(),
+            steps: turn.take_steps(),
+        };
+        let facts = Self::facts(turn, key);
+        for observer in &self.observers {
+            observer.stage(&facts, &mut batch);
+        }
+        self.keep(turn.states_mut().take_changed(), batch, key).await
+    }
+
+    /// Keeps what was staged and changed, without the observers: what `on_turn_error` leaves behind.
+    pub(super) async fn commit_staged(&self, turn: &mut TurnContext) -> Result<()> {
+        let batch = Batch {
+            documents: Vec::new(),
+            steps: turn.take_steps(),
+        };
+        self.keep(turn.states_mut().take_changed(), batch, None).await
+    }
+
+    async fn keep(
+        &self,
+        mut states: Vec<StateDocument>,
+        batch: Batch,
+        key: Option<&ActivityKey>,
+    ) -> Result<()> {
+        if states.is_empty() && batch.is_empty() {
+            return Ok(());
+        }
+        match &self.storage {
+            Some(storage) if storage.database().is_none() => {
+                self.keep_steps(batch, key).await?;
+                for state in &mut states {
+                    keep_state(&**storage, state).await?;
+                }
+                Ok(())
+            }
+            _ => keep_together(self.database()?, &mut states, batch).await,
+        }
+    }
+
+    /// Commits the staged steps of a turn whose state is kept elsewhere: first, and once for each inbound activity, so that a
+    /// turn that runs again because its state could not be kept does not take them twice.
+    async fn keep_steps(&self, batch: Batch, key: Option<&ActivityKey>) -> Result<()> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let Batch { documents, steps } = batch;
+        let steps = match key {
+            Some(key) if !steps.is_empty() => {
+                let now_ms = self.clock.now().as_millisecond();
+                vec![Box::new(OncePerTurn {
+                    key: key.clone(),
+                    now_ms,
+                    steps,
+                }) as Box<dyn Step>]
+            }
+            _ => steps,
+        };
+        self.database()?.commit(Batch { documents, steps }).await?;
+        Ok(())
+    }
+
+    fn database(&self) -> Result<&Database> {
+        Ok(self.database.as_ref().ok_or(StateError::NoDatabase)?)
+    }
+}
+
+/// Documents and steps in one commit, tried again when somebody else wrote one of the documents meanwhile.
+async fn keep_together(database: &Database, states: &mut [StateDocument], batch: Batch) -> Result<()> {
+    if states.is_empty() {
+        database.commit(batch).await?;
+        return Ok(());
+    }
+    let Batch { documents, steps } = batch;
+    // The database checks the documents before it runs a step, so after a conflict the steps are all still here.
+    let steps = Arc::new(Mutex::new(steps));
+    for _ in 0..TRIES {
+        let changes = states
+            .iter()
+            .map(StateDocument::change)
+            .chain(documents.iter().cloned());
+        let attempt = Batch {
+            documents: changes.collect(),
+            steps: vec![Box::new(Shared(Arc::clone(&steps)))],
+        };
+        let conflict = match database.commit(attempt).await {
+            Ok(_) => return Ok(()),
+            Err(StoreError::Conflict { key }) if states.iter().any(|state| state.key() == key) => key,
+            Err(error) => return Err(error.into()),
+        };
+        tracing::debug!(
+            document.key = conflict,
+            "somebody else wrote the state meanwhile; merging"
+        );
+        let keys: Vec<&str> = states.iter().map(StateDocument::key).collect();
+        let mut found = Storage::read(database, &keys).await?;
+        for state in &mut *states {
+            let document = found.remove(state.key());
+            state.rebase(document)?;
+        }
+    }
+    Err(too_busy(&states[0]).into())
+}
+
+/// One document into a storage of its own, tried again when somebody else wrote it meanwhile.
+async fn keep_state(storage: &dyn Storage, state: &mut StateDocument) -> Result<()> {
+    for _ in 0..TRIES {
+        let written = match state.change() {
+            DocumentChange::Write { key, document } => storage.write_document(&key, document).await.map(drop),
+            DocumentChange::Delete { key, .. } => {
+                // A storage deletes without comparing, so compare first.
+                state.rebase(storage.read_document(&key).await?)?;
+                storage.delete(&[&key]).await
+            }
+        };
+        match written {
+            Ok(()) => return Ok(()),
+            Err(StoreError::Conflict { .. }) => state.rebase(storage.read_document(state.key()).await?)?,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(too_busy(state).into())
+}
+
+fn too_busy(state: &StateDocument) -> StateError {
+    StateError::TooBusy {
+        key: state.key().to_owned(),
+        tries: TRIES,
+    }
+}
+
+/// Steps that stay with the turn until a transaction takes them.
+struct Shared(Arc<Mutex<Vec<Box<dyn Step>>>>);
+
+impl Step for Shared {
+    fn sqlite(self: Box<Self>, connection: &rusqlite::Connection) -> Result<(), StoreError> {
+        let steps = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        run_all(steps, connection)
+    }
+}
+
+/// Steps that are taken once for each inbound activity.
+struct OncePerTurn {
+    key: ActivityKey,
+    now_ms: i64,
+    steps: Vec<Box<dyn Step>>,
+}
+
+impl Step for OncePerTurn {
+    fn sqlite(self: Box<Self>, connection: &rusqlite::Connection) -> Result<(), StoreError> {
+        let first = connection
+            .prepare_cached(
+                "INSERT OR IGNORE INTO bot_committed_turns (activity_key, committed_at_ms) VALUES (?1, ?2)",
+            )?
+            .execute(rusqlite::params![self.key.as_str().as_bytes(), self.now_ms])?;
+        if first == 0 {
+            return Ok(());
+        }
+        // A few at a time, more than come in.
+        connection
+            .prepare_cached(
+                "DELETE FROM bot_committed_turns WHERE activity_key IN (
+                    SELECT activity_key FROM bot_committed_turns
+                    WHERE committed_at_ms <= ?1 ORDER BY committed_at_ms LIMIT 10)",
+            )?
+            .execute([self.now_ms - REMEMBERED_MS])?;
+        run_all(self.steps, connection)
+    }
+}
+
+fn run_all(steps: Vec<Box<dyn Step>>, connection: &rusqlite::Connection) -> Result<(), StoreError> {
+    steps.into_iter().try_for_each(|step| step.sqlite(connection))
+}

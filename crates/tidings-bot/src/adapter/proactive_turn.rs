@@ -1,0 +1,172 @@
+//! Turns in which the bot speaks first.
+
+use tidings_activity::{Activity, ConversationReference};
+use tracing::Instrument;
+
+use super::{Adapter, CreateConversation};
+use crate::callback::{BoxedCallback, TurnCallback, boxed};
+use crate::conversation_key::ConversationKey;
+use crate::error::{Error, Result};
+use crate::gate::{GateGuard, TurnToken};
+use crate::identity::Identity;
+use crate::in_flight::Ticket;
+use crate::middleware::Logic;
+use crate::process_error::{ProcessError, TurnFailure};
+use crate::turn::{TurnContext, TurnKind};
+
+impl Adapter {
+    /// Runs `callback` in a turn of the conversation that `reference` names, so that the bot can speak first.
+    ///
+    /// The turn is about an event named `ContinueConversation`. It runs the middleware, but not the bot; what it stages is
+    /// committed as in any turn. What it sends goes by the channel's plain send route, unless the activity itself names a
+    /// `replyToId`. It waits behind the turns of the conversation that run or came before.
+    ///
+    /// Called from inside a turn of the same conversation it runs at once, nested in that turn, with a context, state and commit of its
+    /// own; it does not see what the outer turn has not committed yet. A callback that the handler spawns as a task
+    /// is not inside the turn and waits for its end: do not await such a task in the handler.
+    ///
+    /// ```
+    /// # use tidings_activity::ConversationReference;
+    /// use tidings_bot::{Adapter, Result, TurnContext};
+    ///
+    /// async fn notify(adapter: &Adapter, reference: &ConversationReference, job: u64) -> Result<()> {
+    ///     adapter
+    ///         .continue_conversation(reference, async move |turn: &mut TurnContext| {
+    ///             turn.say(format!("Job {job} is complete.")).await
+    ///         })
+    ///         .await
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// Whatever the callback returned, also when the bot's `on_turn_error` settled it; a
+    /// [`ProcessError`] when the adapter is full or shutting down; a [`WouldDeadlock`](crate::WouldDeadlock) when the conversation's running turn waits for
+    /// this one; a sentence naming the field when `reference` has no `conversation.id`, `channelId` or `serviceUrl`.
+    pub async fn continue_conversation<C>(&self, reference: &ConversationReference, callback: C) -> Result<()>
+    where
+        C: for<'a> TurnCallback<'a> + 'static,
+    {
+        require(reference.conversation_id(), "conversation.id")?;
+        require(reference.service_url.as_deref(), "serviceUrl")?;
+        require(reference.channel_id.as_deref(), "channelId")?;
+        self.proactive_turn(reference.continuation(), boxed(callback))
+            .await
+    }
+
+    /// Opens a new conversation at a channel and runs `callback` in it, in a turn about an event named `CreateConversation`.
+    ///
+    /// Gives the reference of the new conversation, to be stored. Web Chat and Direct Line do not let bots open
+    /// conversations and answer 405.
+    ///
+    /// # Errors
+    /// A [`SendError`](tidings_connector::SendError) when the channel refused; a [`ContinuationFailed`], which has the
+    /// reference, when the conversation was opened and the callback failed in it.
+    pub async fn create_conversation<C>(
+        &self,
+        create: CreateConversation,
+        callback: C,
+    ) -> Result<ConversationReference>
+    where
+        C: for<'a> TurnCallback<'a> + 'static,
+    {
+        let created = create.send(&*self.core.outbound).await?;
+        let mut reference = created.reference();
+        // The made-up id of the event is no activity's; that of a first message, which the channel made, is one.
+        reference.activity_id = created.first_activity_id;
+        match self.proactive_turn(created.activity, boxed(callback)).await {
+            Ok(()) => Ok(reference),
+            Err(error) => Err(ContinuationFailed {
+                reference: Box::new(reference),
+                error,
+            }
+            .into()),
+        }
+    }
+
+    async fn proactive_turn(&self, activity: Activity, callback: BoxedCallback) -> Result<()> {
+        let conversation = ConversationKey::of_activity(&activity).ok_or_else(|| {
+            Error::msg("channelId, conversation.id: both are needed to find the conversation")
+        })?;
+        let nested = TurnToken::current().is_some();
+        let ticket = if nested {
+            self.core.in_flight.enter_nested()
+        } else {
+            self.core
+                .in_flight
+                .enter()
+                .map_err(|reason| Error::new(ProcessError::from(reason)))?
+        };
+        let runs_at_once = self.core.gate.is_held_by_current_turn(&conversation);
+        let place = self.core.gate.enter(&conversation);
+        let adapter = self.clone();
+        let turn = async move {
+            let inside = place.await?;
+            adapter
+                .proactive_turn_inside(inside, conversation, activity, callback, ticket)
+                .await
+        };
+        if runs_at_once {
+            // Part of the running turn: it ends with it.
+            return turn.await;
+        }
+        match tokio::spawn(turn.in_current_span()).await {
+            Ok(ended) => ended,
+            Err(_) => Err(TurnFailure::Panicked {
+                message: "the turn's task ended early".to_owned(),
+            }
+            .into()),
+        }
+    }
+
+    async fn proactive_turn_inside(
+        &self,
+        inside: GateGuard,
+        conversation: ConversationKey,
+        activity: Activity,
+        callback: BoxedCallback,
+        ticket: Ticket,
+    ) -> Result<()> {
+        let mut turn = TurnContext::new(
+            self.clone(),
+            conversation,
+            TurnKind::Proactive,
+            activity,
+            Identity::anonymous(),
+            self.outbound(),
+        );
+        let run = self.core.run_turn(&mut turn, None, Logic::Callback(callback));
+        let ended = inside.token().scope(run).await;
+        if ended.is_ok() {
+            self.committed(&turn);
+        }
+        drop(inside);
+        drop(ticket);
+        ended.map_err(|failed| failed.error)
+    }
+
+    fn committed(&self, turn: &TurnContext) {
+        let facts = super::Core::facts(turn, None);
+        for observer in &self.core.observers {
+            observer.committed(&facts, &crate::inbound::TurnResponse::ok());
+        }
+    }
+}
+
+fn require(value: Option<&str>, field: &str) -> Result<()> {
+    match value {
+        Some(value) if !value.is_empty() => Ok(()),
+        _ => Err(Error::msg(format!(
+            "{field}: missing in the reference, so the conversation cannot be continued"
+        ))),
+    }
+}
+
+/// A conversation was opened, but the callback failed in it.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the conversation was created, but its first turn failed: {error}")]
+pub struct ContinuationFailed {
+    /// The new conversation.
+    pub reference: Box<ConversationReference>,
+    /// Why the callback failed.
+    pub error: Error,
+}

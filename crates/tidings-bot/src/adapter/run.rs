@@ -1,0 +1,121 @@
+//! The middle of every turn: middleware, bot, commit, and what happens when one of them fails.
+
+use std::any::Any;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tidings_activity::{Activity, Raw};
+use tokio::time::timeout;
+
+use super::Core;
+use crate::activity_key::ActivityKey;
+use crate::error::{Error, Result};
+use crate::middleware::{Logic, Next};
+use crate::observer::TurnFacts;
+use crate::process_error::TurnFailure;
+use crate::turn::TurnContext;
+
+/// A turn that failed. Nothing of it was kept.
+pub(super) struct Failed {
+    pub(super) error: Error,
+    /// Whether the bot's `on_turn_error` returned `Ok`.
+    pub(super) settled: bool,
+}
+
+impl Core {
+    /// Runs `logic` inside the middleware and commits what it staged.
+    pub(super) async fn run_turn(
+        &self,
+        turn: &mut TurnContext,
+        key: Option<&ActivityKey>,
+        logic: Logic<'_>,
+    ) -> Result<(), Failed> {
+        let next = Next::new(&self.middleware, logic);
+        let ran = bounded(self.turn_limit, next.run(turn)).await;
+        let ended = match ran {
+            Ok(()) => self.commit_turn(turn, key).await,
+            Err(error) => Err(error),
+        };
+        match ended {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.turn_failed(turn, error).await),
+        }
+    }
+
+    pub(super) fn facts<'a>(turn: &'a TurnContext, key: Option<&'a ActivityKey>) -> TurnFacts<'a> {
+        TurnFacts {
+            activity: turn.activity(),
+            kind: turn.kind(),
+            conversation: turn.conversation(),
+            responded: turn.responded(),
+            activity_key: key,
+        }
+    }
+
+    /// Logs the failure, traces it for the Emulator, and lets the bot apologise.
+    async fn turn_failed(&self, turn: &mut TurnContext, error: Error) -> Failed {
+        tracing::error!(
+            turn.conversation = turn.conversation().as_str(),
+            turn.activity_id = turn.activity().id.as_deref(),
+            error = %error,
+            "a turn failed and nothing of it was kept"
+        );
+        turn.fail(error.clone());
+        let handled = bounded(self.error_limit, async {
+            if let Err(untraced) = turn.trace(trace_of(&error)).await {
+                tracing::debug!(error = %untraced, "the failure could not be traced");
+            }
+            self.bot.on_turn_error(turn, error.clone()).await
+        })
+        .await;
+        let settled = match handled {
+            // What the apology itself staged or changed. No observer hears of it: the turn has failed.
+            Ok(()) => self.commit_staged(turn).await.map(|()| true),
+            Err(again) => Err(again),
+        };
+        let settled = settled.unwrap_or_else(|again| {
+            // The default handler hands the same error back; that is no news.
+            if !std::ptr::addr_eq(again.as_std(), error.as_std()) {
+                tracing::error!(
+                    turn.conversation = turn.conversation().as_str(),
+                    error = %again,
+                    "on_turn_error failed too"
+                );
+            }
+            false
+        });
+        Failed { error, settled }
+    }
+}
+
+/// The trace by which the Emulator shows that a turn failed (Bot Framework SDK convention).
+fn trace_of(error: &Error) -> Activity {
+    let trace = Activity::trace("OnTurnError Trace")
+        .with_label("TurnError")
+        .with_value_type("https://www.botframework.com/schemas/error");
+    match Raw::new(&error.to_string()) {
+        Ok(value) => trace.with_value(value),
+        Err(_) => trace,
+    }
+}
+
+/// Runs code of others: a panic and running too long become errors.
+async fn bounded(limit: Duration, work: impl Future<Output = Result<()>>) -> Result<()> {
+    // The turn is only used afterwards to drop what was staged and to say sorry, so no half-made change is ever seen.
+    match timeout(limit, AssertUnwindSafe(work).catch_unwind()).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(panic)) => Err(TurnFailure::Panicked {
+            message: panic_message(&*panic),
+        }
+        .into()),
+        Err(_) => Err(TurnFailure::TimedOut { limit }.into()),
+    }
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_owned())
+}

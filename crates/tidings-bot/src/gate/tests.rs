@@ -1,0 +1,151 @@
+use futures_util::FutureExt;
+use tokio::sync::mpsc;
+
+use super::*;
+
+fn key(name: &str) -> ConversationKey {
+    ConversationKey::new("test", name)
+}
+
+#[tokio::test]
+async fn the_queue_is_first_come_first_served_by_call_not_by_poll() {
+    let gate = Gate::new();
+    let first = gate.enter(&key("a")).await.unwrap();
+    let second = gate.enter(&key("a"));
+    let third = gate.enter(&key("a"));
+    let (said, mut heard) = mpsc::unbounded_channel();
+    // The third is polled before the second.
+    let told = said.clone();
+    let third = tokio::spawn(async move {
+        let guard = third.await.unwrap();
+        told.send(3).unwrap();
+        drop(guard);
+    });
+    tokio::task::yield_now().await;
+    let second = tokio::spawn(async move {
+        let guard = second.await.unwrap();
+        said.send(2).unwrap();
+        drop(guard);
+    });
+    tokio::task::yield_now().await;
+    assert!(heard.try_recv().is_err());
+    assert_eq!(gate.waiting(&key("a")), 2);
+    drop(first);
+    second.await.unwrap();
+    third.await.unwrap();
+    assert_eq!(heard.recv().await, Some(2));
+    assert_eq!(heard.recv().await, Some(3));
+    assert_eq!(gate.busy_conversations(), 0);
+}
+
+#[tokio::test]
+async fn conversations_do_not_wait_for_each_other() {
+    let gate = Gate::new();
+    let _a = gate.enter(&key("a")).await.unwrap();
+    let _b = gate.enter(&key("b")).now_or_never().unwrap().unwrap();
+    assert_eq!(gate.busy_conversations(), 2);
+}
+
+#[tokio::test]
+async fn a_place_given_up_is_passed_over() {
+    let gate = Gate::new();
+    let first = gate.enter(&key("a")).await.unwrap();
+    let second = gate.enter(&key("a"));
+    let third = gate.enter(&key("a"));
+    drop(second);
+    assert_eq!(gate.waiting(&key("a")), 1);
+    drop(first);
+    third.now_or_never().unwrap().unwrap();
+    assert_eq!(gate.busy_conversations(), 0);
+}
+
+#[tokio::test]
+async fn a_place_given_up_after_admission_lets_the_next_one_in() {
+    let gate = Gate::new();
+    let first = gate.enter(&key("a")).await.unwrap();
+    let second = gate.enter(&key("a"));
+    let third = gate.enter(&key("a"));
+    drop(first); // the second is admitted but never awaited
+    drop(second);
+    third.now_or_never().unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn the_turn_that_holds_a_conversation_enters_it_again() {
+    let gate = Gate::new();
+    let outer = gate.enter(&key("a")).await.unwrap();
+    let token = outer.token();
+    token
+        .scope(async {
+            assert!(gate.is_held_by_current_turn(&key("a")));
+            let inner = gate.enter(&key("a")).now_or_never().unwrap().unwrap();
+            let waiting = gate.enter_fresh(&key("a"));
+            drop(inner);
+            assert_eq!(
+                gate.waiting(&key("a")),
+                1,
+                "leaving the nested turn does not leave the outer one"
+            );
+            drop(waiting);
+        })
+        .await;
+    drop(outer);
+    assert_eq!(gate.busy_conversations(), 0);
+}
+
+#[tokio::test]
+async fn the_conversation_stays_held_while_a_nested_turn_outlives_the_outer_one() {
+    let gate = Gate::new();
+    let outer = gate.enter(&key("a")).await.unwrap();
+    let inner = outer
+        .token()
+        .scope(async { gate.enter(&key("a")).await.unwrap() })
+        .await;
+    drop(outer);
+    assert!(gate.enter(&key("a")).now_or_never().is_none());
+    drop(inner);
+    gate.enter(&key("a")).now_or_never().unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn two_turns_that_would_wait_for_each_other_are_told_so() {
+    let gate = Gate::new();
+    let a = gate.enter(&key("a")).await.unwrap();
+    let b = gate.enter(&key("b")).await.unwrap();
+    let a_wants_b = a.token().scope(async { gate.enter(&key("b")) }).await;
+    let refused = b
+        .token()
+        .scope(async { gate.enter(&key("a")).await })
+        .await
+        .unwrap_err();
+    assert_eq!(refused.key, key("a"));
+    // The one that was refused goes on and leaves, so the other one gets in.
+    drop(b);
+    a_wants_b.now_or_never().unwrap().unwrap();
+    drop(a);
+    assert!(gate.lanes().nested.is_empty());
+}
+
+#[tokio::test]
+async fn a_circle_of_three_is_seen_too() {
+    let gate = Gate::new();
+    let a = gate.enter(&key("a")).await.unwrap();
+    let b = gate.enter(&key("b")).await.unwrap();
+    let c = gate.enter(&key("c")).await.unwrap();
+    let _a_wants_b = a.token().scope(async { gate.enter(&key("b")) }).await;
+    let _b_wants_c = b.token().scope(async { gate.enter(&key("c")) }).await;
+    assert!(
+        c.token()
+            .scope(async { gate.enter(&key("a")).await })
+            .await
+            .is_err()
+    );
+    // Waiting for one who does not wait is no circle.
+    let d = gate.enter(&key("d")).await.unwrap();
+    assert!(
+        d.token()
+            .scope(async { gate.enter(&key("c")).now_or_never() })
+            .await
+            .is_none()
+    );
+}

@@ -1,0 +1,135 @@
+//! How many turns run, and whether more may start.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+/// Counts running turns, refuses more than a limit, and lets shutdown wait for the last one.
+#[derive(Clone)]
+pub(crate) struct InFlight {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    limit: usize,
+    state: Mutex<State>,
+    idle: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    running: usize,
+    closing: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NotAdmitted {
+    Full,
+    Closing,
+}
+
+impl InFlight {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                limit,
+                state: Mutex::default(),
+                idle: Notify::new(),
+            }),
+        }
+    }
+
+    /// A ticket for a turn that comes from outside.
+    pub(crate) fn enter(&self) -> Result<Ticket, NotAdmitted> {
+        let mut state = self.inner.state();
+        if state.closing {
+            return Err(NotAdmitted::Closing);
+        }
+        if state.running >= self.inner.limit {
+            return Err(NotAdmitted::Full);
+        }
+        state.running += 1;
+        drop(state);
+        Ok(Ticket {
+            inner: Arc::clone(&self.inner),
+        })
+    }
+
+    /// A ticket for a turn that a running turn starts and waits for: never refused, or the running one could not finish.
+    pub(crate) fn enter_nested(&self) -> Ticket {
+        self.inner.state().running += 1;
+        Ticket {
+            inner: Arc::clone(&self.inner),
+        }
+    }
+
+    pub(crate) fn running(&self) -> usize {
+        self.inner.state().running
+    }
+
+    /// Admits nobody from now on, and returns when the last one has left.
+    pub(crate) async fn close(&self) {
+        self.inner.state().closing = true;
+        loop {
+            let mut left = std::pin::pin!(self.inner.idle.notified());
+            left.as_mut().enable();
+            if self.running() == 0 {
+                return;
+            }
+            left.await;
+        }
+    }
+}
+
+impl Inner {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One running turn.
+pub(crate) struct Ticket {
+    inner: Arc<Inner>,
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        let mut state = self.inner.state();
+        state.running -= 1;
+        if state.running == 0 && state.closing {
+            drop(state);
+            self.inner.idle.notify_waiters();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn at_the_limit_nobody_more_comes_in_and_a_leaver_makes_room() {
+        let in_flight = InFlight::new(2);
+        let first = in_flight.enter().ok().unwrap();
+        let _second = in_flight.enter().ok().unwrap();
+        assert_eq!(in_flight.enter().err(), Some(NotAdmitted::Full));
+        drop(first);
+        assert!(in_flight.enter().is_ok());
+    }
+
+    #[tokio::test]
+    async fn closing_waits_for_the_last_one_and_lets_nested_turns_finish() {
+        let in_flight = InFlight::new(2);
+        let first = in_flight.enter().ok().unwrap();
+        let mut closing = std::pin::pin!(in_flight.close());
+        assert!(closing.as_mut().now_or_never().is_none());
+        assert_eq!(in_flight.enter().err(), Some(NotAdmitted::Closing));
+        let nested = in_flight.enter_nested();
+        drop(first);
+        assert!(closing.as_mut().now_or_never().is_none());
+        drop(nested);
+        closing.await;
+    }
+}
