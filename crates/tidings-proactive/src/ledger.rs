@@ -19,6 +19,21 @@ pub(crate) use read::{count_due, delivery, next_due};
 /// A lane with more expired deliveries than this is cleared over several transactions, not in one long one.
 const EXPIRED_AT_ONCE: usize = 256;
 
+const BY_DEDUPE_KEY: &str = "SELECT id FROM deliveries WHERE dedupe_key = ?1";
+const LANE_IS_BUSY: &str =
+    "SELECT 1 FROM deliveries WHERE channel_id = ?1 AND conversation_id = ?2 AND ended_at IS NULL LIMIT 1";
+const OLDEST_OF_LANE: &str = "SELECT id, expires_at FROM deliveries
+     WHERE channel_id = ?1 AND conversation_id = ?2 AND ended_at IS NULL ORDER BY id LIMIT 1";
+const DUE: &str = "SELECT id, expires_at, channel_id, conversation_id FROM deliveries
+     WHERE due_at <= ?1 ORDER BY due_at, id LIMIT ?2";
+const TAKE_BACK: &str = "UPDATE deliveries
+     SET state = 'retryable', due_at = ?1, repeat_possible = 1, updated_at = ?1,
+         error_status = NULL, error_code = NULL,
+         error_message = 'the process ended while this delivery was being sent'
+     WHERE ended_at IS NULL AND state = 'sending'";
+const END_WAITS: &str = "UPDATE deliveries SET due_at = ?1, updated_at = ?1
+     WHERE due_at > ?1 AND state = 'retryable' AND error_status IS NOT 429";
+
 type Result<T> = std::result::Result<T, StoreError>;
 
 /// A delivery about to be put on record.
@@ -76,7 +91,7 @@ pub(crate) enum Next {
 pub(crate) fn insert(tx: &Connection, new: NewDelivery, now: Timestamp, claim: bool) -> Result<Inserted> {
     if let Some(key) = &new.dedupe_key {
         let first = tx
-            .prepare_cached("SELECT id FROM deliveries WHERE dedupe_key = ?1")?
+            .prepare_cached(BY_DEDUPE_KEY)?
             .query_row([key], |row| row.get(0))
             .optional()?;
         if let Some(id) = first {
@@ -84,9 +99,7 @@ pub(crate) fn insert(tx: &Connection, new: NewDelivery, now: Timestamp, claim: b
         }
     }
     let lane_is_busy = tx
-        .prepare_cached(
-            "SELECT 1 FROM deliveries WHERE channel_id = ?1 AND conversation_id = ?2 AND ended_at IS NULL LIMIT 1",
-        )?
+        .prepare_cached(LANE_IS_BUSY)?
         .exists(params![new.channel_id, new.conversation_id])?;
     let claim = claim && !lane_is_busy;
     let state = if claim { DeliveryState::Sending } else { DeliveryState::Available };
@@ -125,10 +138,7 @@ pub(crate) fn insert(tx: &Connection, new: NewDelivery, now: Timestamp, claim: b
 /// Claims up to `limit` heads that are due, longest due first. What has expired ends here instead.
 pub(crate) fn claim_due(tx: &Connection, now: Timestamp, limit: usize) -> Result<Vec<Claimed>> {
     let due: Vec<(Head, String, String)> = tx
-        .prepare_cached(
-            "SELECT id, expires_at, channel_id, conversation_id FROM deliveries
-             WHERE due_at <= ?1 ORDER BY due_at, id LIMIT ?2",
-        )?
+        .prepare_cached(DUE)?
         .query_map(params![now.as_microsecond(), i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
             Ok((Head::from_row(row)?, row.get(2)?, row.get(3)?))
         })?
@@ -177,19 +187,8 @@ pub(crate) fn settle(
 /// choosing ends with the restart; one that a channel asked for does not. Returns how many were taken back.
 pub(crate) fn recover(tx: &Connection, now: Timestamp) -> Result<usize> {
     let now = now.as_microsecond();
-    let taken_back = tx.execute(
-        "UPDATE deliveries
-         SET state = 'retryable', due_at = ?1, repeat_possible = 1, updated_at = ?1,
-             error_status = NULL, error_code = NULL,
-             error_message = 'the process ended while this delivery was being sent'
-         WHERE ended_at IS NULL AND state = 'sending'",
-        [now],
-    )?;
-    tx.execute(
-        "UPDATE deliveries SET due_at = ?1, updated_at = ?1
-         WHERE due_at > ?1 AND state = 'retryable' AND error_status IS NOT 429",
-        [now],
-    )?;
+    let taken_back = tx.execute(TAKE_BACK, [now])?;
+    tx.execute(END_WAITS, [now])?;
     Ok(taken_back)
 }
 
@@ -209,10 +208,7 @@ impl Head {
 fn promote(tx: &Connection, channel: &str, conversation: &str, now: Timestamp, claim_it: bool) -> Result<Option<Claimed>> {
     for round in 0.. {
         let head = tx
-            .prepare_cached(
-                "SELECT id, expires_at FROM deliveries
-                 WHERE channel_id = ?1 AND conversation_id = ?2 AND ended_at IS NULL ORDER BY id LIMIT 1",
-            )?
+            .prepare_cached(OLDEST_OF_LANE)?
             .query_row([channel, conversation], Head::from_row)
             .optional()?;
         let Some(head) = head else { return Ok(None) };
@@ -316,3 +312,6 @@ fn defer(
     ])?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

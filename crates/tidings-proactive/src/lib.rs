@@ -12,7 +12,7 @@ mod channel;
 mod delivery;
 mod enqueue;
 mod error;
-// mod extract;
+mod extract;
 mod job;
 mod job_number;
 mod jobs;

@@ -34,12 +34,17 @@ pub(crate) struct Worker {
     pub(crate) db: Database,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) options: ProactiveOptions,
-    /// The channel while `run` is running; slots are given out only then.
-    channel: Mutex<Option<Arc<dyn Channel>>>,
+    /// What `run` was given, while it is running; slots are given out only then.
+    open: Mutex<Option<Open>>,
     slots: Arc<Semaphore>,
     running: AsyncMutex<()>,
     wake: Notify,
     changed: watch::Sender<u64>,
+}
+
+struct Open {
+    channel: Arc<dyn Channel>,
+    shutdown: CancellationToken,
 }
 
 /// The right to send.
@@ -53,7 +58,7 @@ impl Worker {
         Worker {
             db,
             clock,
-            channel: Mutex::new(None),
+            open: Mutex::new(None),
             slots: Arc::new(Semaphore::new(options.concurrency)),
             options,
             running: AsyncMutex::new(()),
@@ -116,7 +121,8 @@ impl Worker {
         if taken_back > 0 {
             tracing::info!(deliveries = taken_back, "sending again what was being sent when the process ended");
         }
-        let open = self.open(channel);
+        *self.open() = Some(Open { channel, shutdown: shutdown.clone() });
+        let open = CloseOnDrop(self);
         let mut woken = true;
         loop {
             let pause = match self.poll(woken).await {
@@ -233,34 +239,29 @@ impl Worker {
         self.changed.send_modify(|version| *version = version.wrapping_add(1));
     }
 
-    fn channel(&self) -> MutexGuard<'_, Option<Arc<dyn Channel>>> {
+    fn open(&self) -> MutexGuard<'_, Option<Open>> {
         // No code of others runs under the lock.
-        self.channel.lock().unwrap_or_else(PoisonError::into_inner)
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is_open(&self) -> bool {
-        self.channel().is_some()
+        self.open().as_ref().is_some_and(|open| !open.shutdown.is_cancelled())
     }
 
-    /// A free slot, if a worker runs. Taken under the lock, so that no slot is given out once `run` waits for all.
+    /// A free slot, if a worker runs. Taken under the lock, so that none is given out once `run` waits for all.
     fn slot(&self) -> Option<Slot> {
-        let channel = self.channel();
-        let open = channel.as_ref()?;
+        let open = self.open();
+        let open = open.as_ref().filter(|open| !open.shutdown.is_cancelled())?;
         let permit = Arc::clone(&self.slots).try_acquire_owned().ok()?;
-        Some(Slot { channel: Arc::clone(open), _permit: permit })
-    }
-
-    fn open(&self, channel: Arc<dyn Channel>) -> Open<'_> {
-        *self.channel() = Some(channel);
-        Open(self)
+        Some(Slot { channel: Arc::clone(&open.channel), _permit: permit })
     }
 }
 
 /// Closes the worker when `run` ends, also when it is dropped.
-struct Open<'a>(&'a Worker);
+struct CloseOnDrop<'a>(&'a Worker);
 
-impl Drop for Open<'_> {
+impl Drop for CloseOnDrop<'_> {
     fn drop(&mut self) {
-        *self.0.channel() = None;
+        *self.0.open() = None;
     }
 }

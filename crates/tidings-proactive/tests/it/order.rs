@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use futures_util::future::join_all;
 use tidings_activity::Activity;
-use tidings_proactive::{DeliveryState, Enqueue};
+use tidings_proactive::{DeliveryId, DeliveryState, Enqueue};
 use tidings_store::{Batch, DatabaseOptions};
 
 use crate::desk::{Desk, options, reference, unreachable};
@@ -95,10 +95,7 @@ async fn no_more_than_the_concurrency_is_sent_at_once_and_the_rest_follows() {
 async fn more_than_fits_in_flight_is_left_to_the_table_and_each_arrives_once_in_order() {
     let desk = Desk::on(DatabaseOptions::temporary(), options(2));
     let running = desk.run();
-    let enqueue = |n: usize| {
-        let desk = &desk;
-        async move { desk.enqueue(&format!("c{}", n % 25), &n.to_string()).await }
-    };
+    let enqueue = async |n: usize| (n, desk.enqueue(&format!("c{}", n % 25), &n.to_string()).await);
     let answer_all = async {
         let mut seen: HashMap<String, Vec<usize>> = HashMap::new();
         for _ in 0..300 {
@@ -108,11 +105,12 @@ async fn more_than_fits_in_flight_is_left_to_the_table_and_each_arrives_once_in_
         }
         seen
     };
-    let (_, seen) = tokio::join!(join_all((0..300).map(enqueue)), answer_all);
+    let (ids, seen) = tokio::join!(join_all((0..300).map(enqueue)), answer_all);
+    let ids: HashMap<usize, DeliveryId> = ids.into_iter().collect();
     assert_eq!(seen.len(), 25);
-    for numbers in seen.values() {
-        assert_eq!(numbers.len(), 12);
-        assert!(numbers.is_sorted(), "{numbers:?}");
+    for texts in seen.values() {
+        assert_eq!(texts.len(), 12);
+        assert!(texts.is_sorted_by_key(|n| ids[n]), "{texts:?}");
     }
     running.stop().await;
     assert_eq!(desk.ledger().await, [("delivered".to_owned(), 300)]);
@@ -126,6 +124,7 @@ async fn a_chatty_conversation_gives_way() {
         desk.enqueue("chatty", &n.to_string()).await;
     }
     desk.enqueue("quiet", "me too").await;
+    desk.clock.advance(jiff::SignedDuration::from_millis(1));
     let mut before_quiet = 0;
     loop {
         let call = desk.call().await;
