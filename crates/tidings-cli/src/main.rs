@@ -1,2 +1,52 @@
-//! The tidings command.
-fn main() {}
+//! The `tidings` command.
+
+mod arguments;
+mod banner;
+mod failure;
+mod jobs;
+mod serve;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use arguments::{Arguments, Command, JobsCommand};
+use clap::Parser;
+use failure::Failure;
+use tidings_server::Config;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = match arguments.command {
+        None => serve::run(&arguments.serve),
+        Some(Command::Serve(serve)) => serve::run(&serve),
+        Some(Command::Jobs(JobsCommand::List(list))) => jobs::list(&list),
+        Some(Command::Config) => print(Config::MANUAL),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // One line, and nowhere else to tell it if standard error is gone.
+            let _unheard = writeln!(std::io::stderr(), "tidings: {failure}");
+            failure.code()
+        }
+    }
+}
+
+/// Writes to standard output; that nobody reads on is not an error (`tidings config | head`).
+fn print(text: &str) -> Result<(), Failure> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::Other(format!("cannot write to standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// One thread where there is one processor: a second would only take turns with it.
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let mut builder = match std::thread::available_parallelism() {
+        Ok(processors) if processors.get() == 1 => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    builder.enable_all().build().map_err(|error| Failure::Other(format!("cannot start the runtime: {error}")))
+}

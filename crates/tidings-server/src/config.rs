@@ -37,13 +37,13 @@ pub struct Config {
     pub app_id: Option<String>,
     /// Names that may stand in `Host` and `Origin`, beside loopback ones.
     pub allowed_hosts: Vec<String>,
-    /// Hosts a serviceUrl may have, beside loopback ones.
+    /// Hosts a serviceUrl may have, beside loopback ones: `host` for any port, or `host:port`.
     pub allowed_service_hosts: Vec<String>,
     /// How many connections are served at the same time.
     pub max_connections: usize,
     /// How long the head of a request may take, and how long a connection may be idle.
     pub header_timeout: Duration,
-    /// How long a request's body may pause.
+    /// How long the body of a request to the bot may take, and how long a body may pause on other routes.
     pub body_timeout: Duration,
     /// How long connecting to a channel may take.
     pub connect_timeout: Duration,
@@ -148,7 +148,7 @@ impl Config {
             "bot_name" => self.bot_name = setting.parse(not_empty)?,
             "app_id" => self.app_id = (!text.is_empty()).then(|| text.to_owned()),
             "allowed_hosts" => self.allowed_hosts = setting.parse(hosts)?,
-            "allowed_service_hosts" => self.allowed_service_hosts = setting.parse(hosts)?,
+            "allowed_service_hosts" => self.allowed_service_hosts = setting.parse(hosts_with_ports)?,
             "max_connections" => {
                 self.max_connections = setting.parse(|text| match number(text)? {
                     0 => Err("must be at least 1".to_owned()),
@@ -197,14 +197,27 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 fn hosts(text: &str) -> Result<Vec<String>, String> {
-    text.split(',')
-        .map(str::trim)
-        .filter(|host| !host.is_empty())
+    listed(text)
         .map(|host| match url::Host::parse(host) {
             Ok(parsed) => Ok(parsed.to_string()),
             Err(_) => Err(format!("must be host names without scheme, port and path, but has {host:?}")),
         })
         .collect()
+}
+
+fn hosts_with_ports(text: &str) -> Result<Vec<String>, String> {
+    listed(text)
+        .map(|host| match url::Url::parse(&format!("http://{host}/")) {
+            Ok(url) if url.path() == "/" && url.username().is_empty() && !host.contains(['?', '#']) => {
+                Ok(host.to_owned())
+            }
+            _ => Err(format!("must be HOST or HOST:PORT without scheme and path, but has {host:?}")),
+        })
+        .collect()
+}
+
+fn listed(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|item| !item.is_empty())
 }
 
 #[cfg(test)]

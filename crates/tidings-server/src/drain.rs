@@ -19,8 +19,9 @@ impl Drain {
         self.0.is_cancelled()
     }
 
-    pub(crate) async fn wait(&self) {
-        self.0.cancelled().await;
+    /// Cancelled when draining begins, for workers.
+    pub(crate) fn token(&self) -> CancellationToken {
+        self.0.clone()
     }
 
     pub(crate) fn admit(&self, path: &str) -> Result<(), ApiError> {

@@ -4,9 +4,8 @@
 //! `Host` keeps out DNS rebinding (a foreign name that resolves to 127.0.0.1), `Origin` keeps out any page the
 //! user happens to have open.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 
 use crate::api_error::ApiError;
@@ -94,10 +93,10 @@ fn bracketed(host: &str) -> Option<Ipv6Addr> {
     host.strip_prefix('[')?.strip_suffix(']')?.parse().ok()
 }
 
-/// The `ws:` sources a page opened by a loopback name may connect to, for its content security policy.
-pub(crate) fn websocket_sources(authority: &Authority) -> String {
-    let port = authority.port_u16().map(|port| format!(":{port}")).unwrap_or_default();
-    format!("ws://{authority} ws://localhost{port} ws://127.0.0.1{port}")
+/// The `ws:` sources a page opened by a loopback name may connect to, for its content security policy. An IPv6 address
+/// cannot stand in a policy; there `'self'` has to do.
+pub(crate) fn websocket_sources(address: SocketAddr) -> String {
+    format!("ws://localhost:{port} ws://127.0.0.1:{port}", port = address.port())
 }
 
 #[cfg(test)]
@@ -165,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_page_may_open_sockets_by_each_loopback_name() {
-        let sources = websocket_sources(&"127.0.0.1:3978".parse().unwrap());
-        assert_eq!(sources, "ws://127.0.0.1:3978 ws://localhost:3978 ws://127.0.0.1:3978");
+        let sources = websocket_sources("127.0.0.1:3978".parse().unwrap());
+        assert_eq!(sources, "ws://localhost:3978 ws://127.0.0.1:3978");
     }
 }

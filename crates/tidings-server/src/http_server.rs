@@ -26,12 +26,10 @@ use crate::guard::Guard;
 
 /// The largest head of a request; a larger one is answered with 431.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
-/// The most header lines of a request; more are answered with 431.
-const MAX_HEADERS: usize = 100;
 /// How long to wait when the process is out of file descriptors before accepting again.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// How long connections get for their last answer once nothing runs any more.
-const LAST_ANSWERS: Duration = Duration::from_secs(1);
+/// How long a connection gets for its last answer once nothing runs any more.
+const LAST_ANSWER: Duration = Duration::from_secs(1);
 
 /// What every request passes before the routes.
 pub(crate) struct Front {
@@ -46,10 +44,8 @@ pub(crate) async fn serve(listener: TcpListener, front: Front, config: &Config, 
     let places = Arc::new(Semaphore::new(config.max_connections));
     let connections = TaskTracker::new();
     let mut http = hyper::server::conn::http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(config.header_timeout)
-        .max_buf_size(MAX_HEAD_BYTES)
-        .max_headers(MAX_HEADERS);
+    // More than 100 header lines are answered with 431 by default; setting a number of our own costs an allocation per request.
+    http.timer(TokioTimer::new()).header_read_timeout(config.header_timeout).max_buf_size(MAX_HEAD_BYTES);
     loop {
         let accepted = tokio::select! {
             accepted = accept(&listener, &places) => accepted,
@@ -74,7 +70,7 @@ pub(crate) async fn serve(listener: TcpListener, front: Front, config: &Config, 
                 ended = connection.as_mut() => ended,
                 () = stop.cancelled() => {
                     connection.as_mut().graceful_shutdown();
-                    connection.await
+                    tokio::time::timeout(LAST_ANSWER, connection).await.unwrap_or(Ok(()))
                 }
             };
             if let Err(error) = ended {
@@ -85,7 +81,7 @@ pub(crate) async fn serve(listener: TcpListener, front: Front, config: &Config, 
     }
     drop(listener);
     connections.close();
-    let _abandoned = tokio::time::timeout(LAST_ANSWERS, connections.wait()).await;
+    connections.wait().await;
 }
 
 async fn accept(

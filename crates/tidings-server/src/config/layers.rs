@@ -38,13 +38,14 @@ impl<E: Fn(&str) -> Option<String>> Layers<E> {
     pub(super) fn read(flags: &Flags, environment: E, directory: &Path) -> Result<Self, ConfigError> {
         let given = [("listen", &flags.listen), ("database", &flags.database), ("log_format", &flags.log_format)];
         let dot_env_path = directory.join(".env");
-        let file_path = flags.config.as_ref().map_or_else(|| directory.join("tidings.toml"), |path| directory.join(path));
+        let named = flags.config.clone().or_else(|| environment("TIDINGS_CONFIG").map(PathBuf::from));
+        let file_path = directory.join(named.as_deref().unwrap_or(Path::new("tidings.toml")));
         Ok(Self {
             flags: given.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))).collect(),
             environment,
             dot_env: read_dot_env(&dot_env_path)?,
             dot_env_path,
-            file: read_file(&file_path, flags.config.is_some())?,
+            file: read_file(&file_path, named.is_some())?,
             file_path,
         })
     }

@@ -114,6 +114,10 @@ fn a_wrong_value_names_its_place() {
             "allowed_hosts = ['http://a/']",
             r#"tidings.toml: allowed_hosts: must be host names without scheme, port and path, but has "http://a/", got "http://a/""#,
         ),
+        (
+            "allowed_service_hosts = ['a/b']",
+            r#"tidings.toml: allowed_service_hosts: must be HOST or HOST:PORT without scheme and path, but has "a/b", got "a/b""#,
+        ),
     ] {
         let place = Place::new(&[("tidings.toml", file)]);
         assert_eq!(place.load(&Flags::default(), &[]).unwrap_err(), error);
@@ -140,13 +144,15 @@ fn a_file_named_by_flag_must_exist() {
     assert!(error.starts_with("other.toml cannot be read: "), "{error}");
     let place = Place::new(&[("other.toml", "bot_name = 'Herald'"), ("tidings.toml", "bot_name = 'Unread'")]);
     assert_eq!(place.load(&flags, &[]).unwrap().bot_name, "Herald");
+    let named_by_environment = place.load(&Flags::default(), &[("TIDINGS_CONFIG", "other.toml")]);
+    assert_eq!(named_by_environment.unwrap().bot_name, "Herald");
 }
 
 #[test]
 fn lists_are_arrays_in_the_file_and_commas_in_the_environment() {
-    let place = Place::new(&[("tidings.toml", "allowed_service_hosts = ['A.example', 'b.example']")]);
-    let expected = ["a.example", "b.example"];
+    let place = Place::new(&[("tidings.toml", "allowed_service_hosts = ['a.example', 'b.example:8080']")]);
+    let expected = ["a.example", "b.example:8080"];
     assert_eq!(place.load(&Flags::default(), &[]).unwrap().allowed_service_hosts, expected);
-    let environment = [("TIDINGS_ALLOWED_SERVICE_HOSTS", "a.example, b.example,")];
+    let environment = [("TIDINGS_ALLOWED_SERVICE_HOSTS", "a.example, b.example:8080,")];
     assert_eq!(Place::new(&[]).load(&Flags::default(), &environment).unwrap().allowed_service_hosts, expected);
 }

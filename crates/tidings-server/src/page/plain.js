@@ -3,7 +3,7 @@ const base = '/v3/directline';
 
 class Chat {
   constructor(section) {
-    this.user = { id: `${section.dataset.user}`, name: section.dataset.name };
+    this.user = { id: `dl_${section.dataset.user}`, name: section.dataset.name };
     this.key = `tidings.${this.user.id}`;
     this.list = section.querySelector('ol');
     this.title = section.querySelector('h2 code');

@@ -1,0 +1,260 @@
+//! The server: everything wired together, bound to an address, run until it is told to stop.
+
+use std::future::Future;
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use http::HeaderValue;
+use http::header;
+use tidings_activity::ChannelAccount;
+use tidings_bot::{Adapter, Bot};
+use tidings_connector::{ConnectorClient, ServiceUrlPolicy};
+use tidings_directline::{BaseUrl, DirectLine, DirectLineOptions};
+use tidings_proactive::Proactive;
+use tidings_store::{Database, DatabaseOptions, SystemClock};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tower_http::set_header::SetResponseHeaderLayer;
+use tower_http::timeout::RequestBodyTimeoutLayer;
+
+use crate::config::Config;
+use crate::drain::Drain;
+use crate::guard::{Guard, websocket_sources};
+use crate::http_server::{self, Front};
+use crate::proactive_channel::ProactiveChannel;
+use crate::signal::StopSignals;
+use crate::start_error::StartError;
+use crate::turns::Turns;
+use crate::{health, jobs, messages, page};
+
+/// The bot's id in the local channel.
+const BOT_ID: &str = "bot";
+/// How long the worker may take to put down what it is sending, once turns are over or cut off.
+const SETTLE: Duration = Duration::from_secs(2);
+
+/// A bot with everything around it, bound to its address and not yet serving.
+///
+/// ```no_run
+/// # async fn example(bot: impl tidings_bot::Bot) -> Result<(), tidings_server::StartError> {
+/// use tidings_server::{Config, Flags, Server};
+///
+/// let config = Config::load(&Flags::default())?;
+/// let server = Server::bind(&config, bot).await?;
+/// println!("open {}", server.base_url());
+/// server.run_until_signal().await
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Server {
+    config: Config,
+    listener: TcpListener,
+    address: SocketAddr,
+    base_url: String,
+    database: Database,
+    connector: ConnectorClient,
+    adapter: Adapter,
+    proactive: Proactive,
+    direct_line: DirectLine,
+}
+
+impl Server {
+    /// Takes the address, opens the database and puts the bot together. Requests wait in the listen queue until
+    /// [`run`](Self::run).
+    ///
+    /// # Errors
+    ///
+    /// What stands in the way; the message says what to do about it.
+    pub async fn bind(config: &Config, bot: impl Bot) -> Result<Self, StartError> {
+        if config.app_id.is_some() {
+            return Err(StartError::AuthenticatedMode);
+        }
+        if !config.listen.ip().is_loopback() {
+            return Err(StartError::NotLoopback(config.listen));
+        }
+        let listener = listen(config.listen).await?;
+        let listen_error = |source| StartError::Listen { address: config.listen, source };
+        let address = listener.local_addr().map_err(listen_error)?;
+        let base_url = format!("http://{address}");
+
+        let options = DatabaseOptions::from_url(&config.database)?
+            .component(tidings_proactive::MIGRATIONS)
+            .component(tidings_directline::MIGRATIONS);
+        let database = Database::open(match config.database_max_pages {
+            Some(pages) => options.max_pages(pages),
+            None => options,
+        })?;
+        let service_urls = ServiceUrlPolicy::local().allow_all(&config.allowed_service_hosts);
+        let connector = ConnectorClient::builder()
+            .service_urls(service_urls.clone())
+            .product(concat!("tidings/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(config.connect_timeout)
+            .timeout(config.send_timeout)
+            .build()?;
+        let proactive = Proactive::new(database.clone(), Arc::new(SystemClock));
+        let adapter = Adapter::builder()
+            .connector(connector.clone())
+            .service_urls(service_urls)
+            .storage(Arc::new(database.clone()))
+            .service(proactive.clone())
+            .service(proactive.jobs())
+            .bot(bot)
+            .build()
+            .map_err(|error| StartError::Bot(error.to_string()))?;
+        let account = ChannelAccount::new(BOT_ID, config.bot_name.clone());
+        let direct_line =
+            DirectLine::open(database.clone(), DirectLineOptions::new(BaseUrl::fixed(&base_url), account)).await?;
+        let config = config.clone();
+        Ok(Self { config, listener, address, base_url, database, connector, adapter, proactive, direct_line })
+    }
+
+    /// The address that is listened on, with the port that was picked for port 0.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The address of the page, without a trailing slash: `http://127.0.0.1:3978`.
+    #[must_use]
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// The database file.
+    #[must_use]
+    pub fn database(&self) -> &Path {
+        self.database.path()
+    }
+
+    /// The adapter, for turns that begin in the program itself.
+    #[must_use]
+    pub fn adapter(&self) -> &Adapter {
+        &self.adapter
+    }
+
+    /// The engine, for jobs and notices that begin in the program itself.
+    #[must_use]
+    pub fn proactive(&self) -> &Proactive {
+        &self.proactive
+    }
+
+    /// The local channel.
+    #[must_use]
+    pub fn direct_line(&self) -> &DirectLine {
+        &self.direct_line
+    }
+
+    /// Logs where everything is, for programs that print nothing themselves.
+    pub fn log_ready(&self) {
+        tracing::info!(
+            server.address = %self.address,
+            server.page = format!("{}/", self.base_url),
+            bot.endpoint = format!("{}/api/messages", self.base_url),
+            database.path = %self.database.path().display(),
+            "Tidings is ready: the bot is at {}/api/messages and the page at {}/",
+            self.base_url,
+            self.base_url,
+        );
+    }
+
+    /// Serves until SIGTERM or SIGINT (Ctrl-C), then stops as [`run`](Self::run) does. A second signal stops at once.
+    ///
+    /// # Errors
+    ///
+    /// Signals cannot be awaited.
+    pub async fn run_until_signal(self) -> Result<(), StartError> {
+        let mut signals = StopSignals::listen().map_err(StartError::Signals)?;
+        let stop = CancellationToken::new();
+        let mut run = std::pin::pin!(self.run(stop.clone().cancelled_owned()));
+        tokio::select! {
+            () = run.as_mut() => return Ok(()),
+            () = signals.next() => stop.cancel(),
+        }
+        tokio::select! {
+            () = run => {}
+            () = signals.next() => tracing::warn!("stopped at once by a second signal; running turns were cut off"),
+        }
+        Ok(())
+    }
+
+    /// Serves until `shutdown` completes, then takes nothing new, lets running turns finish for at most the
+    /// configured time, closes sockets, lets the delivery worker put down what it is sending, and closes the database.
+    /// What a killed process leaves behind, the next start takes up again.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        let turns = Turns(self.adapter.clone());
+        self.direct_line.connect(Arc::new(turns.clone()));
+        let drain = Drain::default();
+        let (closing, stop_accepting) = (CancellationToken::new(), CancellationToken::new());
+        let worker = self.start_worker(drain.clone());
+        let front = Front {
+            guard: Guard::new(self.config.allowed_hosts.clone()),
+            drain: drain.clone(),
+            router: self.router(&turns, &closing),
+        };
+        let config = self.config.clone();
+        let stop = stop_accepting.clone();
+        let listener = self.listener;
+        let accepting = tokio::spawn(async move { http_server::serve(listener, front, &config, stop).await });
+
+        shutdown.await;
+        tracing::info!("shutting down: running turns may finish");
+        // The local connector is still served: running turns and the worker send through it.
+        drain.begin();
+        if timeout(self.config.shutdown_timeout, self.adapter.shutdown()).await.is_err() {
+            tracing::warn!(
+                shutdown.timeout_s = self.config.shutdown_timeout.as_secs(),
+                "turns that ran too long were cut off"
+            );
+        }
+        if timeout(SETTLE, worker).await.is_err() {
+            tracing::warn!("a delivery was cut off while it was being sent; it is taken up again at the next start");
+        }
+        closing.cancel();
+        let _stuck_deliveries = timeout(SETTLE, self.direct_line.close()).await;
+        stop_accepting.cancel();
+        if accepting.await.is_err() {
+            tracing::error!("the accept loop had died");
+        }
+        self.database.close().await;
+    }
+
+    fn start_worker(&self, drain: Drain) -> JoinHandle<()> {
+        let channel = Arc::new(ProactiveChannel { adapter: self.adapter.clone(), connector: self.connector.clone() });
+        let proactive = self.proactive.clone();
+        tokio::spawn(async move {
+            if let Err(error) = proactive.run(channel, drain.token()).await {
+                tracing::error!(error = %error, "the delivery worker could not start; notices wait for the next start");
+            }
+        })
+    }
+
+    fn router(&self, turns: &Turns, closing: &CancellationToken) -> Router {
+        let body_timeout = self.config.body_timeout;
+        // What users and bots upload must never act as a page of this origin.
+        let inert = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; sandbox");
+        let nosniff = HeaderValue::from_static("nosniff");
+        let local_channel = self
+            .direct_line
+            .router()
+            .layer(RequestBodyTimeoutLayer::new(body_timeout))
+            .layer(SetResponseHeaderLayer::if_not_present(header::CONTENT_SECURITY_POLICY, inert))
+            .layer(SetResponseHeaderLayer::if_not_present(header::X_CONTENT_TYPE_OPTIONS, nosniff));
+        messages::router(turns.clone(), body_timeout)
+            .merge(local_channel)
+            .merge(jobs::router(self.proactive.jobs(), closing.clone()))
+            .merge(health::router(self.database.clone()))
+            .merge(page::router(&websocket_sources(self.address)))
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|source| match source.kind() {
+        ErrorKind::AddrInUse => StartError::AddressTaken(address),
+        _ => StartError::Listen { address, source },
+    })
+}

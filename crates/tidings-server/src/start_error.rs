@@ -1,0 +1,87 @@
+//! Why the server did not start: one line that says what to do, and an exit code for it.
+
+use std::net::SocketAddr;
+
+use tidings_connector::BuildError;
+use tidings_store::{OpenError, StoreError};
+
+use crate::config::ConfigError;
+
+/// Why the server did not start. Each message is one line that says what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The configuration cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// An app id is configured.
+    #[error(
+        "MicrosoftAppId is set, but authenticated mode is not in this version yet (it comes next): \
+         unset it to run in local mode"
+    )]
+    AuthenticatedMode,
+    /// Local mode on an address that others can reach.
+    #[error(
+        "{0} can be reached from other machines, but nothing is authenticated in local mode: \
+         listen on 127.0.0.1:{port} or [::1]:{port}",
+        port = .0.port()
+    )]
+    NotLoopback(SocketAddr),
+    /// Somebody else listens there.
+    #[error(
+        "{0} is taken: stop the program that listens there, or listen elsewhere \
+         (--listen 127.0.0.1:{other}, or --listen 127.0.0.1:0 for any free port)",
+        other = .0.port().checked_add(1).unwrap_or(3978)
+    )]
+    AddressTaken(SocketAddr),
+    /// The address cannot be listened on for another reason.
+    #[error("cannot listen on {address} ({source}): choose another address with --listen")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the operating system says.
+        source: std::io::Error,
+    },
+    /// The database cannot be opened.
+    #[error(transparent)]
+    Database(#[from] OpenError),
+    /// The database was opened and failed then.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The HTTP client for sending to channels cannot be built.
+    #[error("the client for sending to channels cannot be built: {0}")]
+    Connector(#[from] BuildError),
+    /// The bot cannot be put together.
+    #[error("the bot cannot be started: {0}")]
+    Bot(String),
+    /// The operating system refuses to tell when to stop.
+    #[error("SIGTERM and SIGINT cannot be awaited: {0}")]
+    Signals(std::io::Error),
+}
+
+impl StartError {
+    /// The exit code for a process that ends with this error, in the manner of `sysexits.h`: 65 the file is not a
+    /// database that this version can use, 69 the address cannot be listened on, 73 the database cannot be written
+    /// or read, 74 disk full or input/output error, 75 the database is locked, 78 wrong configuration, 1 anything else.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Config(_) | Self::AuthenticatedMode | Self::NotLoopback(_) | Self::Connector(_) => 78,
+            Self::AddressTaken(_) | Self::Listen { .. } => 69,
+            Self::Database(error) => match error {
+                OpenError::Url { .. } => 78,
+                OpenError::NotADatabase { .. }
+                | OpenError::Foreign { .. }
+                | OpenError::Corrupt { .. }
+                | OpenError::NewerDatabase { .. }
+                | OpenError::UnknownComponent { .. }
+                | OpenError::Migration { .. } => 65,
+                OpenError::FolderMissing { .. } | OpenError::Unwritable { .. } | OpenError::Unreadable { .. } => 73,
+                OpenError::Locked { .. } | OpenError::Busy { .. } => 75,
+                _ => 74,
+            },
+            Self::Store(_) => 74,
+            Self::Bot(_) | Self::Signals(_) => 1,
+        }
+    }
+}

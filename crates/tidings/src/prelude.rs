@@ -1,0 +1,8 @@
+//! What most bots need: `use tidings::prelude::*;`.
+
+pub use tidings_activity::{Activity, ActivityType, ConversationReference};
+pub use tidings_bot::{
+    Bot, BotState, Capture, Captures, EventValue, FromTurn, Middleware, Next, Router, Service, StateProperty,
+    StatePropertyAccessor, Text, TurnContext,
+};
+pub use tidings_proactive::{Completion, Job, JobNumber, JobState, Jobs, Proactive};
