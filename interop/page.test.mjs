@@ -156,6 +156,7 @@ describe('the page', { skip }, () => {
     await page.keyboard.type('run');
     await page.keyboard.press('Enter');
     await you.shows(/starting job \d+ for you/);
+    assert.equal((await focused()).place, 'you', 'the focus stays where the message was sent');
     const number = /job (\d+)/.exec(await you.bubble(/starting job \d+ for you/).textContent())[1];
 
     // On to the other window, in the order of reading, and no further than it is.

@@ -4,6 +4,7 @@ import { useEffect, useMemo, useRef, useState } from 'react';
 
 import type { WindowDescription } from '../page/windows';
 import { styleOptions } from './style-options';
+import { WebChatScope } from './use-propagate';
 
 /** What the page may ask of a window's chat. */
 export interface ChatCommands {
@@ -59,14 +60,7 @@ export default function Chat({ directLine, window, suggestions, onCommands, onBo
   const strings = useMemo(() => ({ TEXT_INPUT_PLACEHOLDER: window.placeholder }), [window.placeholder]);
 
   return (
-    <>
-      <ReactWebChat
-        directLine={directLine}
-        store={store}
-        styleOptions={options}
-        locale="en-US"
-        overrideLocalizedStrings={strings}
-      />
+    <WebChatScope.Provider value={store}>
       {empty && (
         <div className="invitation">
           <p>{window.invitation}</p>
@@ -79,7 +73,14 @@ export default function Chat({ directLine, window, suggestions, onCommands, onBo
           </div>
         </div>
       )}
-    </>
+      <ReactWebChat
+        directLine={directLine}
+        store={store}
+        styleOptions={options}
+        locale="en-US"
+        overrideLocalizedStrings={strings}
+      />
+    </WebChatScope.Provider>
   );
 }
 
