@@ -203,3 +203,51 @@ fn folder_of(path: &Path) -> PathBuf {
         _ => PathBuf::from("."),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::c_int;
+
+    use rusqlite::ffi;
+
+    use super::*;
+
+    #[test]
+    fn sqlite_errors_at_opening_say_what_to_do() {
+        let text = |code: c_int| {
+            let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            OpenError::from_sqlite(Path::new("/data/tidings.db"), error).to_string()
+        };
+        for (code, advice) in [
+            (ffi::SQLITE_NOTADB, "choose another database"),
+            (ffi::SQLITE_CORRUPT, "restore it from a backup"),
+            (ffi::SQLITE_BUSY, "end the program"),
+            (ffi::SQLITE_FULL, "free disk space"),
+            (ffi::SQLITE_READONLY, "change its permissions"),
+            (ffi::SQLITE_CANTOPEN, "check the path and its permissions"),
+            (ffi::SQLITE_IOERR_READ, "check the path"),
+            (ffi::SQLITE_MISUSE, "check the file and its disk"),
+        ] {
+            let text = text(code);
+            assert!(
+                text.contains(advice) && text.contains("\"/data/tidings.db\"") && !text.contains('\n'),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn system_errors_at_creating_name_the_folder() {
+        let text = |kind: io::ErrorKind, path: &str| {
+            OpenError::from_create(Path::new(path), kind.into()).to_string()
+        };
+        assert!(text(io::ErrorKind::NotFound, "/data/tidings.db").starts_with("the folder \"/data\""));
+        assert!(text(io::ErrorKind::NotFound, "tidings.db").starts_with("the folder \".\""));
+        assert!(
+            text(io::ErrorKind::ReadOnlyFilesystem, "/data/tidings.db")
+                .starts_with("\"/data\" is not writable")
+        );
+        assert!(text(io::ErrorKind::StorageFull, "/data/tidings.db").contains("no room"));
+        assert!(text(io::ErrorKind::InvalidFilename, "/data/tidings.db").contains("cannot be read"));
+    }
+}

@@ -79,7 +79,8 @@ pub enum StoreError {
         /// The panic's message.
         message: String,
     },
-    /// The transaction that the operation shared with others could not be committed, so none of them was kept.
+    /// The transaction that the operation shared with others could not be committed, so none of them was kept. (If the
+    /// disk failed at the commit itself and the machine crashes next, SQLite may still find it complete.)
     #[error("the transaction holding this operation was not committed, nothing of it was kept: {cause}")]
     Uncommitted {
         /// Why the transaction failed.
@@ -97,7 +98,8 @@ pub enum StoreError {
 /// The name of [`StoreError`] where a [`Storage`](crate::Storage) backend is meant: one error for both.
 pub type StorageError = StoreError;
 
-/// What a failure means to the program. [`StoreError::Uncommitted`] has the kind of its cause.
+/// What a failure means to the program. [`StoreError::Uncommitted`] has the kind of its cause if that concerns the whole
+/// database, such as [`Full`](StoreErrorKind::Full).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StoreErrorKind {
@@ -133,7 +135,15 @@ impl StoreError {
             StoreError::Corrupt { .. } | StoreError::BadDocument { .. } => StoreErrorKind::Corrupt,
             StoreError::Closed => StoreErrorKind::Closed,
             StoreError::Panicked { .. } => StoreErrorKind::Panicked,
-            StoreError::Uncommitted { cause } => cause.kind(),
+            StoreError::Uncommitted { cause } => match cause.kind() {
+                // Anything else was the neighbour's own affair, a conflict above all.
+                StoreErrorKind::Conflict
+                | StoreErrorKind::Invalid
+                | StoreErrorKind::Panicked
+                | StoreErrorKind::Closed
+                | StoreErrorKind::Other => StoreErrorKind::Other,
+                shared => shared,
+            },
             StoreError::Sqlite(_) | StoreError::Other(_) => StoreErrorKind::Other,
         }
     }
@@ -177,5 +187,65 @@ impl From<rusqlite::Error> for StoreError {
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Corrupt { source },
             _ => StoreError::Sqlite(source),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+
+    use super::*;
+
+    fn sqlite(code: std::ffi::c_int) -> StoreError {
+        rusqlite::Error::SqliteFailure(ffi::Error::new(code), None).into()
+    }
+
+    #[test]
+    fn sqlite_errors_are_told_apart_by_what_to_do() {
+        for (code, kind) in [
+            (ffi::SQLITE_FULL, StoreErrorKind::Full),
+            (ffi::SQLITE_BUSY, StoreErrorKind::Busy),
+            (ffi::SQLITE_BUSY_SNAPSHOT, StoreErrorKind::Busy),
+            (ffi::SQLITE_LOCKED, StoreErrorKind::Busy),
+            (ffi::SQLITE_IOERR_FSYNC, StoreErrorKind::Io),
+            (ffi::SQLITE_CANTOPEN, StoreErrorKind::Io),
+            (ffi::SQLITE_CORRUPT, StoreErrorKind::Corrupt),
+            (ffi::SQLITE_NOTADB, StoreErrorKind::Corrupt),
+            (ffi::SQLITE_CONSTRAINT_UNIQUE, StoreErrorKind::Other),
+            (ffi::SQLITE_ERROR, StoreErrorKind::Other),
+        ] {
+            let error = sqlite(code);
+            assert_eq!(error.kind(), kind, "{error}");
+            assert!(
+                !error.to_string().contains('\n') && error.to_string().contains(':'),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_lost_transaction_is_not_the_neighbours_conflict() {
+        let conflict = StoreError::Conflict {
+            key: "key".to_owned(),
+        };
+        assert!(conflict.is_conflict());
+        let uncommitted = conflict.uncommitted();
+        assert!(!uncommitted.is_conflict());
+        assert_eq!(
+            sqlite(ffi::SQLITE_FULL).uncommitted().kind(),
+            StoreErrorKind::Full
+        );
+        // However often it is passed on, it is said once.
+        assert_eq!(
+            uncommitted.to_string(),
+            uncommitted.clone().uncommitted().to_string()
+        );
+    }
+
+    #[test]
+    fn sources_are_kept_for_whoever_prints_them() {
+        let error = StoreError::other("disk on fire".parse::<u8>().unwrap_err());
+        assert_eq!(error.to_string(), "invalid digit found in string");
+        assert!(sqlite(ffi::SQLITE_FULL).source().is_some());
     }
 }

@@ -55,6 +55,17 @@ impl DatabaseFile {
         max_pages: Option<u32>,
     ) -> Result<Connection, OpenError> {
         let mut connection = self.connect(OpenFlags::SQLITE_OPEN_READ_WRITE, WRITER_CACHE_KIB)?;
+        // SQLite quietly opens a write-protected file for reading only.
+        if connection
+            .is_readonly("main")
+            .map_err(|source| OpenError::from_sqlite(&self.path, source))?
+        {
+            let source = "the file is write-protected".into();
+            return Err(OpenError::Unwritable {
+                path: self.path.clone(),
+                source,
+            });
+        }
         // Before anything is written: neither a stranger's file nor a newer one is touched.
         migrations::check(&connection, &self.path, components)?;
         self.configure_writer(&connection, max_pages)?;
@@ -157,7 +168,13 @@ fn lock(path: &Path) -> Result<File, OpenError> {
         .create(true)
         .truncate(false)
         .open(&lock_path)
-        .map_err(|error| OpenError::from_create(&lock_path, error))?;
+        .map_err(|error| match lock_path.exists() {
+            true => OpenError::Unwritable {
+                path: lock_path.clone(),
+                source: error.into(),
+            },
+            false => OpenError::from_create(&lock_path, error),
+        })?;
     match file.try_lock() {
         Ok(()) => {
             // Only a hint for the message of whoever comes next; nothing depends on it.

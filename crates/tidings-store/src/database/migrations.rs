@@ -14,7 +14,7 @@ pub struct Migrations {
     /// The component's name, such as `proactive`. It never changes.
     pub component: &'static str,
     /// SQL that takes the tables from version n to version n + 1; the first one creates them. Entries are only ever
-    /// added: one that was released never changes.
+    /// added: one that was released never changes. All run in one transaction, with foreign keys enforced.
     pub sqlite: &'static [&'static str],
 }
 

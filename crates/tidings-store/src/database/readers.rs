@@ -128,7 +128,11 @@ pub(super) fn start(
             worker::spawn(&format!("tidings-read-{number}"), &file.path, move || {
                 while let Some(job) = readers.next() {
                     counters.read();
-                    job(&connection);
+                    // Beyond the read's own panic: a value nobody waits for may panic as it is dropped.
+                    let _ = worker::guarded(|| {
+                        job(&connection);
+                        Ok(())
+                    });
                 }
             })
         });

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use tidings_store::{Database, DatabaseOptions, OpenError};
+use tidings_store::{Database, DatabaseOptions, OpenError, StoreErrorKind};
 
 use crate::notes;
 use crate::rusqlite::Connection;
@@ -59,6 +59,108 @@ fn a_folder_that_cannot_be_written() {
         "{error}"
     );
     assert!(error.to_string().contains("permissions"), "{error}");
+}
+
+#[cfg(unix)]
+mod permissions {
+    use std::env;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    use std::os::unix::process::CommandExt;
+    use std::process::Command;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    const CHILD: &str = "TIDINGS_STORE_TEST_PERMISSIONS_DATABASE";
+
+    /// Not a test of its own: what the process without rights runs.
+    #[test]
+    fn a_process_that_prints_why_it_cannot_open() {
+        let Some(path) = env::var_os(CHILD) else { return };
+        println!("because {}", error_at(path));
+    }
+
+    fn allow(path: &Path, mode: u32) {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    /// Why someone who is not root cannot open the database in `folder`.
+    fn reason(folder: &TempDir) -> String {
+        let mut child = Command::new(env::current_exe().unwrap());
+        child
+            .args([
+                "--exact",
+                "open_errors::permissions::a_process_that_prints_why_it_cannot_open",
+                "--nocapture",
+            ])
+            .env(CHILD, folder.path().join("tidings.db"))
+            .current_dir("/");
+        if fs::metadata(folder.path()).unwrap().uid() == 0 {
+            // Nobody, as most systems number it: to root everything is permitted.
+            child.uid(65534).gid(65534);
+        }
+        let output = String::from_utf8(child.output().unwrap().stdout).unwrap();
+        let reason = output
+            .lines()
+            .find_map(|line| Some(line.split_once("because ")?.1));
+        reason
+            .unwrap_or_else(|| panic!("no reason in {output}"))
+            .to_owned()
+    }
+
+    /// A folder with a closed database in it.
+    fn folder() -> TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        drop(Database::open(DatabaseOptions::new(folder.path().join("tidings.db"))).unwrap());
+        allow(folder.path(), 0o777);
+        allow(&folder.path().join("tidings.db"), 0o666);
+        allow(&folder.path().join("tidings.db-lock"), 0o666);
+        folder
+    }
+
+    #[test]
+    fn of_the_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        allow(folder.path(), 0o555);
+        let reason = reason(&folder);
+        let start = format!("{:?} is not writable", folder.path());
+        assert!(
+            reason.starts_with(&start) && reason.contains("permissions"),
+            "{reason}"
+        );
+        allow(folder.path(), 0o755);
+    }
+
+    #[test]
+    fn of_the_file() {
+        let folder = folder();
+        let file = folder.path().join("tidings.db");
+        allow(&file, 0o444);
+        let read_only = reason(&folder);
+        assert!(
+            read_only.starts_with(&format!("{file:?} is not writable")),
+            "{read_only}"
+        );
+        allow(&file, 0o000);
+        let secret = reason(&folder);
+        assert!(
+            secret.starts_with(&format!("database {file:?} cannot be read")),
+            "{secret}"
+        );
+    }
+
+    #[test]
+    fn of_the_lock_file() {
+        let folder = folder();
+        let lock = folder.path().join("tidings.db-lock");
+        allow(&lock, 0o444);
+        let reason = reason(&folder);
+        assert!(
+            reason.starts_with(&format!("{lock:?} is not writable")),
+            "{reason}"
+        );
+    }
 }
 
 #[cfg(unix)]
@@ -189,6 +291,25 @@ async fn a_page_limit_below_what_the_tables_need() {
             assert!(error.to_string().contains("free disk space"), "{error}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_page_limit_below_the_size_of_the_file_only_stops_its_growth() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(notes::options(&folder)).unwrap();
+    notes::add(database.clone(), "x".repeat(100_000)).await.unwrap();
+    database.close().await;
+    let limited = Database::open(notes::options(&folder).max_pages(1)).unwrap();
+    assert_eq!(notes::all(&limited).await.len(), 1);
+    let error = notes::add(limited.clone(), "x".repeat(100_000))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Full, "{error}");
+    limited
+        .write(|connection| Ok(connection.execute("DELETE FROM notes", [])?))
+        .await
+        .unwrap();
+    notes::add(limited.clone(), "x".repeat(100_000)).await.unwrap();
 }
 
 #[test]

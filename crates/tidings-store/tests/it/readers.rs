@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 
 use crate::held_writer::HeldWriter;
 use crate::notes::{self, insert, texts};
+use crate::rusqlite::Connection;
 
 #[tokio::test]
 async fn readers_see_committed_data_while_a_transaction_is_open() {
@@ -95,6 +96,35 @@ async fn readers_survive_panics_and_errors() {
         ended.unwrap();
     }
     assert!(notes::all(&database).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_value_that_panics_when_dropped_does_not_kill_the_reader() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("dropped");
+        }
+    }
+    let database = Database::open(DatabaseOptions::temporary().readers(1)).unwrap();
+    let (entered, inside) = oneshot::channel();
+    let (release, released) = channel::<()>();
+    let read = tokio::spawn({
+        let database = database.clone();
+        async move {
+            let work = move |_: &Connection| {
+                entered.send(()).unwrap();
+                released.recv().map_err(StoreError::other)?;
+                Ok(Bomb)
+            };
+            database.read(work).await.map(std::mem::forget)
+        }
+    });
+    inside.await.unwrap();
+    read.abort();
+    assert!(read.await.unwrap_err().is_cancelled());
+    release.send(()).unwrap();
+    database.read(|_| Ok(())).await.unwrap();
 }
 
 #[tokio::test]
