@@ -39,7 +39,7 @@ impl ServiceUrlPolicy {
     }
 
     /// Allows one more host, as `host` (any port) or `host:port`, upper or lower case; IPv6 addresses with or without
-    /// brackets. White space around it is dropped; an empty entry allows nothing.
+    /// brackets. Not a URL. White space around it is dropped; an empty entry allows nothing.
     #[must_use]
     pub fn allow(mut self, host: impl AsRef<str>) -> Self {
         let host = host.as_ref().trim();

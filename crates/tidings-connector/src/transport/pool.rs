@@ -25,7 +25,7 @@ const MOST_IDLE: usize = 512;
 
 /// How long a call waits for its connection to be ready again. That is the moment in which the connection's own task
 /// notes the end of the answer, unless the connector answered before it had read the request.
-const SETTLING_TIME: Duration = Duration::from_millis(50);
+const SETTLING_TIME: Duration = Duration::from_millis(500);
 
 /// Whom a connection leads to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -137,4 +137,96 @@ async fn sweep(shelf: Weak<Mutex<Shelf>>) {
 
 fn lock(shelf: &Mutex<Shelf>) -> MutexGuard<'_, Shelf> {
     shelf.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::client::conn::http1;
+    use hyper_util::rt::TokioIo;
+    use tokio::io::DuplexStream;
+
+    use super::*;
+
+    fn origin(address: &'static str) -> Origin {
+        Origin::of(&Uri::from_static(address)).expect("an origin")
+    }
+
+    /// A connection and its other end.
+    async fn connection() -> (Connection, DuplexStream) {
+        let (ours, theirs) = tokio::io::duplex(64);
+        let (connection, driver) = http1::handshake(TokioIo::new(ours))
+            .await
+            .expect("no bytes are needed");
+        tokio::spawn(driver);
+        (connection, theirs)
+    }
+
+    fn waiting(pool: &Pool) -> usize {
+        lock(&pool.shelf).waiting.values().map(Vec::len).sum()
+    }
+
+    #[tokio::test]
+    async fn connections_go_back_to_whom_they_lead() {
+        let (pool, here) = (Pool::new(), origin("http://127.0.0.1:1"));
+        let (connection, _theirs) = connection().await;
+        assert!(pool.take(&here).is_none());
+        pool.put_back(here.clone(), connection).await;
+        for other in ["http://127.0.0.1:2", "https://127.0.0.1:1", "http://127.0.0.2:1"] {
+            assert!(pool.take(&origin(other)).is_none(), "{other}");
+        }
+        assert!(pool.take(&here).is_some());
+        assert!(pool.take(&here).is_none(), "one call at a time");
+    }
+
+    #[tokio::test]
+    async fn a_closed_connection_is_of_no_use() {
+        let (pool, here) = (Pool::new(), origin("http://127.0.0.1:1"));
+        let (first, theirs) = connection().await;
+        let (second, _theirs) = connection().await;
+        pool.put_back(here.clone(), second).await;
+        pool.put_back(here.clone(), first).await;
+        drop(theirs);
+        // The connection's task has to see it.
+        while lock(&pool.shelf).waiting[&here][1].connection.is_ready() {
+            tokio::task::yield_now().await;
+        }
+        assert!(pool.take(&here).is_some());
+        assert_eq!(waiting(&pool), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn connections_wait_a_limited_time() {
+        let (pool, here) = (Pool::new(), origin("http://127.0.0.1:1"));
+        let (connection, _theirs) = connection().await;
+        pool.put_back(here.clone(), connection).await;
+        tokio::time::advance(IDLE_TIME - Duration::from_millis(1)).await;
+        let connection = pool.take(&here).expect("just in time");
+        pool.put_back(here.clone(), connection).await;
+        tokio::time::advance(IDLE_TIME).await;
+        assert!(pool.take(&here).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_waited_too_long_is_closed_by_itself() {
+        let (pool, here) = (Pool::new(), origin("http://127.0.0.1:1"));
+        let (connection, mut theirs) = connection().await;
+        pool.put_back(here.clone(), connection).await;
+        let read = tokio::io::AsyncReadExt::read(&mut theirs, &mut [0; 8]).await;
+        assert_eq!(read.expect("the end"), 0);
+        assert_eq!(waiting(&pool), 0);
+        assert!(lock(&pool.shelf).waiting.is_empty());
+        assert!(!lock(&pool.shelf).is_swept);
+    }
+
+    #[tokio::test]
+    async fn a_limited_number_waits() {
+        let (pool, here) = (Pool::new(), origin("http://127.0.0.1:1"));
+        let mut others = Vec::new();
+        for count in 1..=MOST_IDLE + 1 {
+            let (connection, theirs) = connection().await;
+            others.push(theirs);
+            pool.put_back(here.clone(), connection).await;
+            assert_eq!(waiting(&pool), count.min(MOST_IDLE));
+        }
+    }
 }
