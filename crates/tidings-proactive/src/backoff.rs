@@ -18,7 +18,11 @@ pub struct Backoff {
 impl Default for Backoff {
     /// 1 s, 2 s, 4 s ... 5 min, each +-20 %.
     fn default() -> Self {
-        Backoff { first: Duration::from_secs(1), longest: Duration::from_secs(300), jitter: 0.2 }
+        Backoff {
+            first: Duration::from_secs(1),
+            longest: Duration::from_secs(300),
+            jitter: 0.2,
+        }
     }
 }
 
@@ -39,9 +43,14 @@ mod tests {
 
     #[test]
     fn waits_double_up_to_the_longest() {
-        let backoff = Backoff { jitter: 0.0, ..Backoff::default() };
+        let backoff = Backoff {
+            jitter: 0.0,
+            ..Backoff::default()
+        };
         let rng = SeededRng::new(1);
-        let seconds: Vec<u64> = (0..12).map(|starts| backoff.after(starts, &rng).as_secs()).collect();
+        let seconds: Vec<u64> = (0..12)
+            .map(|starts| backoff.after(starts, &rng).as_secs())
+            .collect();
         assert_eq!(seconds, [1, 1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
         assert_eq!(backoff.after(u32::MAX, &rng), backoff.longest);
     }

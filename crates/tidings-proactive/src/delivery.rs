@@ -68,7 +68,10 @@ impl DeliveryState {
     /// Whether the delivery has ended. An ended delivery never changes its state again.
     #[must_use]
     pub fn is_final(self) -> bool {
-        matches!(self, DeliveryState::Delivered | DeliveryState::Dead | DeliveryState::Expired)
+        matches!(
+            self,
+            DeliveryState::Delivered | DeliveryState::Dead | DeliveryState::Expired
+        )
     }
 
     /// The state spelled so, as the table's CHECK admits it.

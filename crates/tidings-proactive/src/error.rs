@@ -8,7 +8,9 @@ use tidings_store::StoreError;
 #[non_exhaustive]
 pub enum ProactiveError {
     /// The reference does not say which conversation it means.
-    #[error("the conversation reference has no conversation.id; take it from an activity of the conversation")]
+    #[error(
+        "the conversation reference has no conversation.id; take it from an activity of the conversation"
+    )]
     NoConversation,
     /// A reference or an activity cannot be written as JSON.
     #[error("the {what} cannot be written as JSON")]

@@ -37,8 +37,10 @@ impl Job {
     /// # Errors
     /// [`ProactiveError::Unreadable`] if the stored reference is not one.
     pub fn reference(&self) -> Result<ConversationReference, ProactiveError> {
-        serde_json::from_str(&self.reference)
-            .map_err(|source| ProactiveError::Unreadable { what: format!("reference of job {}", self.number), source })
+        serde_json::from_str(&self.reference).map_err(|source| ProactiveError::Unreadable {
+            what: format!("reference of job {}", self.number),
+            source,
+        })
     }
 }
 

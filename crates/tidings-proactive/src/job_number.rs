@@ -77,7 +77,10 @@ impl FromStr for JobNumber {
             return Err(JobNumberError::NotANumber);
         }
         // Only digits, so a failure to parse is a sign or an overflow.
-        text.parse().ok().and_then(Self::new).ok_or(JobNumberError::OutOfRange)
+        text.parse()
+            .ok()
+            .and_then(Self::new)
+            .ok_or(JobNumberError::OutOfRange)
     }
 }
 
@@ -141,19 +144,42 @@ mod tests {
         assert_eq!(" 0042 ".parse(), Ok(JobNumber(42)));
         assert_eq!("9007199254740991".parse(), Ok(JobNumber::MAX));
         for out_of_range in ["0", "-1", "9007199254740992", "99999999999999999999999999"] {
-            assert_eq!(out_of_range.parse::<JobNumber>(), Err(JobNumberError::OutOfRange), "{out_of_range}");
+            assert_eq!(
+                out_of_range.parse::<JobNumber>(),
+                Err(JobNumberError::OutOfRange),
+                "{out_of_range}"
+            );
         }
         for no_number in ["", " ", "-", "abc", "1.5", "+1", "1 2", "١", "0x1"] {
-            assert_eq!(no_number.parse::<JobNumber>(), Err(JobNumberError::NotANumber), "{no_number}");
+            assert_eq!(
+                no_number.parse::<JobNumber>(),
+                Err(JobNumberError::NotANumber),
+                "{no_number}"
+            );
         }
     }
 
     #[test]
     fn json_is_a_number_or_a_string_of_digits() {
         for json in ["7", "\"7\"", "7.0", "7e0", "\" 7 \""] {
-            assert_eq!(serde_json::from_str::<JobNumber>(json).ok(), Some(JobNumber(7)), "{json}");
+            assert_eq!(
+                serde_json::from_str::<JobNumber>(json).ok(),
+                Some(JobNumber(7)),
+                "{json}"
+            );
         }
-        for json in ["0", "-7", "7.5", "1e300", "9007199254740992", "true", "null", "{}", "[7]", "\"seven\""] {
+        for json in [
+            "0",
+            "-7",
+            "7.5",
+            "1e300",
+            "9007199254740992",
+            "true",
+            "null",
+            "{}",
+            "[7]",
+            "\"seven\"",
+        ] {
             assert!(serde_json::from_str::<JobNumber>(json).is_err(), "{json}");
         }
         assert_eq!(serde_json::to_string(&JobNumber(7)).unwrap(), "7");

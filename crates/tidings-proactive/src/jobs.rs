@@ -72,7 +72,9 @@ impl Jobs {
         let worker = &self.proactive.worker;
         let activity = write("activity", &notice.into().0)?;
         let (now, expires_at) = (worker.clock.now(), worker.expiry());
-        worker.commit(move |tx, claim| table::complete(tx, number, activity, now, expires_at, claim)).await
+        worker
+            .commit(move |tx, claim| table::complete(tx, number, activity, now, expires_at, claim))
+            .await
     }
 
     /// The job with this number.
@@ -80,7 +82,12 @@ impl Jobs {
     /// # Errors
     /// The database refused.
     pub async fn get(&self, number: JobNumber) -> Result<Option<Job>, ProactiveError> {
-        Ok(self.proactive.worker.db.read(move |conn| table::job(conn, number)).await?)
+        Ok(self
+            .proactive
+            .worker
+            .db
+            .read(move |conn| table::job(conn, number))
+            .await?)
     }
 
     /// The newest jobs, at most `newest` of them, and how many older ones there are. Costs as much as it
@@ -89,7 +96,12 @@ impl Jobs {
     /// # Errors
     /// The database refused.
     pub async fn page(&self, newest: usize) -> Result<JobPage, ProactiveError> {
-        Ok(self.proactive.worker.db.read(move |conn| table::page(conn, newest)).await?)
+        Ok(self
+            .proactive
+            .worker
+            .db
+            .read(move |conn| table::page(conn, newest))
+            .await?)
     }
 
     /// A counter that rises after every commit that changed a job or the state of a notice.

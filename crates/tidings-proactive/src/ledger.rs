@@ -71,9 +71,18 @@ pub(crate) struct Inserted {
 /// How an attempt ended.
 #[derive(Clone, Debug)]
 pub(crate) enum Ending {
-    Delivered { activity_id: Option<String> },
-    Retry { due_at: Timestamp, repeat_possible: bool, failure: Failure },
-    Dead { reason: DeadReason, failure: Failure },
+    Delivered {
+        activity_id: Option<String>,
+    },
+    Retry {
+        due_at: Timestamp,
+        repeat_possible: bool,
+        failure: Failure,
+    },
+    Dead {
+        reason: DeadReason,
+        failure: Failure,
+    },
 }
 
 /// What the worker that settles a delivery does next.
@@ -95,14 +104,21 @@ pub(crate) fn insert(tx: &Connection, new: NewDelivery, now: Timestamp, claim: b
             .query_row([key], |row| row.get(0))
             .optional()?;
         if let Some(id) = first {
-            return Ok(Inserted { id: DeliveryId(id), claimed: None });
+            return Ok(Inserted {
+                id: DeliveryId(id),
+                claimed: None,
+            });
         }
     }
     let lane_is_busy = tx
         .prepare_cached(LANE_IS_BUSY)?
         .exists(params![new.channel_id, new.conversation_id])?;
     let claim = claim && !lane_is_busy;
-    let state = if claim { DeliveryState::Sending } else { DeliveryState::Available };
+    let state = if claim {
+        DeliveryState::Sending
+    } else {
+        DeliveryState::Available
+    };
     let now_micros = now.as_microsecond();
     tx.prepare_cached(
         "INSERT INTO deliveries (channel_id, conversation_id, class, state, reference, activity, dedupe_key,
@@ -123,7 +139,10 @@ pub(crate) fn insert(tx: &Connection, new: NewDelivery, now: Timestamp, claim: b
         now_micros,
     ])?;
     let id = DeliveryId(tx.last_insert_rowid());
-    let claimed = claim.then(|| Claimed {
+    if !claim {
+        return Ok(Inserted { id, claimed: None });
+    }
+    let claimed = Claimed {
         id,
         channel_id: new.channel_id,
         conversation_id: new.conversation_id,
@@ -131,17 +150,21 @@ pub(crate) fn insert(tx: &Connection, new: NewDelivery, now: Timestamp, claim: b
         activity: new.activity,
         starts: 1,
         expires_at: new.expires_at,
-    });
-    Ok(Inserted { id, claimed })
+    };
+    Ok(Inserted {
+        id,
+        claimed: Some(claimed),
+    })
 }
 
 /// Claims up to `limit` heads that are due, longest due first. What has expired ends here instead.
 pub(crate) fn claim_due(tx: &Connection, now: Timestamp, limit: usize) -> Result<Vec<Claimed>> {
     let due: Vec<(Head, String, String)> = tx
         .prepare_cached(DUE)?
-        .query_map(params![now.as_microsecond(), i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
-            Ok((Head::from_row(row)?, row.get(2)?, row.get(3)?))
-        })?
+        .query_map(
+            params![now.as_microsecond(), i64::try_from(limit).unwrap_or(i64::MAX)],
+            |row| Ok((Head::from_row(row)?, row.get(2)?, row.get(3)?)),
+        )?
         .collect::<std::result::Result<_, _>>()?;
     let mut claimed = Vec::with_capacity(due.len());
     for (head, channel_id, conversation_id) in due {
@@ -165,9 +188,13 @@ pub(crate) fn settle(
     next: Next,
 ) -> Result<Option<Claimed>> {
     match ending {
-        Ending::Delivered { activity_id } => end(tx, id, DeliveryState::Delivered, now, activity_id.as_deref())?,
+        Ending::Delivered { activity_id } => deliver(tx, id, activity_id.as_deref(), now)?,
         Ending::Dead { reason, failure } => bury(tx, id, *reason, failure, now)?,
-        Ending::Retry { due_at, repeat_possible, failure } => {
+        Ending::Retry {
+            due_at,
+            repeat_possible,
+            failure,
+        } => {
             defer(tx, id, *due_at, *repeat_possible, failure, now)?;
         }
     }
@@ -200,12 +227,21 @@ struct Head {
 
 impl Head {
     fn from_row(row: &Row<'_>) -> std::result::Result<Self, tidings_store::rusqlite::Error> {
-        Ok(Head { id: row.get(0)?, expires_at: row.get(1)? })
+        Ok(Head {
+            id: row.get(0)?,
+            expires_at: row.get(1)?,
+        })
     }
 }
 
 /// Makes the oldest delivery of a lane without a head its head: claims it, or else makes it due.
-fn promote(tx: &Connection, channel: &str, conversation: &str, now: Timestamp, claim_it: bool) -> Result<Option<Claimed>> {
+fn promote(
+    tx: &Connection,
+    channel: &str,
+    conversation: &str,
+    now: Timestamp,
+    claim_it: bool,
+) -> Result<Option<Claimed>> {
     for round in 0.. {
         let head = tx
             .prepare_cached(OLDEST_OF_LANE)?
@@ -254,22 +290,22 @@ fn expire(tx: &Connection, id: i64, now: Timestamp) -> Result<()> {
     Ok(())
 }
 
-fn end(
-    tx: &Connection,
-    id: DeliveryId,
-    state: DeliveryState,
-    now: Timestamp,
-    activity_id: Option<&str>,
-) -> Result<()> {
+fn deliver(tx: &Connection, id: DeliveryId, activity_id: Option<&str>, now: Timestamp) -> Result<()> {
     tx.prepare_cached(
-        "UPDATE deliveries SET state = ?2, ended_at = ?3, updated_at = ?3, activity_id = ?4
+        "UPDATE deliveries SET state = 'delivered', ended_at = ?2, updated_at = ?2, activity_id = ?3
          WHERE id = ?1 AND state = 'sending'",
     )?
-    .execute(params![id.0, state.as_str(), now.as_microsecond(), activity_id])?;
+    .execute(params![id.0, now.as_microsecond(), activity_id])?;
     Ok(())
 }
 
-fn bury(tx: &Connection, id: DeliveryId, reason: DeadReason, failure: &Failure, now: Timestamp) -> Result<()> {
+fn bury(
+    tx: &Connection,
+    id: DeliveryId,
+    reason: DeadReason,
+    failure: &Failure,
+    now: Timestamp,
+) -> Result<()> {
     tx.prepare_cached(
         "UPDATE deliveries SET state = 'dead', reason = ?2, ended_at = ?3, updated_at = ?3,
                                error_status = ?4, error_code = ?5, error_message = ?6

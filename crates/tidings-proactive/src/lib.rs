@@ -38,5 +38,7 @@ pub use rng::{Rng, SeededRng, SystemRng};
 use tidings_store::Migrations;
 
 /// The engine's tables. Hand it to the database when opening it.
-pub const MIGRATIONS: Migrations =
-    Migrations { component: "proactive", sqlite: &[include_str!("../migrations/0001_jobs_and_deliveries.sql")] };
+pub const MIGRATIONS: Migrations = Migrations {
+    component: "proactive",
+    sqlite: &[include_str!("../migrations/0001_jobs_and_deliveries.sql")],
+};

@@ -82,7 +82,9 @@ impl Proactive {
     #[must_use]
     pub fn with_options(db: Database, clock: Arc<dyn Clock>, mut options: ProactiveOptions) -> Self {
         options.concurrency = options.concurrency.max(1);
-        Proactive { worker: Arc::new(Worker::new(db, clock, options)) }
+        Proactive {
+            worker: Arc::new(Worker::new(db, clock, options)),
+        }
     }
 
     /// The job log.
@@ -111,7 +113,11 @@ impl Proactive {
     /// # Errors
     /// The database refused.
     pub async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, ProactiveError> {
-        Ok(self.worker.db.read(move |conn| ledger::delivery(conn, id)).await?)
+        Ok(self
+            .worker
+            .db
+            .read(move |conn| ledger::delivery(conn, id))
+            .await?)
     }
 
     /// Sends what is owed through `channel`, until `shutdown` is cancelled; then returns as soon as what is
@@ -133,6 +139,8 @@ impl Proactive {
 
 impl fmt::Debug for Proactive {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Proactive").field("options", &self.worker.options).finish_non_exhaustive()
+        f.debug_struct("Proactive")
+            .field("options", &self.worker.options)
+            .finish_non_exhaustive()
     }
 }

@@ -28,7 +28,10 @@ pub(crate) fn judge(error: &SendError) -> Verdict {
     if error.phase == Phase::Refused {
         return dead(DeadReason::HostRefused);
     }
-    let retry = |repeat_possible| Verdict::Retry { after: error.retry_after, repeat_possible };
+    let retry = |repeat_possible| Verdict::Retry {
+        after: error.retry_after,
+        repeat_possible,
+    };
     match error.status {
         // No answer. The connector cannot know whether the channel acted on a body that had begun to leave.
         None => retry(error.phase == Phase::AfterBody),
@@ -53,7 +56,10 @@ mod tests {
     }
 
     fn retry(repeat_possible: bool) -> Verdict {
-        Verdict::Retry { after: None, repeat_possible }
+        Verdict::Retry {
+            after: None,
+            repeat_possible,
+        }
     }
 
     #[test]
@@ -98,7 +104,9 @@ mod tests {
     fn the_wait_the_channel_asks_for_is_kept() {
         let wait = Duration::from_secs(7);
         for status in [429, 503] {
-            let error = SendError::new(Phase::AfterBody, "no").with_status(status, None).with_retry_after(wait);
+            let error = SendError::new(Phase::AfterBody, "no")
+                .with_status(status, None)
+                .with_retry_after(wait);
             assert!(matches!(judge(&error), Verdict::Retry { after: Some(after), .. } if after == wait));
         }
     }

@@ -115,13 +115,22 @@ impl Worker {
         channel: Arc<dyn Channel>,
         shutdown: CancellationToken,
     ) -> Result<(), ProactiveError> {
-        let _running = self.running.try_lock().map_err(|_| ProactiveError::AlreadyRunning)?;
+        let _running = self
+            .running
+            .try_lock()
+            .map_err(|_| ProactiveError::AlreadyRunning)?;
         let now = self.clock.now();
         let taken_back = self.db.write(move |tx| ledger::recover(tx, now)).await?;
         if taken_back > 0 {
-            tracing::info!(deliveries = taken_back, "sending again what was being sent when the process ended");
+            tracing::info!(
+                deliveries = taken_back,
+                "sending again what was being sent when the process ended"
+            );
         }
-        *self.open() = Some(Open { channel, shutdown: shutdown.clone() });
+        *self.open() = Some(Open {
+            channel,
+            shutdown: shutdown.clone(),
+        });
         let open = CloseOnDrop(self);
         let mut woken = true;
         loop {
@@ -164,9 +173,13 @@ impl Worker {
             unseen = false;
             if wanted == 0 {
                 let until = next.map(|next| next.duration_since(now).unsigned_abs());
-                return Ok(until.map_or(self.options.poll_every, |until| until.min(self.options.poll_every)));
+                return Ok(until.map_or(self.options.poll_every, |until| {
+                    until.min(self.options.poll_every)
+                }));
             }
-            let slots: Vec<Slot> = std::iter::from_fn(|| self.slot()).take(wanted.min(free)).collect();
+            let slots: Vec<Slot> = std::iter::from_fn(|| self.slot())
+                .take(wanted.min(free))
+                .collect();
             if slots.is_empty() {
                 return Ok(self.options.poll_every);
             }
@@ -186,7 +199,9 @@ impl Worker {
         while let Some(delivery) = next {
             let ending = self.attempt(&*slot.channel, &delivery).await;
             sent += 1;
-            next = self.settle(delivery, ending, sent.is_multiple_of(SAME_LANE_IN_A_ROW)).await;
+            next = self
+                .settle(delivery, ending, sent.is_multiple_of(SAME_LANE_IN_A_ROW))
+                .await;
         }
     }
 
@@ -232,11 +247,15 @@ impl Worker {
 
     /// When a delivery put on record now expires.
     pub(crate) fn expiry(&self) -> Timestamp {
-        self.clock.now().checked_add(self.options.expires_after).unwrap_or(Timestamp::MAX)
+        self.clock
+            .now()
+            .checked_add(self.options.expires_after)
+            .unwrap_or(Timestamp::MAX)
     }
 
     pub(crate) fn bump(&self) {
-        self.changed.send_modify(|version| *version = version.wrapping_add(1));
+        self.changed
+            .send_modify(|version| *version = version.wrapping_add(1));
     }
 
     fn open(&self) -> MutexGuard<'_, Option<Open>> {
@@ -245,7 +264,9 @@ impl Worker {
     }
 
     fn is_open(&self) -> bool {
-        self.open().as_ref().is_some_and(|open| !open.shutdown.is_cancelled())
+        self.open()
+            .as_ref()
+            .is_some_and(|open| !open.shutdown.is_cancelled())
     }
 
     /// A free slot, if a worker runs. Taken under the lock, so that none is given out once `run` waits for all.
@@ -253,7 +274,10 @@ impl Worker {
         let open = self.open();
         let open = open.as_ref().filter(|open| !open.shutdown.is_cancelled())?;
         let permit = Arc::clone(&self.slots).try_acquire_owned().ok()?;
-        Some(Slot { channel: Arc::clone(&open.channel), _permit: permit })
+        Some(Slot {
+            channel: Arc::clone(&open.channel),
+            _permit: permit,
+        })
     }
 }
 

@@ -11,6 +11,7 @@ const HELP: &str = "Type `run` or `run job` to start a new job.\r\n\
                     Type `show` or `show jobs` to display the job log.\r\n\
                     Type `done <jobNumber>` to complete a job.";
 const NO_NUMBER: &str = "Enter the job ID number after \"done\".";
+const HEAD: &str = "| Job number &nbsp; | Conversation ID &nbsp; | Completed |\n| :--- | :---: | :---: |";
 /// How many jobs `show` shows.
 const SHOWN: usize = 500;
 
@@ -27,7 +28,8 @@ pub fn bot() -> Router {
 
 async fn run(turn: &mut TurnContext, jobs: Jobs) -> Result<()> {
     let job = jobs.start(turn.reference()).await?;
-    turn.say(format!("We're starting job {job} for you. We'll notify you when it's complete.")).await
+    let answer = format!("We're starting job {job} for you. We'll notify you when it's complete.");
+    turn.say(answer).await
 }
 
 async fn show(turn: &mut TurnContext, jobs: Jobs) -> Result<()> {
@@ -35,8 +37,8 @@ async fn show(turn: &mut TurnContext, jobs: Jobs) -> Result<()> {
     if log.jobs.is_empty() {
         return turn.say("The job log is empty.").await;
     }
-    turn.send(Activity::message(table(&log)).with_text_format(TextFormat::Markdown)).await?;
-    Ok(())
+    let message = Activity::message(table(&log)).with_text_format(TextFormat::Markdown);
+    turn.send(message).await.map(drop)
 }
 
 async fn done(turn: &mut TurnContext, number: Option<Capture<String>>, jobs: Jobs) -> Result<()> {
@@ -60,8 +62,7 @@ async fn job_completed(_: &mut TurnContext, value: Result<EventValue<JobNumber>>
     match value {
         Ok(EventValue(job)) => match complete(&jobs, job).await? {
             Completion::Completed => {}
-            Completion::AlreadyComplete => tracing::info!(%job, "ignored: the job is already complete"),
-            Completion::Unknown => tracing::warn!(%job, "ignored: the log does not contain this job"),
+            found => tracing::info!(%job, ?found, "ignored: nothing to complete"),
         },
         Err(error) => tracing::warn!(%error, "ignored: a completion without a job number"),
     }
@@ -73,8 +74,7 @@ async fn complete(jobs: &Jobs, job: JobNumber) -> Result<Completion> {
 }
 
 async fn help(turn: &mut TurnContext) -> Result<()> {
-    turn.send(Activity::message(HELP).with_text_format(TextFormat::Markdown)).await?;
-    Ok(())
+    turn.say(HELP).await
 }
 
 async fn apologise(turn: &mut TurnContext) -> Result<()> {
@@ -83,14 +83,22 @@ async fn apologise(turn: &mut TurnContext) -> Result<()> {
 
 /// The log as a Markdown table: real line breaks, because channels do not render a table made with `<br>`.
 fn table(log: &JobPage) -> String {
-    let mut table = "| Job number &nbsp; | Conversation ID &nbsp; | Completed |\n| :--- | :---: | :---: |".to_owned();
+    let mut table = HEAD.to_owned();
     for job in &log.jobs {
-        let completed = if job.state == JobState::Complete { "True" } else { "False" };
-        let _ = write!(table, "\n| {} &nbsp; | {} &nbsp; | {completed} |", job.number, cell(&job.conversation_id));
+        let conversation = cell(&job.conversation_id);
+        let completed = if job.state == JobState::Complete {
+            "True"
+        } else {
+            "False"
+        };
+        let _ = write!(
+            table,
+            "\n| {} &nbsp; | {conversation} &nbsp; | {completed} |",
+            job.number
+        );
     }
     if log.older > 0 {
-        let jobs = if log.older == 1 { "job is" } else { "jobs are" };
-        let _ = write!(table, "\n\n{} older {jobs} not shown.", log.older);
+        let _ = write!(table, "\n\nOlder jobs not shown: {}.", log.older);
     }
     table
 }
@@ -98,5 +106,6 @@ fn table(log: &JobPage) -> String {
 /// A conversation id, up to its `|`, with nothing in it that would end the row or begin a tag.
 fn cell(id: &str) -> String {
     let id = id.split('|').next().unwrap_or_default();
-    id.replace(|character: char| character.is_control(), " ").replace('<', "&lt;")
+    id.replace(|character: char| character.is_control(), " ")
+        .replace('<', "&lt;")
 }

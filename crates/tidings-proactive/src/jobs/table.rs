@@ -15,7 +15,12 @@ pub(super) fn insert(tx: &Connection, creator: &Lane, now: Timestamp) -> Result<
         "INSERT INTO jobs (channel_id, conversation_id, reference, state, started_at)
          VALUES (?1, ?2, ?3, 'running', ?4)",
     )?
-    .execute(params![creator.channel_id, creator.conversation_id, creator.reference, now.as_microsecond()])?;
+    .execute(params![
+        creator.channel_id,
+        creator.conversation_id,
+        creator.reference,
+        now.as_microsecond()
+    ])?;
     Ok(JobNumber::from_row(tx.last_insert_rowid()))
 }
 
@@ -34,7 +39,11 @@ pub(super) fn complete(
             if row.get_ref(0)?.as_str()? != JobState::Running.as_str() {
                 return Ok(None);
             }
-            Ok(Some(Lane { channel_id: row.get(1)?, conversation_id: row.get(2)?, reference: row.get(3)? }))
+            Ok(Some(Lane {
+                channel_id: row.get(1)?,
+                conversation_id: row.get(2)?,
+                reference: row.get(3)?,
+            }))
         })
         .optional()?;
     let creator = match found {
@@ -52,12 +61,15 @@ pub(super) fn complete(
         expires_at,
     };
     let inserted = ledger::insert(tx, delivery, now, claim)?;
-    tx.prepare_cached("UPDATE jobs SET state = 'complete', completed_at = ?2, notice_id = ?3 WHERE number = ?1")?
-        .execute([number.to_row(), now.as_microsecond(), inserted.id.get()])?;
+    tx.prepare_cached(
+        "UPDATE jobs SET state = 'complete', completed_at = ?2, notice_id = ?3 WHERE number = ?1",
+    )?
+    .execute([number.to_row(), now.as_microsecond(), inserted.id.get()])?;
     Ok((Completion::Completed, inserted.claimed))
 }
 
-const SELECT: &str = "SELECT number, jobs.channel_id, jobs.conversation_id, jobs.state, started_at, completed_at,
+const SELECT: &str =
+    "SELECT number, jobs.channel_id, jobs.conversation_id, jobs.state, started_at, completed_at,
                              deliveries.state, jobs.reference
                       FROM jobs LEFT JOIN deliveries ON deliveries.id = jobs.notice_id";
 
@@ -86,7 +98,10 @@ pub(super) fn page(conn: &Connection, newest: usize) -> Result<JobPage, StoreErr
         (Some(lowest), Some(highest), None) => highest - lowest + 1,
         _ => 0,
     };
-    Ok(JobPage { jobs, older: u64::try_from(older).unwrap_or(0) })
+    Ok(JobPage {
+        jobs,
+        older: u64::try_from(older).unwrap_or(0),
+    })
 }
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<Job> {

@@ -7,8 +7,10 @@ use tidings_store::rusqlite::{self, Connection, OptionalExtension as _};
 use crate::delivery::{Delivery, DeliveryId, Failure};
 use crate::row;
 
-pub(super) const NEXT_DUE: &str = "SELECT due_at FROM deliveries WHERE due_at IS NOT NULL ORDER BY due_at LIMIT 1";
-pub(super) const COUNT_DUE: &str = "SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE due_at <= ?1 LIMIT ?2)";
+pub(super) const NEXT_DUE: &str =
+    "SELECT due_at FROM deliveries WHERE due_at IS NOT NULL ORDER BY due_at LIMIT 1";
+pub(super) const COUNT_DUE: &str =
+    "SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE due_at <= ?1 LIMIT ?2)";
 
 /// When the next delivery is due, if one waits for its time.
 pub(crate) fn next_due(conn: &Connection) -> Result<Option<Timestamp>, StoreError> {
@@ -21,9 +23,10 @@ pub(crate) fn next_due(conn: &Connection) -> Result<Option<Timestamp>, StoreErro
 
 /// How many deliveries are due, counted up to `limit`.
 pub(crate) fn count_due(conn: &Connection, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
-    let count: i64 = conn
-        .prepare_cached(COUNT_DUE)?
-        .query_row([now.as_microsecond(), i64::try_from(limit).unwrap_or(i64::MAX)], |row| row.get(0))?;
+    let count: i64 = conn.prepare_cached(COUNT_DUE)?.query_row(
+        [now.as_microsecond(), i64::try_from(limit).unwrap_or(i64::MAX)],
+        |row| row.get(0),
+    )?;
     Ok(usize::try_from(count).unwrap_or(0))
 }
 

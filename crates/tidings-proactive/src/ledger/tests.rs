@@ -40,9 +40,13 @@ fn nothing_is_found_by_scanning() {
         let mut statement = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
         let parameters = vec![0_i64; statement.parameter_count()];
         let rows = statement
-            .query_map(tidings_store::rusqlite::params_from_iter(parameters), |row| row.get::<_, String>(3))
+            .query_map(tidings_store::rusqlite::params_from_iter(parameters), |row| {
+                row.get::<_, String>(3)
+            })
             .unwrap();
-        rows.collect::<std::result::Result<Vec<_>, _>>().unwrap().join("; ")
+        rows.collect::<std::result::Result<Vec<_>, _>>()
+            .unwrap()
+            .join("; ")
     };
     for (sql, index) in [
         (LANE_IS_BUSY, "deliveries_open"),
@@ -70,7 +74,12 @@ fn many_expired_deliveries_are_cleared_over_several_transactions() {
     }
     let fresh = insert(&conn, owed("alice", at(1_000)), at(0), false).unwrap().id;
     let expired = || -> i64 {
-        conn.query_row("SELECT count(*) FROM deliveries WHERE state = 'expired'", [], |row| row.get(0)).unwrap()
+        conn.query_row(
+            "SELECT count(*) FROM deliveries WHERE state = 'expired'",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap()
     };
     assert!(claim_due(&conn, at(10), 1).unwrap().is_empty());
     assert_eq!(expired(), at_once + 1);
@@ -81,10 +90,22 @@ fn many_expired_deliveries_are_cleared_over_several_transactions() {
 
 #[derive(Clone, Debug)]
 enum Act {
-    Enqueue { conversation: usize, claim: bool, lives: i64 },
-    ClaimDue { limit: usize },
-    Settle { which: usize, ending: usize, next: usize },
-    Wait { seconds: i64 },
+    Enqueue {
+        conversation: usize,
+        claim: bool,
+        lives: i64,
+    },
+    ClaimDue {
+        limit: usize,
+    },
+    Settle {
+        which: usize,
+        ending: usize,
+        next: usize,
+    },
+    Wait {
+        seconds: i64,
+    },
     Crash,
 }
 
@@ -103,8 +124,15 @@ fn act() -> impl Strategy<Value = Act> {
 fn ending(number: usize, now: i64) -> Ending {
     match number {
         0 => Ending::Delivered { activity_id: None },
-        1 => Ending::Dead { reason: DeadReason::Rejected, failure: Failure::default() },
-        _ => Ending::Retry { due_at: at(now + 7), repeat_possible: false, failure: Failure::default() },
+        1 => Ending::Dead {
+            reason: DeadReason::Rejected,
+            failure: Failure::default(),
+        },
+        _ => Ending::Retry {
+            due_at: at(now + 7),
+            repeat_possible: false,
+            failure: Failure::default(),
+        },
     }
 }
 

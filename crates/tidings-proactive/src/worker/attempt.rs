@@ -24,11 +24,17 @@ impl Worker {
         let (reference, activity) = match decode(delivery) {
             Ok(decoded) => decoded,
             Err(message) => {
-                let failure = Failure { message, ..Failure::default() };
+                let failure = Failure {
+                    message,
+                    ..Failure::default()
+                };
                 return self.dead(delivery, DeadReason::Unreadable, failure);
             }
         };
-        match AssertUnwindSafe(channel.send(&reference, &activity)).catch_unwind().await {
+        match AssertUnwindSafe(channel.send(&reference, &activity))
+            .catch_unwind()
+            .await
+        {
             Ok(Ok(activity_id)) => {
                 tracing::debug!(delivery.id = %delivery.id, delivery.starts = delivery.starts, "delivered");
                 Ending::Delivered { activity_id }
@@ -39,17 +45,26 @@ impl Worker {
     }
 
     fn failed(&self, delivery: &Claimed, error: &SendError) -> Ending {
-        let failure =
-            Failure { status: error.status, code: error.code.clone(), message: cut(error.to_string()) };
+        let failure = Failure {
+            status: error.status,
+            code: error.code.clone(),
+            message: cut(error.to_string()),
+        };
         match judge(error) {
             Verdict::Accepted => Ending::Delivered { activity_id: None },
-            Verdict::Retry { after, repeat_possible } => self.retry(delivery, after, repeat_possible, failure),
+            Verdict::Retry {
+                after,
+                repeat_possible,
+            } => self.retry(delivery, after, repeat_possible, failure),
             Verdict::Dead(reason) => self.dead(delivery, reason, failure),
         }
     }
 
     fn panicked(&self, delivery: &Claimed) -> Ending {
-        let failure = Failure { message: "sending it panicked".to_owned(), ..Failure::default() };
+        let failure = Failure {
+            message: "sending it panicked".to_owned(),
+            ..Failure::default()
+        };
         if delivery.starts >= POISON_AT_START {
             return self.dead(delivery, DeadReason::Poison, failure);
         }
@@ -75,7 +90,11 @@ impl Worker {
             error.message = failure.message,
             "a delivery failed and will be sent again"
         );
-        Ending::Retry { due_at, repeat_possible, failure }
+        Ending::Retry {
+            due_at,
+            repeat_possible,
+            failure,
+        }
     }
 
     #[expect(clippy::unused_self, reason = "one of three endings, called alike")]

@@ -49,7 +49,10 @@ impl Call {
     }
 
     fn answer(self, answer: Answer) {
-        assert!(self.answer.send(answer).is_ok(), "the sender waits for its answer");
+        assert!(
+            self.answer.send(answer).is_ok(),
+            "the sender waits for its answer"
+        );
     }
 }
 
@@ -72,7 +75,11 @@ impl Channel for Line {
         activity: &Activity,
     ) -> Result<Option<String>, SendError> {
         let (answer, answered) = oneshot::channel();
-        let call = Call { reference: reference.clone(), activity: activity.clone(), answer };
+        let call = Call {
+            reference: reference.clone(),
+            activity: activity.clone(),
+            answer,
+        };
         if self.0.send(call).is_err() {
             // The test does not look any more.
             return std::future::pending().await;
@@ -114,7 +121,10 @@ impl Running {
 pub(crate) fn options(concurrency: usize) -> ProactiveOptions {
     let mut options = ProactiveOptions::default();
     options.concurrency = concurrency;
-    options.backoff = Backoff { jitter: 0.0, ..Backoff::default() };
+    options.backoff = Backoff {
+        jitter: 0.0,
+        ..Backoff::default()
+    };
     options.rng = Arc::new(SeededRng::new(1));
     options
 }
@@ -129,7 +139,14 @@ impl Desk {
         let db = Database::open(database.component(MIGRATIONS)).unwrap();
         let proactive = Proactive::with_options(db.clone(), Arc::new(clock.clone()), options);
         let (line, calls) = mpsc::unbounded_channel();
-        Desk { clock, db, jobs: proactive.jobs(), proactive, line, calls: Mutex::new(calls) }
+        Desk {
+            clock,
+            db,
+            jobs: proactive.jobs(),
+            proactive,
+            line,
+            calls: Mutex::new(calls),
+        }
     }
 
     pub(crate) fn run(&self) -> Running {
@@ -153,7 +170,10 @@ impl Desk {
     }
 
     pub(crate) async fn enqueue(&self, conversation: &str, text: &str) -> DeliveryId {
-        self.proactive.enqueue(&reference(conversation), &Activity::message(text)).await.unwrap()
+        self.proactive
+            .enqueue(&reference(conversation), &Activity::message(text))
+            .await
+            .unwrap()
     }
 
     pub(crate) async fn delivery(&self, id: DeliveryId) -> Delivery {
@@ -169,7 +189,10 @@ impl Desk {
             if delivery.state == state {
                 return delivery;
             }
-            assert!(!delivery.state.is_final(), "ended as {delivery:?} instead of {state}");
+            assert!(
+                !delivery.state.is_final(),
+                "ended as {delivery:?} instead of {state}"
+            );
             changes.changed().await.unwrap();
         }
     }

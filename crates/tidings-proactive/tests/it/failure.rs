@@ -14,14 +14,23 @@ async fn an_unreachable_channel_is_tried_with_growing_waits_until_it_recovers() 
     let desk = Desk::new();
     let running = desk.run();
     let job = desk.jobs.start(reference("alice")).await.unwrap();
-    assert_eq!(desk.jobs.complete(job, "Done.").await.unwrap(), Completion::Completed);
+    assert_eq!(
+        desk.jobs.complete(job, "Done.").await.unwrap(),
+        Completion::Completed
+    );
     let id = first_delivery(&desk).await;
     for wait in [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300] {
         desk.call().await.fail(unreachable());
         let delivery = desk.until(id, DeliveryState::Retryable).await;
-        assert_eq!(delivery.due_at, Some(desk.now() + SignedDuration::from_secs(wait)));
+        assert_eq!(
+            delivery.due_at,
+            Some(desk.now() + SignedDuration::from_secs(wait))
+        );
         let failure = delivery.last_failure.unwrap();
-        assert_eq!((failure.status, failure.message.as_str()), (None, "connection refused"));
+        assert_eq!(
+            (failure.status, failure.message.as_str()),
+            (None, "connection refused")
+        );
         desk.clock.advance(SignedDuration::from_secs(wait));
     }
     desk.call().await.deliver();
@@ -36,7 +45,9 @@ async fn the_wait_that_the_channel_asks_for_is_honoured() {
     let desk = Desk::new();
     let running = desk.run();
     let id = desk.enqueue("alice", "x").await;
-    desk.call().await.fail(status(429).with_retry_after(Duration::from_secs(90)));
+    desk.call()
+        .await
+        .fail(status(429).with_retry_after(Duration::from_secs(90)));
     let delivery = desk.until(id, DeliveryState::Retryable).await;
     assert_eq!(delivery.due_at, Some(desk.now() + SignedDuration::from_secs(90)));
     assert_eq!(delivery.last_failure.unwrap().status, Some(429));
@@ -48,7 +59,11 @@ async fn the_wait_that_the_channel_asks_for_is_honoured() {
 
 #[tokio::test(start_paused = true)]
 async fn an_unknown_outcome_is_sent_again_and_says_that_it_may_repeat() {
-    for error in [SendError::new(Phase::AfterBody, "timed out"), status(503), status(412)] {
+    for error in [
+        SendError::new(Phase::AfterBody, "timed out"),
+        status(503),
+        status(412),
+    ] {
         let desk = Desk::new();
         let running = desk.run();
         let id = desk.enqueue("alice", "x").await;
@@ -73,7 +88,10 @@ async fn what_repeating_would_not_help_is_dead_and_the_conversation_goes_on() {
         (status(404), "not_found"),
         (status(405), "unsupported"),
         (status(413), "too_large"),
-        (SendError::new(Phase::Refused, "the host is not allowed"), "host_refused"),
+        (
+            SendError::new(Phase::Refused, "the host is not allowed"),
+            "host_refused",
+        ),
     ];
     for (error, reason) in cases {
         let desk = Desk::new();
@@ -112,7 +130,9 @@ async fn a_delivery_expires_at_its_time_and_not_before() {
     let running = desk.run();
     let expiry = desk.now() + SignedDuration::from_secs(10);
     let head = desk.enqueue("alice", "head").await;
-    desk.call().await.fail(status(429).with_retry_after(Duration::from_secs(3_600)));
+    desk.call()
+        .await
+        .fail(status(429).with_retry_after(Duration::from_secs(3_600)));
     let delivery = desk.until(head, DeliveryState::Retryable).await;
     assert_eq!((delivery.due_at, delivery.expires_at), (Some(expiry), expiry));
 
@@ -157,7 +177,12 @@ async fn a_row_that_does_not_decode_is_dead_and_its_conversation_goes_on() {
         let bad = desk.enqueue("alice", "bad").await;
         let next = desk.enqueue("alice", "next").await;
         desk.db
-            .write(move |tx| Ok(tx.execute(&format!("UPDATE deliveries SET {column} = '[' WHERE id = ?1"), [bad.get()])?))
+            .write(move |tx| {
+                Ok(tx.execute(
+                    &format!("UPDATE deliveries SET {column} = '[' WHERE id = ?1"),
+                    [bad.get()],
+                )?)
+            })
             .await
             .unwrap();
         let running = desk.run();
@@ -166,7 +191,10 @@ async fn a_row_that_does_not_decode_is_dead_and_its_conversation_goes_on() {
         call.deliver();
         desk.until(next, DeliveryState::Delivered).await;
         let delivery = desk.delivery(bad).await;
-        assert_eq!((delivery.state, delivery.reason.as_deref()), (DeliveryState::Dead, Some("unreadable")));
+        assert_eq!(
+            (delivery.state, delivery.reason.as_deref()),
+            (DeliveryState::Dead, Some("unreadable"))
+        );
         assert!(delivery.last_failure.unwrap().message.contains(column));
         running.stop().await;
     }
@@ -177,7 +205,9 @@ async fn a_long_message_from_the_channel_is_cut() {
     let desk = Desk::new();
     let running = desk.run();
     let id = desk.enqueue("alice", "x").await;
-    desk.call().await.fail(SendError::new(Phase::AfterBody, "é".repeat(5_000)).with_status(400, None));
+    desk.call()
+        .await
+        .fail(SendError::new(Phase::AfterBody, "é".repeat(5_000)).with_status(400, None));
     let failure = desk.until(id, DeliveryState::Dead).await.last_failure.unwrap();
     assert!(failure.message.len() <= 500);
     running.stop().await;
@@ -185,10 +215,14 @@ async fn a_long_message_from_the_channel_is_cut() {
 
 async fn first_delivery(desk: &Desk) -> tidings_proactive::DeliveryId {
     // Numbered from 1; ids are made by the engine only, so the test finds it over a replay of its key.
-    tidings_proactive::Enqueue::new(&desk.proactive, &reference("alice"), &tidings_activity::Activity::message("x"))
-        .unwrap()
-        .dedupe_key("job:1:complete")
-        .commit()
-        .await
-        .unwrap()
+    tidings_proactive::Enqueue::new(
+        &desk.proactive,
+        &reference("alice"),
+        &tidings_activity::Activity::message("x"),
+    )
+    .unwrap()
+    .dedupe_key("job:1:complete")
+    .commit()
+    .await
+    .unwrap()
 }

@@ -19,22 +19,43 @@ async fn a_job_is_started_completed_once_and_its_creator_told() {
     let job = desk.jobs.start(reference("alice")).await.unwrap();
     assert_eq!(job, number(1));
     let record = desk.jobs.get(job).await.unwrap().unwrap();
-    assert_eq!((record.state, record.completed_at, record.notice), (JobState::Running, None, None));
-    assert_eq!((record.channel_id.as_str(), record.conversation_id.as_str()), ("test", "alice"));
+    assert_eq!(
+        (record.state, record.completed_at, record.notice),
+        (JobState::Running, None, None)
+    );
+    assert_eq!(
+        (record.channel_id.as_str(), record.conversation_id.as_str()),
+        ("test", "alice")
+    );
     assert_eq!(record.reference().unwrap(), reference("alice"));
     assert_eq!(record.started_at, desk.now());
 
-    assert_eq!(desk.jobs.complete(job, "Job 1 is complete.").await.unwrap(), Completion::Completed);
-    assert_eq!(desk.jobs.complete(job, "Again.").await.unwrap(), Completion::AlreadyComplete);
+    assert_eq!(
+        desk.jobs.complete(job, "Job 1 is complete.").await.unwrap(),
+        Completion::Completed
+    );
+    assert_eq!(
+        desk.jobs.complete(job, "Again.").await.unwrap(),
+        Completion::AlreadyComplete
+    );
 
     let call = desk.call().await;
-    assert_eq!((call.conversation(), call.text()), ("alice", "Job 1 is complete."));
-    assert_eq!(desk.jobs.get(job).await.unwrap().unwrap().notice, Some(DeliveryState::Sending));
+    assert_eq!(
+        (call.conversation(), call.text()),
+        ("alice", "Job 1 is complete.")
+    );
+    assert_eq!(
+        desk.jobs.get(job).await.unwrap().unwrap().notice,
+        Some(DeliveryState::Sending)
+    );
     let mut changes = desk.jobs.watch();
     call.deliver();
     changes.changed().await.unwrap();
     let record = desk.jobs.get(job).await.unwrap().unwrap();
-    assert_eq!((record.state, record.completed_at), (JobState::Complete, Some(desk.now())));
+    assert_eq!(
+        (record.state, record.completed_at),
+        (JobState::Complete, Some(desk.now()))
+    );
     assert_eq!(record.notice, Some(DeliveryState::Delivered));
     running.stop().await;
     assert!(desk.nothing_is_on_its_way().await);
@@ -52,7 +73,10 @@ async fn the_notice_is_addressed_by_the_creators_reference_and_replies_to_nothin
     assert_eq!(activity.from, reference("alice").bot);
     assert_eq!(activity.conversation, reference("alice").conversation);
     assert_eq!(activity.service_url, reference("alice").service_url);
-    assert_eq!((activity.id.as_ref(), activity.reply_to_id.as_ref()), (None, None));
+    assert_eq!(
+        (activity.id.as_ref(), activity.reply_to_id.as_ref()),
+        (None, None)
+    );
     call.deliver();
     running.stop().await;
 }
@@ -61,7 +85,10 @@ async fn the_notice_is_addressed_by_the_creators_reference_and_replies_to_nothin
 async fn an_unknown_job_is_not_completed() {
     let desk = Desk::new();
     for unknown in [number(1), JobNumber::MAX] {
-        assert_eq!(desk.jobs.complete(unknown, "Done.").await.unwrap(), Completion::Unknown);
+        assert_eq!(
+            desk.jobs.complete(unknown, "Done.").await.unwrap(),
+            Completion::Unknown
+        );
         assert_eq!(desk.jobs.get(unknown).await.unwrap(), None);
     }
     assert!(desk.ledger().await.is_empty());
@@ -73,8 +100,14 @@ async fn ten_simultaneous_completions_give_one_notice() {
     let running = desk.run();
     let job = desk.jobs.start(reference("alice")).await.unwrap();
     let found = join_all((0..10).map(|_| desk.jobs.complete(job, "Done."))).await;
-    let completed = found.iter().filter(|found| matches!(found, Ok(Completion::Completed))).count();
-    let already = found.iter().filter(|found| matches!(found, Ok(Completion::AlreadyComplete))).count();
+    let completed = found
+        .iter()
+        .filter(|found| matches!(found, Ok(Completion::Completed)))
+        .count();
+    let already = found
+        .iter()
+        .filter(|found| matches!(found, Ok(Completion::AlreadyComplete)))
+        .count();
     assert_eq!((completed, already), (1, 9));
     desk.call().await.deliver();
     running.stop().await;
@@ -90,7 +123,10 @@ async fn a_thousand_simultaneous_starts_give_a_thousand_jobs() {
     assert_eq!(numbers, (1..=1000).collect());
     for n in [1, 500, 1000] {
         let job = desk.jobs.get(number(n)).await.unwrap().unwrap();
-        assert_eq!(job.reference().unwrap().conversation_id(), Some(job.conversation_id.as_str()));
+        assert_eq!(
+            job.reference().unwrap().conversation_id(),
+            Some(job.conversation_id.as_str())
+        );
     }
 }
 
@@ -134,7 +170,10 @@ async fn a_start_that_fails_leaves_no_gap() {
 async fn a_reference_without_a_conversation_is_refused() {
     let desk = Desk::new();
     let nowhere = ConversationReference::default();
-    let empty = ConversationReference { conversation: Some(ConversationAccount::new("")), ..nowhere.clone() };
+    let empty = ConversationReference {
+        conversation: Some(ConversationAccount::new("")),
+        ..nowhere.clone()
+    };
     for reference in [nowhere, empty] {
         let refused = desk.jobs.start(reference).await.unwrap_err();
         assert!(matches!(refused, ProactiveError::NoConversation), "{refused}");
@@ -145,7 +184,12 @@ async fn a_reference_without_a_conversation_is_refused() {
 #[tokio::test(start_paused = true)]
 async fn odd_ids_come_back_as_they_were() {
     let desk = Desk::new();
-    for id in ["19:a|b;c@thread.tacv2", "with space/slash?q=1#h%25", "line\nbreak", "עברית 𝒳 '\"\\"] {
+    for id in [
+        "19:a|b;c@thread.tacv2",
+        "with space/slash?q=1#h%25",
+        "line\nbreak",
+        "עברית 𝒳 '\"\\",
+    ] {
         let job = desk.jobs.start(reference(id)).await.unwrap();
         assert_eq!(desk.jobs.get(job).await.unwrap().unwrap().conversation_id, id);
     }

@@ -19,7 +19,10 @@ async fn one_conversation_is_served_in_order_one_at_a_time() {
     for n in 0..40 {
         let call = desk.call().await;
         assert_eq!(call.text(), n.to_string());
-        assert!(desk.nothing_is_on_its_way().await, "only the head of a conversation is sent");
+        assert!(
+            desk.nothing_is_on_its_way().await,
+            "only the head of a conversation is sent"
+        );
         call.deliver();
     }
     running.stop().await;
@@ -57,7 +60,10 @@ async fn a_conversation_that_hangs_does_not_slow_another() {
     for n in 0..20 {
         desk.enqueue("quick", &n.to_string()).await;
         let call = desk.call().await;
-        assert_eq!((call.conversation(), call.text()), ("quick", n.to_string().as_str()));
+        assert_eq!(
+            (call.conversation(), call.text()),
+            ("quick", n.to_string().as_str())
+        );
         call.deliver();
     }
     hanging.deliver();
@@ -100,7 +106,9 @@ async fn more_than_fits_in_flight_is_left_to_the_table_and_each_arrives_once_in_
         let mut seen: HashMap<String, Vec<usize>> = HashMap::new();
         for _ in 0..300 {
             let call = desk.call().await;
-            seen.entry(call.conversation().to_owned()).or_default().push(call.text().parse().unwrap());
+            seen.entry(call.conversation().to_owned())
+                .or_default()
+                .push(call.text().parse().unwrap());
             call.deliver();
         }
         seen
@@ -156,7 +164,10 @@ async fn a_staged_delivery_is_sent_after_its_batch_and_not_without_it() {
         ..Batch::default()
     };
     assert!(desk.db.commit(undone).await.is_err());
-    let kept = Batch { steps: vec![step("first"), step("second")], ..Batch::default() };
+    let kept = Batch {
+        steps: vec![step("first"), step("second")],
+        ..Batch::default()
+    };
     desk.db.commit(kept).await.unwrap();
     for expected in ["first", "second"] {
         let call = desk.call().await;

@@ -11,7 +11,11 @@ use tokio::runtime::{Builder, Runtime};
 use crate::desk::{Desk, options, reference, status, unreachable};
 
 fn process() -> Runtime {
-    Builder::new_current_thread().enable_all().start_paused(true).build().unwrap()
+    Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .unwrap()
 }
 
 fn desk(folder: &Path) -> Desk {
@@ -38,7 +42,10 @@ fn what_was_owed_and_what_was_being_sent_is_sent_after_a_crash() {
         call.deliver();
         desk.until(other, DeliveryState::Delivered).await;
         let job = desk.jobs.start(reference("alice")).await.unwrap();
-        assert_eq!(desk.jobs.complete(job, "Done.").await.unwrap(), Completion::Completed);
+        assert_eq!(
+            desk.jobs.complete(job, "Done.").await.unwrap(),
+            Completion::Completed
+        );
         let sending = desk.call().await;
         let behind = desk.enqueue("alice", "behind").await;
         drop((sending, running));
@@ -46,7 +53,10 @@ fn what_was_owed_and_what_was_being_sent_is_sent_after_a_crash() {
     });
     live_and_die(folder.path(), async |desk| {
         let job = desk.jobs.page(10).await.unwrap().jobs.pop().unwrap();
-        assert_eq!((job.state, job.notice), (JobState::Complete, Some(DeliveryState::Sending)));
+        assert_eq!(
+            (job.state, job.notice),
+            (JobState::Complete, Some(DeliveryState::Sending))
+        );
         let running = desk.run();
         for expected in ["Done.", "behind"] {
             let call = desk.call().await;
@@ -56,7 +66,10 @@ fn what_was_owed_and_what_was_being_sent_is_sent_after_a_crash() {
         let behind = desk.until(behind, DeliveryState::Delivered).await;
         assert!(!behind.repeat_possible, "it had not been started");
         running.stop().await;
-        assert!(desk.nothing_is_on_its_way().await, "what was delivered is not sent again");
+        assert!(
+            desk.nothing_is_on_its_way().await,
+            "what was delivered is not sent again"
+        );
         let _ = (sending, other);
     });
 }
@@ -87,7 +100,9 @@ fn a_restart_ends_our_own_waits_but_not_those_that_the_channel_asked_for() {
         let ours = desk.enqueue("ours", "x").await;
         desk.call().await.fail(unreachable());
         let theirs = desk.enqueue("theirs", "x").await;
-        desk.call().await.fail(status(429).with_retry_after(Duration::from_secs(3_600)));
+        desk.call()
+            .await
+            .fail(status(429).with_retry_after(Duration::from_secs(3_600)));
         desk.until(ours, DeliveryState::Retryable).await;
         desk.until(theirs, DeliveryState::Retryable).await;
         (ours, theirs)

@@ -20,7 +20,10 @@ async fn what_is_being_sent_is_settled_and_the_rest_stays_for_the_next_run() {
     running.ask_to_stop();
     let stopping = running.stop();
     let mut stopping = std::pin::pin!(stopping);
-    assert!(futures_util::poll!(&mut stopping).is_pending(), "it waits for what is being sent");
+    assert!(
+        futures_util::poll!(&mut stopping).is_pending(),
+        "it waits for what is being sent"
+    );
     call.deliver();
     stopping.await;
     assert_eq!(desk.delivery(first).await.state, DeliveryState::Delivered);
@@ -52,7 +55,10 @@ async fn a_second_worker_is_refused_while_the_first_runs() {
     let running = desk.run();
     desk.enqueue("alice", "x").await;
     desk.call().await.deliver();
-    let second = desk.proactive.run(Arc::new(Nobody), CancellationToken::new()).await;
+    let second = desk
+        .proactive
+        .run(Arc::new(Nobody), CancellationToken::new())
+        .await;
     assert!(matches!(second, Err(ProactiveError::AlreadyRunning)));
     running.stop().await;
     desk.run().stop().await;

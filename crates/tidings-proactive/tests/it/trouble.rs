@@ -26,7 +26,10 @@ async fn a_full_database_refuses_new_jobs_and_keeps_the_old_ones() {
     };
     assert_eq!(kind(&error), StoreErrorKind::Full);
     let page = desk.jobs.page(1).await.unwrap();
-    assert_eq!((page.jobs.len() as u64 + page.older, page.jobs[0].state), (started, JobState::Running));
+    assert_eq!(
+        (page.jobs.len() as u64 + page.older, page.jobs[0].state),
+        (started, JobState::Running)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -35,9 +38,16 @@ async fn a_completion_that_is_not_kept_is_not_announced() {
     let running = desk.run();
     let job = desk.jobs.start(reference("alice")).await.unwrap();
     while desk.jobs.start(reference(&"long".repeat(100))).await.is_ok() {}
-    let error = desk.jobs.complete(job, "Long news. ".repeat(2_000)).await.unwrap_err();
+    let error = desk
+        .jobs
+        .complete(job, "Long news. ".repeat(2_000))
+        .await
+        .unwrap_err();
     assert_eq!(kind(&error), StoreErrorKind::Full);
-    assert_eq!(desk.jobs.get(job).await.unwrap().unwrap().state, JobState::Running);
+    assert_eq!(
+        desk.jobs.get(job).await.unwrap().unwrap().state,
+        JobState::Running
+    );
     running.stop().await;
     assert!(desk.nothing_is_on_its_way().await);
     assert!(desk.ledger().await.is_empty());
@@ -52,15 +62,24 @@ async fn an_outcome_that_cannot_be_recorded_is_recorded_when_the_database_allows
     let call = desk.call().await;
     let refuse = "CREATE TRIGGER refuse BEFORE UPDATE ON deliveries WHEN new.state = 'delivered'
                   BEGIN SELECT raise(FAIL, 'not now'); END";
-    desk.db.write(move |tx| Ok(tx.execute_batch(refuse)?)).await.unwrap();
+    desk.db
+        .write(move |tx| Ok(tx.execute_batch(refuse)?))
+        .await
+        .unwrap();
     call.deliver();
     // Each refusal is an operation that failed.
     while desk.db.stats().failures == 0 {
         tokio::task::yield_now().await;
     }
     assert_eq!(desk.delivery(id).await.state, DeliveryState::Sending);
-    assert!(desk.nothing_is_on_its_way().await, "nothing overtakes it and nothing repeats it");
-    desk.db.write(|tx| Ok(tx.execute_batch("DROP TRIGGER refuse")?)).await.unwrap();
+    assert!(
+        desk.nothing_is_on_its_way().await,
+        "nothing overtakes it and nothing repeats it"
+    );
+    desk.db
+        .write(|tx| Ok(tx.execute_batch("DROP TRIGGER refuse")?))
+        .await
+        .unwrap();
     desk.until(id, DeliveryState::Delivered).await;
     let call = desk.call().await;
     assert_eq!(call.text(), "behind");

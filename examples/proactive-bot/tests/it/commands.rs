@@ -13,7 +13,10 @@ const NO_NUMBER: &str = "Enter the job ID number after \"done\".";
 async fn run_starts_a_job_however_it_is_typed() {
     let bot = Bot::start();
     let alice = bot.window("alice");
-    for (job, text) in ["run", "run job", "  RUN  ", "Run\t Job\r\n"].into_iter().enumerate() {
+    for (job, text) in ["run", "run job", "  RUN  ", "Run\t Job\r\n"]
+        .into_iter()
+        .enumerate()
+    {
         alice.send(text).await.unwrap().assert_reply(&format!(
             "We're starting job {} for you. We'll notify you when it's complete.",
             job + 1
@@ -25,10 +28,23 @@ async fn run_starts_a_job_however_it_is_typed() {
 async fn show_says_that_the_log_is_empty_or_lists_it() {
     let bot = Bot::start();
     let (alice, bob) = (bot.window("alice|livechat"), bot.window("bob"));
-    bob.send("show").await.unwrap().assert_reply("The job log is empty.");
-    alice.send("run").await.unwrap().assert_reply("We're starting job 1 for you. We'll notify you when it's complete.");
-    bob.send("run").await.unwrap().assert_reply("We're starting job 2 for you. We'll notify you when it's complete.");
-    bob.send("done 1").await.unwrap().assert_reply("Completing job 1.");
+    bob.send("show")
+        .await
+        .unwrap()
+        .assert_reply("The job log is empty.");
+    alice
+        .send("run")
+        .await
+        .unwrap()
+        .assert_reply("We're starting job 1 for you. We'll notify you when it's complete.");
+    bob.send("run")
+        .await
+        .unwrap()
+        .assert_reply("We're starting job 2 for you. We'll notify you when it's complete.");
+    bob.send("done 1")
+        .await
+        .unwrap()
+        .assert_reply("Completing job 1.");
     for text in ["show", "show jobs", " SHOW  Jobs "] {
         let heard = bob.send(text).await.unwrap();
         heard.assert_reply(
@@ -44,7 +60,13 @@ async fn show_says_that_the_log_is_empty_or_lists_it() {
 #[tokio::test]
 async fn no_conversation_id_breaks_the_table() {
     let bot = Bot::start();
-    for id in ["line\nbreak\r\nand\ttab", "<b>bold", "|", "19:a_b@thread.tacv2;messageid=1", "a/b?c#d%25 é"] {
+    for id in [
+        "line\nbreak\r\nand\ttab",
+        "<b>bold",
+        "|",
+        "19:a_b@thread.tacv2;messageid=1",
+        "a/b?c#d%25 é",
+    ] {
         let run = Activity {
             conversation: Some(ConversationAccount::new(id)),
             ..Activity::message("run")
@@ -69,12 +91,31 @@ async fn no_conversation_id_breaks_the_table() {
 async fn done_needs_the_number_of_a_job() {
     let bot = Bot::start();
     let alice = bot.window("alice");
-    for text in ["done", " DONE ", "done abc", "done 1.5", "done job 1", "done 1 2", "done +1"] {
+    for text in [
+        "done",
+        " DONE ",
+        "done abc",
+        "done 1.5",
+        "done job 1",
+        "done 1 2",
+        "done +1",
+    ] {
         alice.send(text).await.unwrap().assert_reply(NO_NUMBER);
     }
-    for number in ["1", "0", "-7", "9007199254740991", "9007199254740992", "99999999999999999999999"] {
+    for number in [
+        "1",
+        "0",
+        "-7",
+        "9007199254740991",
+        "9007199254740992",
+        "99999999999999999999999",
+    ] {
         let answer = format!("The log does not contain a job {number}.");
-        alice.send(format!("done {number}").as_str()).await.unwrap().assert_reply(&answer);
+        alice
+            .send(format!("done {number}").as_str())
+            .await
+            .unwrap()
+            .assert_reply(&answer);
     }
 }
 
@@ -82,19 +123,40 @@ async fn done_needs_the_number_of_a_job() {
 async fn other_text_is_answered_with_the_three_lines_of_help() {
     let bot = Bot::start();
     let alice = bot.window("alice");
-    for text in ["hello there", "running", "run jobs", "undone 1", "done1", "", "héllo ✓ 𝒳 עברית <b>&\"\\"] {
+    for text in [
+        "hello there",
+        "running",
+        "run jobs",
+        "undone 1",
+        "done1",
+        "",
+        "héllo ✓ 𝒳 עברית <b>&\"\\",
+    ] {
         alice.send(text).await.unwrap().assert_reply(HELP);
     }
     // A picture, or the submission of a card.
-    alice.send(Activity::new(ActivityType::Message)).await.unwrap().assert_reply(HELP);
+    alice
+        .send(Activity::new(ActivityType::Message))
+        .await
+        .unwrap()
+        .assert_reply(HELP);
 }
 
 #[tokio::test]
 async fn other_activities_are_not_answered() {
     let bot = Bot::start();
     let alice = bot.window("alice");
-    for kind in ["conversationUpdate", "typing", "endOfConversation", "messageReaction", "someFutureType"] {
-        let response = alice.deliver(Activity::new(ActivityType::from(kind))).await.unwrap();
+    for kind in [
+        "conversationUpdate",
+        "typing",
+        "endOfConversation",
+        "messageReaction",
+        "someFutureType",
+    ] {
+        let response = alice
+            .deliver(Activity::new(ActivityType::from(kind)))
+            .await
+            .unwrap();
         assert_eq!(response.status, 200, "{kind}");
     }
     alice.event("somethingElse", &1).await.unwrap().assert_silent();
@@ -109,7 +171,9 @@ async fn a_mention_of_the_bot_is_not_part_of_the_command() {
              {"type":"mention","mentioned":{"id":"bot","name":"Bot"},"text":"<at>Bot</at>"}]}"#,
     )
     .unwrap();
-    bot.window("team").send(run).await.unwrap().assert_reply(
-        "We're starting job 1 for you. We'll notify you when it's complete.",
-    );
+    bot.window("team")
+        .send(run)
+        .await
+        .unwrap()
+        .assert_reply("We're starting job 1 for you. We'll notify you when it's complete.");
 }

@@ -9,13 +9,29 @@ use crate::window::{Bot, next};
 async fn the_creator_is_told_in_the_conversation_the_job_was_started_in() {
     let bot = Bot::start();
     let (alice, bob) = (bot.window("alice"), bot.window("bob"));
-    alice.send("run").await.unwrap().assert_reply("We're starting job 1 for you. We'll notify you when it's complete.");
-    bob.send("DONE 1").await.unwrap().assert_reply("Completing job 1.");
+    alice
+        .send("run")
+        .await
+        .unwrap()
+        .assert_reply("We're starting job 1 for you. We'll notify you when it's complete.");
+    bob.send("DONE 1")
+        .await
+        .unwrap()
+        .assert_reply("Completing job 1.");
     let news = alice.next().await;
     assert_eq!(news.text.as_deref(), Some("Job 1 is complete."));
-    assert_eq!(news.recipient.and_then(|user| user.id).as_deref(), Some("user-alice"));
-    assert_eq!((news.from.and_then(|bot| bot.id).as_deref(), news.reply_to_id), (Some("bot"), None));
-    bob.send("done 1").await.unwrap().assert_reply("Job 1 is already complete.");
+    assert_eq!(
+        news.recipient.and_then(|user| user.id).as_deref(),
+        Some("user-alice")
+    );
+    assert_eq!(
+        (news.from.and_then(|bot| bot.id).as_deref(), news.reply_to_id),
+        (Some("bot"), None)
+    );
+    bob.send("done 1")
+        .await
+        .unwrap()
+        .assert_reply("Job 1 is already complete.");
     alice.heard().assert_silent();
     bob.heard().assert_silent();
 }
@@ -41,8 +57,16 @@ async fn an_event_completes_a_job_silently_for_its_sender() {
     let values = [json!(1), json!("2"), json!(3.0), json!(" 4 ")];
     for (job, value) in (1..).zip(values) {
         alice.deliver("run").await.unwrap();
-        assert!(next(&alice).await.starts_with(&format!("We're starting job {job} ")));
-        let name = if job % 2 == 0 { "jobCompleted" } else { "jobComplete" };
+        assert!(
+            next(&alice)
+                .await
+                .starts_with(&format!("We're starting job {job} "))
+        );
+        let name = if job % 2 == 0 {
+            "jobCompleted"
+        } else {
+            "jobComplete"
+        };
         for _ in 0..2 {
             service.event(name, &value).await.unwrap().assert_silent();
         }
@@ -57,11 +81,31 @@ async fn an_event_with_anything_else_is_ignored() {
     let (alice, service) = (bot.window("alice"), bot.window("service"));
     alice.deliver("run").await.unwrap();
     next(&alice).await;
-    let odd = [json!(null), json!({"odd": [1]}), json!([1]), json!(true), json!("one"), json!(1.5), json!(0), json!(-1)];
-    for value in odd.into_iter().chain([json!(424_242), json!("99999999999999999999")]) {
-        service.event("jobCompleted", &value).await.unwrap().assert_silent();
+    let odd = [
+        json!(null),
+        json!({"odd": [1]}),
+        json!([1]),
+        json!(true),
+        json!("one"),
+        json!(1.5),
+        json!(0),
+        json!(-1),
+    ];
+    for value in odd
+        .into_iter()
+        .chain([json!(424_242), json!("99999999999999999999")])
+    {
+        service
+            .event("jobCompleted", &value)
+            .await
+            .unwrap()
+            .assert_silent();
     }
-    service.send(Activity::event("jobComplete")).await.unwrap().assert_silent();
+    service
+        .send(Activity::event("jobComplete"))
+        .await
+        .unwrap()
+        .assert_silent();
     // Names are exact, as everywhere in the protocol.
     service.event("JOBCOMPLETED", &1).await.unwrap().assert_silent();
     assert!(bot.window("bob").send("show").await.unwrap().texts()[0].contains("| alice &nbsp; | False |"));
@@ -75,6 +119,10 @@ async fn a_failing_turn_is_apologised_for() {
     // The answer to `run` is refused, the apology is not; the job exists all the same.
     bot.window.channel().refuse_next(503);
     let failed = alice.deliver("run").await;
-    assert_eq!(next(&alice).await, "Sorry, it looks like something went wrong!", "{failed:?}");
+    assert_eq!(
+        next(&alice).await,
+        "Sorry, it looks like something went wrong!",
+        "{failed:?}"
+    );
     assert_eq!(bot.jobs.page(10).await.unwrap().jobs.len(), 1);
 }

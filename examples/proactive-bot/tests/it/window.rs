@@ -24,7 +24,8 @@ impl Channel for Windows {
         let key = ConversationKey::new(reference.channel_id.as_deref().unwrap_or_default(), conversation);
         let _inside = self.0.adapter().gate().enter(&key).await;
         let sent = self.0.channel().send(activity).await;
-        sent.map(|sent| Some(sent.id)).map_err(|error| SendError::new(Phase::AfterBody, error.to_string()))
+        sent.map(|sent| Some(sent.id))
+            .map_err(|error| SendError::new(Phase::AfterBody, error.to_string()))
     }
 }
 
@@ -45,7 +46,11 @@ impl Bot {
         let stop = CancellationToken::new();
         let (windows, stopped) = (Arc::new(Windows(window.clone())), stop.clone());
         tokio::spawn(async move { proactive.run(windows, stopped).await });
-        Bot { jobs, window, _worker: stop.drop_guard() }
+        Bot {
+            jobs,
+            window,
+            _worker: stop.drop_guard(),
+        }
     }
 
     pub(crate) fn window(&self, name: &str) -> TestAdapter {
