@@ -180,6 +180,6 @@ mod tests {
             "while reading the job number: invalid digit found in string"
         );
         assert!(error.is::<std::num::ParseIntError>());
-        assert!(!error.is::<std::fmt::Error>());
+        assert!(!error.is::<fmt::Error>());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tidings_activity::{Activity, DeliveryMode, ExpectedReplies, Raw};
+use tidings_activity::{Activity, DeliveryMode, ExpectedReplies, Raw, channel};
 use tracing::Instrument;
 
 use super::running::{Arrival, Ended, Running};
@@ -57,9 +57,11 @@ impl Adapter {
         let turn = self
             .clone()
             .inbound_turn(inbound, conversation, place, running, ticket);
-        tokio::spawn(turn.in_current_span())
-            .await
-            .unwrap_or(Err(ProcessError::Panicked))
+        match tokio::spawn(turn.in_current_span()).await {
+            Ok(ended) => ended,
+            Err(cut_off) if cut_off.is_cancelled() => Err(ProcessError::ShuttingDown),
+            Err(_) => Err(ProcessError::Panicked),
+        }
     }
 
     fn check_service_url(&self, activity: &Activity) -> Result<(), ProcessError> {
@@ -104,6 +106,7 @@ impl Adapter {
     ) -> Ended {
         // What the wire says about the caller is discarded (Activity spec A2251).
         inbound.activity.caller_id = inbound.identity.caller_id().map(str::to_owned);
+        name_teams_tenant(&mut inbound.activity);
         for observer in &self.core.observers {
             match observer.admit(&inbound).await {
                 Ok(Admission::Run) => {}
@@ -141,6 +144,30 @@ impl Adapter {
             }
             Err(failed) => settle(&mut turn, collector.as_deref(), failed),
         }
+    }
+}
+
+/// Teams names the tenant in its channel data only; a reference needs it in the conversation to be of use later.
+fn name_teams_tenant(activity: &mut Activity) {
+    #[derive(serde::Deserialize)]
+    struct TeamsData {
+        tenant: Tenant,
+    }
+    #[derive(serde::Deserialize)]
+    struct Tenant {
+        id: String,
+    }
+    if activity.is_on(channel::MSTEAMS)
+        && let Some(conversation) = activity
+            .conversation
+            .as_mut()
+            .filter(|known| known.tenant_id.is_none())
+        && let Some(data) = activity
+            .channel_data
+            .as_ref()
+            .and_then(|data| data.parse::<TeamsData>().ok())
+    {
+        conversation.tenant_id = Some(data.tenant.id);
     }
 }
 

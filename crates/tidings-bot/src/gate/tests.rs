@@ -55,7 +55,7 @@ async fn a_place_given_up_is_passed_over() {
     drop(second);
     assert_eq!(gate.waiting(&key("a")), 1);
     drop(first);
-    third.now_or_never().unwrap().unwrap();
+    drop(third.now_or_never().unwrap().unwrap());
     assert_eq!(gate.busy_conversations(), 0);
 }
 
@@ -67,7 +67,7 @@ async fn a_place_given_up_after_admission_lets_the_next_one_in() {
     let third = gate.enter(&key("a"));
     drop(first); // the second is admitted but never awaited
     drop(second);
-    third.now_or_never().unwrap().unwrap();
+    drop(third.now_or_never().unwrap().unwrap());
 }
 
 #[tokio::test]
@@ -104,7 +104,7 @@ async fn the_conversation_stays_held_while_a_nested_turn_outlives_the_outer_one(
     drop(outer);
     assert!(gate.enter(&key("a")).now_or_never().is_none());
     drop(inner);
-    gate.enter(&key("a")).now_or_never().unwrap().unwrap();
+    drop(gate.enter(&key("a")).now_or_never().unwrap().unwrap());
 }
 
 #[tokio::test]
@@ -121,7 +121,7 @@ async fn two_turns_that_would_wait_for_each_other_are_told_so() {
     assert_eq!(refused.key, key("a"));
     // The one that was refused goes on and leaves, so the other one gets in.
     drop(b);
-    a_wants_b.now_or_never().unwrap().unwrap();
+    drop(a_wants_b.now_or_never().unwrap().unwrap());
     drop(a);
     assert!(gate.lanes().nested.is_empty());
 }

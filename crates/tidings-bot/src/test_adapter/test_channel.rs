@@ -25,7 +25,8 @@ struct Kept {
     activities: Vec<Activity>,
     /// For each conversation how many of its activities have been heard.
     heard: HashMap<String, usize>,
-    refusals: VecDeque<SendError>,
+    /// What the next requests are answered with: a refusal, or nothing special.
+    scripted: VecDeque<Option<u16>>,
     created: Vec<ConversationParameters>,
     next_id: u64,
 }
@@ -43,8 +44,14 @@ impl TestChannel {
 
     /// The next request is refused with this HTTP status; called again, the one after it too.
     pub fn refuse_next(&self, status: u16) {
-        let refusal = SendError::new(Phase::AfterBody, "refused by the test").with_status(status, None);
-        self.kept().refusals.push_back(refusal);
+        self.refuse_after(0, status);
+    }
+
+    /// Lets `count` more requests through, and refuses the one after them with this HTTP status.
+    pub fn refuse_after(&self, count: usize, status: u16) {
+        let mut kept = self.kept();
+        kept.scripted.extend(std::iter::repeat_n(None, count));
+        kept.scripted.push_back(Some(status));
     }
 
     pub(super) fn take_unheard(&self, conversation_id: &str) -> Vec<Activity> {
@@ -89,8 +96,10 @@ impl Kept {
     }
 
     fn admit(&mut self) -> Result<u64> {
-        if let Some(refusal) = self.refusals.pop_front() {
-            return Err(refusal.into());
+        if let Some(status) = self.scripted.pop_front().flatten() {
+            return Err(SendError::new(Phase::AfterBody, "refused by the test")
+                .with_status(status, None)
+                .into());
         }
         self.next_id += 1;
         Ok(self.next_id)

@@ -26,12 +26,13 @@ fn setup(activities: usize, age: u64, body_bytes: usize) -> Setup {
 impl Setup {
     fn commit(&self, id: &str, body: Option<&str>) {
         let activity = activity(id);
+        let key = ActivityKey::of(&activity);
         let facts = TurnFacts {
             activity: &activity,
             kind: TurnKind::Inbound,
             conversation: &ConversationKey::new("test", "c"),
             responded: true,
-            activity_key: ActivityKey::of(&activity).as_ref(),
+            activity_key: key.as_ref(),
         };
         let body = body.map(|text| Raw::new(text).unwrap());
         self.deduplication
