@@ -41,7 +41,7 @@ describe('the page', { skip }, () => {
   });
 
   it('plays the guide: run on the left, done on the right, the left is told', async () => {
-    const page = await open({ deviceScaleFactor: 2 });
+    const page = await open({ height: 820, deviceScaleFactor: 2 });
     const [yours, systems] = [await page.you.conversationId(), await page.jobSystem.conversationId()];
     assert.notEqual(yours, systems, 'each window has a conversation of its own');
 
@@ -117,6 +117,76 @@ describe('the page', { skip }, () => {
     await page.you.section.getByText('so this is a new one.').waitFor();
     await page.live();
     await page.you.run();
+  });
+
+  it('takes up its conversation with a token that is no longer good', async () => {
+    const page = await open();
+    const id = await page.you.conversationId();
+    const number = await page.you.run();
+    await page.page.evaluate(() => {
+      const key = 'tidings.console.session.you';
+      localStorage.setItem(key, JSON.stringify({ ...JSON.parse(localStorage.getItem(key)), token: 'of last week' }));
+    });
+    await page.page.reload();
+    await page.live();
+    await page.you.shows(`starting job ${number} for you`);
+    assert.equal(await page.you.conversationId(), id);
+    await page.you.run();
+  });
+
+  it('recovers when its token is refused while it is open', async () => {
+    const page = await open();
+    const number = await page.you.run();
+    const expired = { error: { code: 'TokenExpired', message: 'Token has expired' } };
+    await page.page.route('**/activities', route => route.fulfill({ status: 403, json: expired }), { times: 1 });
+    const reopened = page.page.waitForRequest(request => /conversations\/[^/]+\?watermark=$/.test(request.url()));
+    await page.you.send('show');
+    await reopened;
+    await page.live();
+    await page.you.shows(`starting job ${number} for you`);
+    await page.you.run();
+  });
+
+  it('says so when the server will not start a conversation, and tries again when asked', async () => {
+    const context = await visitor(browser);
+    contexts.push(context);
+    const page = await context.newPage();
+    const refusal = { error: { code: 'Unauthorized', message: 'A Direct Line secret is needed' } };
+    await page.route('**/tokens/generate', route => route.fulfill({ status: 401, json: refusal }), { times: 2 });
+    await page.goto(server.url);
+    for (const id of ['you', 'job-system']) {
+      const window = page.locator(`#${id}`);
+      await window.getByText('A Direct Line secret is needed').waitFor();
+      await window.getByRole('button', { name: 'Try again' }).click();
+      await page.locator(`#${id}[data-state="live"]`).waitFor();
+    }
+  });
+
+  it('sends files, and shows the pictures among them', async () => {
+    const page = await open();
+    const png =
+      'iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAFUlEQVQI12Pkzk5kwAaYGHCAwSkBAKz8AOeLT6xAAAAAAElFTkSuQmCC';
+    await page.you.section
+      .locator('input[type="file"]')
+      .setInputFiles({ name: 'tide.png', mimeType: 'image/png', buffer: Buffer.from(png, 'base64') });
+    await page.you.send('a picture');
+    await page.you.shows('a picture');
+    const picture = page.you.section.getByRole('img', { name: 'tide.png' }).or(page.you.section.locator('.webchat__imageAttachment img, .webchat__stackedLayout__attachment img'));
+    await picture.first().waitFor();
+    await page.page.reload();
+    await page.live();
+    await page.you.shows('a picture');
+    await picture.first().waitFor();
+    await picture.first().evaluate(image => image.decode());
+    assert.deepEqual(page.complaints, []);
+  });
+
+  it('can be opened as localhost too', async () => {
+    const context = await visitor(browser);
+    contexts.push(context);
+    const page = await Page.open(context, server.url.replace('127.0.0.1', 'localhost'));
+    await page.you.run();
+    assert.deepEqual(page.complaints, []);
   });
 
   it('has its conversations in one tab at a time', async () => {

@@ -1,5 +1,5 @@
 /** How long anything here may take before it counts as never. */
-export const PATIENCE_MS = 20_000;
+export const PATIENCE_MS = 60_000;
 
 /** The promise's value, or an error that says what was waited for in vain. */
 export async function within(what, promise, { milliseconds = PATIENCE_MS, details = () => '' } = {}) {

@@ -17,9 +17,10 @@ import { StreamSocket, type Stream } from './stream-socket';
  * - `live`: the stream is open;
  * - `reconnecting`: the stream was lost, the first attempt to reopen it is under way;
  * - `offline`: the server can not be reached; it is tried again and again;
+ * - `refused`: the server answers, and will not start a conversation;
  * - `paused`: another tab of this browser has the conversation.
  */
-export type ConnectionState = 'connecting' | 'live' | 'reconnecting' | 'offline' | 'paused';
+export type ConnectionState = 'connecting' | 'live' | 'reconnecting' | 'offline' | 'refused' | 'paused';
 
 /** What a window draws. A new object for every change. */
 export interface ConnectionSnapshot {
@@ -206,8 +207,7 @@ export class Connection {
     if (signal.aborted) return;
     const refused = error instanceof Refused ? error : undefined;
     if (this.snapshot.session === undefined) {
-      // Not even a new conversation: say why, and let the person try again.
-      this.change({ state: 'offline', notice: { text: refused?.message ?? 'The server refused to start a conversation.' } });
+      this.change({ state: 'refused', notice: { text: refused?.message ?? 'What it answered could not be read.' } });
       return;
     }
     this.begin({

@@ -1,5 +1,4 @@
-import type { ReactNode } from 'react';
-
+import { Empty } from '../page/Empty';
 import { describeNotice, formatFullTime, formatTime, shortId, type Job } from './job';
 import type { Jobs } from './use-jobs';
 
@@ -125,15 +124,6 @@ function Time({ iso, now }: { iso: string; now: Date }) {
     <time dateTime={iso} title={formatFullTime(iso)}>
       {formatTime(iso, now)}
     </time>
-  );
-}
-
-function Empty({ title, children }: { title: string; children: ReactNode }) {
-  return (
-    <div className="empty">
-      <p className="empty-title">{title}</p>
-      <p>{children}</p>
-    </div>
   );
 }
 

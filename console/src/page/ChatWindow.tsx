@@ -5,6 +5,7 @@ import type { Connection, ConnectionSnapshot } from '../conversation/connection'
 import { shortId } from '../jobs/job';
 import { ConnectionLabel } from './ConnectionLabel';
 import { CopyButton } from './CopyButton';
+import { Empty } from './Empty';
 import { CloseIcon, PlusIcon } from './icons';
 import type { WindowDescription } from './windows';
 
@@ -41,18 +42,10 @@ export function ChatWindow({ window, connection, suggestions, section, takeOver,
         <ConnectionLabel state={snapshot.state} />
       </header>
       <ConversationBar window={window} connection={connection} snapshot={snapshot} />
-      <NoticeBar connection={connection} snapshot={snapshot} />
+      {snapshot.state !== 'refused' && <NoticeBar connection={connection} snapshot={snapshot} />}
       <div className="chat">
-        {snapshot.state === 'paused' ? (
-          <div className="empty">
-            <p className="empty-title">Open in another tab.</p>
-            <p>A conversation is shown in one tab at a time.</p>
-            <button type="button" className="button" onClick={takeOver}>
-              Use it here
-            </button>
-          </div>
-        ) : snapshot.directLine === undefined ? (
-          <ChatSkeleton />
+        {snapshot.directLine === undefined ? (
+          <WithoutChat connection={connection} snapshot={snapshot} takeOver={takeOver} />
         ) : (
           <Suspense fallback={<ChatSkeleton />}>
             <Chat
@@ -123,6 +116,28 @@ function NoticeBar({ connection, snapshot: { notice } }: { connection: Connectio
       )}
     </div>
   );
+}
+
+/** What stands in the place of the chat while there is none, and what can be done about it. */
+function WithoutChat({ connection, snapshot, takeOver }: { connection: Connection; snapshot: ConnectionSnapshot; takeOver: () => void }) {
+  switch (snapshot.state) {
+    case 'paused':
+      return (
+        <Empty title="Open in another tab." action="Use it here" act={takeOver}>
+          A conversation is shown in one tab at a time.
+        </Empty>
+      );
+    case 'refused':
+      return (
+        <Empty title="The server did not start a conversation." action="Try again" act={() => connection.start()}>
+          {snapshot.notice?.text}
+        </Empty>
+      );
+    case 'offline':
+      return <Empty title="The server can not be reached.">It is tried again until it answers.</Empty>;
+    default:
+      return <ChatSkeleton />;
+  }
 }
 
 function ChatSkeleton() {

@@ -5,6 +5,7 @@ const words: Record<ConnectionState, string> = {
   live: 'Live',
   reconnecting: 'Reconnecting',
   offline: 'Offline',
+  refused: 'Refused',
   paused: 'Paused'
 };
 
@@ -13,6 +14,7 @@ const explanations: Record<ConnectionState, string> = {
   live: 'Messages arrive as they are sent.',
   reconnecting: 'The connection was lost and is being reopened.',
   offline: 'The server can not be reached. It is tried again until it answers.',
+  refused: 'The server will not start a conversation.',
   paused: 'The conversation is open in another tab.'
 };
 
