@@ -31,7 +31,8 @@ pub(crate) struct View {
     pub(crate) bytes: Vec<u8>,
 }
 
-/// Keeps files until `expires_at`, after dropping expired ones. False, and nothing kept, if they do not fit any more.
+/// Keeps files until `expires_at`, after dropping expired ones. False, and nothing kept, if they do not fit
+/// any more.
 pub(crate) fn keep(
     connection: &Connection,
     conversation: i64,

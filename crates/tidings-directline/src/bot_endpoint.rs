@@ -9,8 +9,9 @@ use tidings_activity::Activity;
 pub trait BotEndpoint: Send + Sync + 'static {
     /// Hands one activity to the bot and waits for its answer.
     ///
-    /// Calls of one conversation begin in the order of its history; they are not held back until the one before has ended. The
-    /// returned future always runs to its end, also when the client has gone or was told that the bot is too slow.
+    /// Calls of one conversation begin in the order of its history; they are not held back until the one
+    /// before has ended. The returned future always runs to its end, also when the client has gone or was
+    /// told that the bot is too slow.
     async fn deliver(&self, activity: Activity) -> BotReply;
 }
 

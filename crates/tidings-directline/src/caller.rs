@@ -12,7 +12,8 @@ use crate::token::Claims;
 /// A client that may be here.
 #[derive(Debug)]
 pub(crate) enum Caller {
-    /// It has the secret; or there is none, and it said nothing (local mode). Every conversation is open to it.
+    /// It has the secret; or there is none, and it said nothing (local mode). Every conversation is open to
+    /// it.
     Trusted,
     /// It has a token, good for one conversation.
     Token(Claims),

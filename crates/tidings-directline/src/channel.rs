@@ -2,9 +2,11 @@
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use http::StatusCode;
 use jiff::Timestamp;
 use tidings_activity::{Activity, ChannelAccount, RoleType, channel};
 use tidings_store::{Database, StoreError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -13,7 +15,6 @@ use crate::conversation::{Conversation, signing_key};
 use crate::faults::Faults;
 use crate::history::{forget_old_everywhere, micros};
 use crate::live::LiveSockets;
-use crate::member::with_role;
 use crate::options::{DirectLineOptions, Limits};
 use crate::order::Order;
 use crate::refusal::Refusal;
@@ -31,6 +32,7 @@ pub(crate) struct Channel {
     pub(crate) order: Arc<Order>,
     pub(crate) faults: Faults,
     pub(crate) tasks: TaskTracker,
+    deliveries: Arc<Semaphore>,
     pub(crate) closing: CancellationToken,
     /// The bot's account with its role.
     pub(crate) bot_account: ChannelAccount,
@@ -47,8 +49,11 @@ impl Channel {
             order: Arc::default(),
             faults: Faults::default(),
             tasks: TaskTracker::new(),
+            deliveries: Arc::new(Semaphore::new(
+                options.limits.deliveries.min(Semaphore::MAX_PERMITS),
+            )),
             closing: CancellationToken::new(),
-            bot_account: with_role(&options.bot, RoleType::Bot),
+            bot_account: options.bot.clone().with_role(RoleType::Bot),
             bot: RwLock::new(None),
             swept_at: Mutex::new(i64::MIN),
             db,
@@ -84,17 +89,30 @@ impl Channel {
         &self,
         work: impl Future<Output = Result<T, Refusal>> + Send + 'static,
     ) -> Result<T, Refusal> {
-        if self.closing.is_cancelled() {
-            return Err(Refusal::new(
-                http::StatusCode::SERVICE_UNAVAILABLE,
-                "ServiceError",
-                "The channel is shutting down: try again in a moment",
-            ));
-        }
         self.tasks
             .spawn(work)
             .await
             .unwrap_or_else(|panic| Err(Refusal::internal(&panic)))
+    }
+
+    /// A place among the activities that the bot has in hand: 429 when there is none, 503 once the channel is
+    /// being closed.
+    pub(crate) fn admit(&self) -> Result<OwnedSemaphorePermit, Refusal> {
+        if self.closing.is_cancelled() {
+            let message = "The channel is shutting down: try again in a moment";
+            return Err(Refusal::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "ServiceError",
+                message,
+            ));
+        }
+        let full = |_| {
+            Refusal::busy(
+                "The bot has as many activities in hand as it may: try again in a moment",
+                1,
+            )
+        };
+        Arc::clone(&self.deliveries).try_acquire_owned().map_err(full)
     }
 
     /// The conversation with this id, or 404.
@@ -124,8 +142,15 @@ impl Channel {
         activity
     }
 
+    /// As [`sweep`](Self::sweep), beside a request that does not depend on it.
+    pub(crate) async fn sweep_aside(&self) {
+        if let Err(error) = self.sweep().await {
+            tracing::warn!(%error, "old activities could not be removed");
+        }
+    }
+
     /// Forgets what is too old in quiet conversations, at most once an hour.
-    pub(crate) async fn sweep(&self) -> Result<(), StoreError> {
+    async fn sweep(&self) -> Result<(), StoreError> {
         let now = self.now_micros();
         {
             let mut swept_at = self.swept_at.lock().unwrap_or_else(PoisonError::into_inner);

@@ -12,8 +12,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{get, post};
-use http::{HeaderName, Method, header};
+use http::{HeaderName, HeaderValue, Method, header};
 use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer, ExposeHeaders};
+use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::channel::Channel;
 use crate::refusal::{no_such_path, wrong_method};
@@ -34,6 +35,10 @@ pub(crate) fn router(channel: Arc<Channel>) -> Router {
         .method_not_allowed_fallback(wrong_method)
         .fallback(no_such_path)
         .with_state(Arc::clone(&channel))
+        .layer(SetResponseHeaderLayer::if_not_present(
+            header::CACHE_CONTROL,
+            HeaderValue::from_static("no-store"),
+        ))
         .layer(cors());
     let attachments = Router::new()
         .route("/{attachment}", get(attachments::info))
@@ -46,8 +51,8 @@ pub(crate) fn router(channel: Arc<Channel>) -> Router {
         .nest("/v3/attachments", attachments)
 }
 
-/// The origin is mirrored and credentials are allowed because DirectLineJS asks for the session id `withCredentials`, which a
-/// browser refuses to combine with `*`.
+/// The origin is mirrored and credentials are allowed because DirectLineJS asks for the session id
+/// `withCredentials`, which a browser refuses to combine with `*`.
 fn cors() -> CorsLayer {
     const BOT_AGENT: HeaderName = HeaderName::from_static("x-ms-bot-agent");
     const REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");

@@ -33,7 +33,7 @@ impl Conversation {
         let new = connection
             .prepare_cached(
                 "INSERT INTO directline_conversations (id, user_id, user_name, locale, started_at, last_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, 0) ON CONFLICT (id) DO NOTHING",
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?5 - 1000) ON CONFLICT (id) DO NOTHING",
             )?
             .execute((id, user_id, user_name, locale, now))?
             == 1;

@@ -60,31 +60,30 @@ impl DirectLine {
         Channel::open(db, options).await.map(Self)
     }
 
-    /// Connects the bot, or another one in its place. Until then, what users send is kept and answered with 502 `BotError`.
+    /// Connects the bot, or another one in its place. Until then, what users send is kept and answered with
+    /// 502 `BotError`.
     pub fn connect(&self, bot: Arc<dyn BotEndpoint>) {
         self.0.connect(bot);
     }
 
     /// All routes: [`client_router`](Self::client_router) and [`connector_router`](Self::connector_router).
-    #[must_use]
     pub fn router(&self) -> Router {
         self.client_router().merge(self.connector_router())
     }
 
-    /// What clients call: `/v3/directline/...`, with CORS for any origin, and `GET /v3/attachments/...`, without.
+    /// What clients call: `/v3/directline/...`, with CORS for any origin, and `GET /v3/attachments/...`,
+    /// without.
     ///
-    /// Which origins may call is for the server to decide before it routes here: in local mode without a secret, any page that
-    /// reaches these routes can read the chats.
-    #[must_use]
+    /// Which origins may call is for the server to decide before it routes here: in local mode without a
+    /// secret, any page that reaches these routes can read the chats.
     pub fn client_router(&self) -> Router {
         client_routes::router(Arc::clone(&self.0))
     }
 
     /// What the bot calls: `/v3/conversations/...`.
     ///
-    /// There are no tokens on this side: a conversation's unguessable id is what protects it. `GET /v3/conversations`, which
-    /// lists them, needs the Direct Line secret if there is one.
-    #[must_use]
+    /// There are no tokens on this side: a conversation's unguessable id is what protects it. `GET
+    /// /v3/conversations`, which lists them, needs the Direct Line secret if there is one.
     pub fn connector_router(&self) -> Router {
         connector_routes::router(Arc::clone(&self.0))
     }
@@ -95,8 +94,9 @@ impl DirectLine {
         &self.0.faults
     }
 
-    /// What is kept of a conversation: its activities in the order of their ids, as clients see them, without deleted ones and
-    /// without what no history keeps (`typing`, `trace`, `invoke`, `conversationUpdate`). `None` if it was never started.
+    /// What is kept of a conversation: its activities in the order of their ids, as clients see them, without
+    /// deleted ones and without what no history keeps (`typing`, `trace`, `invoke`, `conversationUpdate`).
+    /// `None` if it was never started.
     ///
     /// # Errors
     ///
@@ -116,7 +116,9 @@ impl DirectLine {
             .await
     }
 
-    /// Closes every socket with 1001, refuses further activities with 503, and waits until each delivery to the bot has ended.
+    /// Closes every socket with 1001, refuses what clients still send with 503, and waits until each delivery
+    /// to the bot has ended. Until then the connector side goes on, so that running turns can say what they
+    /// have to say.
     pub async fn close(&self) {
         self.0.closing.cancel();
         self.0.tasks.close();

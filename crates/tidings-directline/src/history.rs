@@ -1,9 +1,9 @@
 //! The history of a conversation: activities in the order of their positions.
 //!
-//! An activity's number is in its id and never changes. Its position starts as its number; an update or a deletion moves the row
-//! to the next free position, so a client that reads "everything after my watermark" gets each activity once, as it is now, and
-//! once more when it changed since. Positions are assigned in the writer's transaction, so no reader ever sees a later one
-//! before an earlier one.
+//! An activity's number is in its id and never changes. Its position starts as its number; an update or a
+//! deletion moves the row to the next free position, so a client that reads "everything after my watermark"
+//! gets each activity once, as it is now, and once more when it changed since. Positions are assigned in the
+//! writer's transaction, so no reader ever sees a later one before an earlier one.
 
 use jiff::Timestamp;
 use tidings_activity::{Activity, ActivityType};
@@ -13,7 +13,8 @@ use tidings_store::rusqlite::{Connection, OptionalExtension as _, params};
 use crate::identifier::activity_id;
 use crate::options::Limits;
 
-/// One millisecond: activities of one conversation are at least this far apart, since Web Chat sorts by `timestamp`.
+/// One millisecond: activities of one conversation are at least this far apart, since Web Chat sorts by
+/// `timestamp`.
 const STEP: i64 = 1_000;
 
 /// Most bytes of one page, however few activities that is (but at least one).
@@ -35,7 +36,7 @@ pub(crate) struct Page {
     pub(crate) more: bool,
 }
 
-/// Direct Line's ActivitySet: `{"activities":[...],"watermark":"12"}`.
+/// Direct Line's activity set: `{"activities":[...],"watermark":"12"}`.
 pub(crate) fn activity_set(activities: &[String], watermark: Option<i64>) -> String {
     let mut json = String::with_capacity(
         activities
@@ -75,7 +76,8 @@ impl<'c> History<'c> {
         }
     }
 
-    /// Appends an activity: gives it its id and, unless it brings one (`keep_time`), its timestamp, and forgets what is too old.
+    /// Appends an activity: gives it its id and, unless it brings one (`keep_time`), its timestamp, and
+    /// forgets what is too old.
     pub(crate) fn append(
         &self,
         activity: &mut Activity,
@@ -127,8 +129,8 @@ impl<'c> History<'c> {
             .optional()?)
     }
 
-    /// Puts a changed activity in the place of an existing one. It keeps its id and timestamp, so that Web Chat shows it where
-    /// the old one stood; `None` if there is none.
+    /// Puts a changed activity in the place of an existing one. It keeps its id and timestamp, so that Web
+    /// Chat shows it where the old one stood; `None` if there is none.
     pub(crate) fn update(
         &self,
         number: i64,
@@ -138,8 +140,8 @@ impl<'c> History<'c> {
         self.replace(number, activity, false, now)
     }
 
-    /// Deletes an activity: what remains is a message with its id and nothing in it, which Web Chat does not show. It reaches
-    /// only clients that may have seen the activity.
+    /// Deletes an activity: what remains is a message with its id and nothing in it, which Web Chat does not
+    /// show. It reaches only clients that may have seen the activity.
     pub(crate) fn delete(
         &self,
         number: i64,
@@ -241,8 +243,8 @@ impl<'c> History<'c> {
         Ok(Some(Place { id, position }))
     }
 
-    /// Keeps the newest `history_activities`, none older than `history_life`. Looked at once in every 64th part of the
-    /// limit, so a little more than the limit may be kept for a while.
+    /// Keeps the newest `history_activities`, none older than `history_life`. Looked at once in every 64th
+    /// part of the limit, so a little more than the limit may be kept for a while.
     fn forget_old(&self, position: i64, limits: &Limits, now: i64) -> Result<(), StoreError> {
         let keep = i64::try_from(limits.history_activities)
             .unwrap_or(i64::MAX)
@@ -283,7 +285,7 @@ pub(crate) fn micros(duration: std::time::Duration) -> i64 {
 }
 
 /// UTC with milliseconds and a trailing Z (Bot Framework Activity spec, `timestamp`).
-fn timestamp(at: i64) -> String {
+pub(crate) fn timestamp(at: i64) -> String {
     let milliseconds = at.div_euclid(STEP);
     Timestamp::from_millisecond(milliseconds)
         .unwrap_or(Timestamp::MAX)

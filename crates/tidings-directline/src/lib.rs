@@ -1,29 +1,36 @@
 //! The local channel of Tidings: a Direct Line 3.0 server in front of a connector service of its own.
 //!
-//! Clients (Web Chat, DirectLineJS, anything that speaks Direct Line 3.0) talk to `/v3/directline`; the bot gets what they
-//! say through a [`BotEndpoint`] and answers to `/v3/conversations`, which is the `serviceUrl` it is told. Conversations,
-//! history, members, files and the key that signs tokens live in the [`Database`](tidings_store::Database), so what the bot
-//! says while nobody is connected is there when a window opens again, also after a restart.
+//! Clients (Web Chat, DirectLineJS, anything that speaks Direct Line 3.0) talk to `/v3/directline`; the bot
+//! gets what they say through a [`BotEndpoint`] and answers to `/v3/conversations`, which is the `serviceUrl`
+//! it is told. Conversations, history, members, files and the key that signs tokens live in the
+//! [`Database`](tidings_store::Database), so what the bot says while nobody is connected is there when a
+//! window opens again, also after a restart.
 //!
 //! Start at [`DirectLine`].
 //!
 //! # What it does where the documents leave room
 //!
-//! - **A failing bot.** A user's activity is committed and echoed before the bot is asked. If the bot then fails, the client
-//!   is told 502 (`BotRejectedActivity` for a 4xx, `BotError` for everything else and for more than
-//!   [`Limits::bot_timeout`]), and the activity stays in the history: it was said.
-//! - **Update and delete.** Direct Line has neither. A changed activity is sent again with its old id and timestamp, which Web
-//!   Chat shows in place of the first. A deleted one is sent again as a message with nothing in it, which Web Chat hides; only
-//!   clients that may have seen it get that.
-//! - **Never kept.** `typing` reaches only the WebSocket that is open now, and `trace` and `conversationUpdate` from a bot are accepted and
-//!   shown to nobody. An `invoke` from a client is delivered but neither kept nor echoed, since it may carry tokens. `expectReplies` from
-//!   a client is treated as `normal`.
-//! - **History.** The newest 10,000 activities of a conversation, none older than 14 days ([`Limits`]); conversations themselves
-//!   are kept, so that a job may finish later than that. An older watermark gets what is left.
-//! - **User ids.** As on Direct Line, a user id in a token must start with `dl_`, and such an id cannot be used without a token that
-//!   names it. Other ids are the client's own claim.
-//! - **Sends with a delivery id.** A bot's send with the header `x-tidings-delivery` is kept once per conversation and id; a repeat is
-//!   answered with the first one's activity id, as long as that is in the history.
+//! - **A failing bot.** A user's activity is committed and echoed before the bot is asked. If the bot then
+//!   fails, the client is told 502 (`BotRejectedActivity` for a 4xx, `BotError` for everything else and for
+//!   more than [`Limits::bot_timeout`]), and the activity stays in the history: it was said.
+//! - **Update and delete.** Direct Line has neither. A changed activity is sent again with its old id and
+//!   timestamp, which Web Chat shows in place of the first. A deleted one is sent again as a message with
+//!   nothing in it, which Web Chat hides; only clients that may have seen it get that.
+//! - **Never kept.** `typing` reaches only the WebSocket that is open now, and `trace` and
+//!   `conversationUpdate` from a bot are accepted and shown to nobody. An `invoke` from a client is delivered
+//!   but neither kept nor echoed, since it may carry tokens. `expectReplies` from a client is treated as
+//!   `normal`.
+//! - **History.** The newest 10,000 activities of a conversation, none older than 14 days ([`Limits`]);
+//!   conversations themselves are kept, so that a job may finish later than that. An older watermark gets
+//!   what is left.
+//! - **User ids.** As on Direct Line, a user id in a token must start with `dl_`, and such an id cannot be
+//!   used without a token that names it. Other ids are the client's own claim.
+//! - **Coming back.** A token lives 30 minutes and can be refreshed while it lives. After that, whoever holds
+//!   the secret (in local mode: anybody, by saying nothing) gets a new one for the same conversation with
+//!   `GET /conversations/{id}`.
+//! - **Sends with a delivery id.** A bot's send with the header `x-tidings-delivery` is kept once per
+//!   conversation and id; a repeat is answered with the first one's activity id, as long as that is in the
+//!   history.
 
 mod attachment;
 mod body;

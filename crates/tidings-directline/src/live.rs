@@ -1,4 +1,4 @@
-//! The live WebSockets: one per conversation, and how news reaches it.
+//! The live sockets: one per conversation, and how news reaches it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -59,7 +59,8 @@ impl LiveSockets {
         Arc::clone(&self.seats).try_acquire_owned().ok()
     }
 
-    /// Signs a socket on; the conversation's older socket is told of the collision. From here on, no commit goes unnoticed.
+    /// Signs a socket on; the conversation's older socket is told of the collision. From here on, no commit
+    /// goes unnoticed.
     pub(crate) fn sign_on(self: &Arc<Self>, conversation: &str, permit: OwnedSemaphorePermit) -> Seat {
         let generation = self
             .generations

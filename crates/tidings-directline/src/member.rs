@@ -1,6 +1,6 @@
 //! The members of a conversation: its bot, and everybody who spoke in it.
 
-use tidings_activity::{ChannelAccount, RoleType};
+use tidings_activity::ChannelAccount;
 use tidings_store::StoreError;
 use tidings_store::rusqlite::{Connection, OptionalExtension as _, Row};
 
@@ -81,14 +81,6 @@ pub(crate) fn page(
         from_row,
     )?;
     Ok(rows.collect::<Result<_, _>>()?)
-}
-
-/// An account with the role it has on this channel.
-pub(crate) fn with_role(account: &ChannelAccount, role: RoleType) -> ChannelAccount {
-    ChannelAccount {
-        role: Some(role),
-        ..account.clone()
-    }
 }
 
 fn from_row(row: &Row<'_>) -> tidings_store::rusqlite::Result<Member> {

@@ -11,7 +11,8 @@ use tokio::sync::watch;
 
 /// The address under which clients and the bot reach this server, asked for whenever a URL is written.
 ///
-/// It may become known only after the listener is bound, so it is a source and not a string. A trailing slash is cut off.
+/// It may become known only after the listener is bound, so it is a source and not a string. A trailing slash
+/// is cut off.
 ///
 /// ```
 /// use tidings_directline::BaseUrl;
@@ -60,11 +61,13 @@ impl fmt::Debug for BaseUrl {
     }
 }
 
-/// How much of everything the channel accepts and keeps. [`Limits::default`] is what a server should run with.
+/// How much of everything the channel accepts and keeps. [`Limits::default`] is what a server should run
+/// with.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Longest activity in characters of its JSON (262,144: Direct Line's 256 K). Above: 413 `MessageSizeTooBig`.
+    /// Longest activity in characters of its JSON (262,144: Direct Line's 256 K). Above: 413
+    /// `MessageSizeTooBig`.
     pub activity_characters: usize,
     /// Largest body of a connector request in bytes (1 MiB). Attachments have `upload_bytes` instead.
     pub body_bytes: usize,
@@ -84,17 +87,22 @@ pub struct Limits {
     pub history_life: Duration,
     /// Most members of one conversation (1,000).
     pub members: u64,
-    /// Most live WebSockets together (1,000). Above: 429.
+    /// Most live sockets together (1,000). Above: 429.
     pub sockets: usize,
     /// How long a token is good (30 minutes).
     pub token_life: Duration,
     /// How long the URL of a stream can be opened (60 s).
     pub stream_url_life: Duration,
-    /// How long the bot may take over an activity before the client is told `BotError` (15 s). The turn goes on.
+    /// How long the bot may take over an activity before the client is told `BotError` (15 s). The turn goes
+    /// on.
     pub bot_timeout: Duration,
+    /// Most activities that the bot may have in hand at once, slow ones included (1,000). Above: 429, and
+    /// nothing is kept.
+    pub deliveries: usize,
     /// Pause after which an empty frame is sent over an idle WebSocket (20 s).
     pub keep_alive: Duration,
-    /// How long one frame may take to leave before a slow socket is dropped (10 s); its client reconnects by watermark.
+    /// How long one frame may take to leave before a slow socket is dropped (10 s); its client reconnects by
+    /// watermark.
     pub write_timeout: Duration,
 }
 
@@ -116,6 +124,7 @@ impl Default for Limits {
             token_life: Duration::from_secs(1_800),
             stream_url_life: Duration::from_secs(60),
             bot_timeout: Duration::from_secs(15),
+            deliveries: 1_000,
             keep_alive: Duration::from_secs(20),
             write_timeout: Duration::from_secs(10),
         }
@@ -130,8 +139,9 @@ pub struct DirectLineOptions {
     pub base_url: BaseUrl,
     /// The bot as its users see it: `recipient` of what they send, `from` of what it sends.
     pub bot: ChannelAccount,
-    /// The Direct Line secret. Without one the channel is in local mode: a request without `Authorization` is trusted as
-    /// the secret's holder would be. With one, every request needs the secret or a token made with it.
+    /// The Direct Line secret. Without one the channel is in local mode: a request without `Authorization` is
+    /// trusted as the secret's holder would be. With one, every request needs the secret or a token made with
+    /// it.
     pub secret: Option<SecretString>,
     /// What is accepted and kept.
     pub limits: Limits,

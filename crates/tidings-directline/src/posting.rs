@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tidings_activity::{Activity, ActivityType, ChannelAccount, RoleType, channel};
 use tidings_store::StoreError;
 use tidings_store::rusqlite::Connection;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
 
 use crate::attachment::{self, Upload};
@@ -12,25 +13,40 @@ use crate::bot_endpoint::{BotEndpoint, BotReply};
 use crate::caller::Caller;
 use crate::channel::Channel;
 use crate::conversation::Conversation;
-use crate::history::{History, Place, micros};
+use crate::history::{History, Place, micros, timestamp};
 use crate::identifier::passing_activity_id;
 use crate::live::Passing;
 use crate::member;
 use crate::order::Turn;
 use crate::refusal::Refusal;
 
-/// Longest user id in characters.
-const USER_ID_CHARACTERS: usize = 256;
+/// Longest user id and name in characters.
+const NAME_CHARACTERS: usize = 256;
 
 /// What the writer made of an activity.
-enum Written {
-    Kept {
-        activity: Activity,
-        place: Option<Place>,
-        joined: Vec<ChannelAccount>,
-    },
-    TooManyMembers,
-    NoRoomForFiles,
+struct Taken {
+    activity: Activity,
+    /// `None` for what no history keeps.
+    place: Option<Place>,
+    joined: Vec<ChannelAccount>,
+}
+
+/// What there is no room for.
+enum Full {
+    Members,
+    Files,
+}
+
+impl From<Full> for Refusal {
+    fn from(full: Full) -> Self {
+        match full {
+            Full::Members => Self::forbidden("The conversation has as many members as it can have"),
+            Full::Files => Self::busy(
+                "The channel keeps as many files as it can: wait until some expire",
+                3_600,
+            ),
+        }
+    }
 }
 
 impl Channel {
@@ -49,18 +65,21 @@ impl Channel {
         if activity.locale.is_none() {
             activity.locale.clone_from(&conversation.locale);
         }
+        let place = self.admit()?;
         let channel = Arc::clone(self);
-        self.run(async move { channel.accept(conversation, activity, uploads).await })
+        self.run(async move { channel.accept(conversation, activity, uploads, place).await })
             .await
     }
 
-    /// Starts a conversation, or finds it started (false), and tells the bot who is there if the user is known.
+    /// Starts a conversation, or finds it started (false), and tells the bot who is there if the user is
+    /// known.
     pub(crate) async fn start(
         self: &Arc<Self>,
         id: String,
         user: Option<ChannelAccount>,
         locale: Option<String>,
     ) -> Result<(Conversation, bool), Refusal> {
+        let place = self.admit()?;
         let channel = Arc::clone(self);
         self.run(async move {
             let turn = channel.order.enter(&id).await;
@@ -85,9 +104,10 @@ impl Channel {
                     bot,
                     channel.members_changed(&conversation, joined, Vec::new()),
                     Some(turn),
+                    Some(place),
                 );
             }
-            channel.sweep().await?;
+            channel.sweep_aside().await;
             Ok((conversation, new))
         })
         .await
@@ -106,7 +126,7 @@ impl Channel {
             .find(|account| account.id != self.bot_account.id);
         let mut update = Activity::new(ActivityType::ConversationUpdate);
         update.id = Some(uuid::Uuid::new_v4().to_string());
-        update.timestamp = Some(self.now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string());
+        update.timestamp = Some(timestamp(self.now_micros()));
         update.channel_id = Some(channel::DIRECTLINE.to_owned());
         update.conversation = Some(conversation.account());
         update.from = user.cloned().or_else(|| conversation.user.clone());
@@ -116,14 +136,17 @@ impl Channel {
         self.addressed_to_bot(update)
     }
 
-    /// Hands an activity to the bot on a task of its own. `turn` ends once the delivery has begun.
+    /// Hands an activity to the bot on a task of its own. `turn` ends once the delivery has begun, `place`
+    /// once it has ended.
     pub(crate) fn deliver(
         &self,
         bot: Arc<dyn BotEndpoint>,
         activity: Activity,
         turn: Option<Turn>,
+        place: Option<OwnedSemaphorePermit>,
     ) -> JoinHandle<BotReply> {
         self.tasks.spawn(async move {
+            let _held_to_the_end = place;
             let mut delivery = bot.deliver(activity);
             let begun = futures_util::poll!(&mut delivery);
             drop(turn);
@@ -139,26 +162,14 @@ impl Channel {
         conversation: Conversation,
         activity: Activity,
         uploads: Vec<Upload>,
+        in_hand: OwnedSemaphorePermit,
     ) -> Result<String, Refusal> {
         let turn = self.order.enter(&conversation.id).await;
-        let (activity, place, joined) = match self.write(&conversation, activity, uploads).await? {
-            Written::Kept {
-                activity,
-                place,
-                joined,
-            } => (activity, place, joined),
-            Written::TooManyMembers => {
-                return Err(Refusal::forbidden(
-                    "The conversation has as many members as it can have",
-                ));
-            }
-            Written::NoRoomForFiles => {
-                return Err(Refusal::busy(
-                    "The channel keeps as many files as it can: wait until some expire",
-                    3_600,
-                ));
-            }
-        };
+        let Taken {
+            activity,
+            place,
+            joined,
+        } = self.write(&conversation, activity, uploads).await??;
         let id = activity.id.clone().unwrap_or_default();
         match place {
             Some(place) => self.live.committed(&conversation.id, place.position),
@@ -172,6 +183,7 @@ impl Channel {
                 Arc::clone(&bot),
                 self.members_changed(&conversation, joined, Vec::new()),
                 None,
+                None,
             );
             if tokio::time::timeout(self.limits().bot_timeout, greeting)
                 .await
@@ -180,7 +192,7 @@ impl Channel {
                 tracing::warn!(conversation.id = %conversation.id, "the bot is slow to take a conversationUpdate");
             }
         }
-        let delivery = self.deliver(bot, self.addressed_to_bot(activity), Some(turn));
+        let delivery = self.deliver(bot, self.addressed_to_bot(activity), Some(turn), Some(in_hand));
         match tokio::time::timeout(self.limits().bot_timeout, delivery).await {
             Ok(Ok(reply)) if reply.is_success() => Ok(id),
             Ok(Ok(reply)) if (400..500).contains(&reply.status) => Err(Refusal::bot_rejected(format!(
@@ -201,7 +213,7 @@ impl Channel {
         conversation: &Conversation,
         mut activity: Activity,
         uploads: Vec<Upload>,
-    ) -> Result<Written, StoreError> {
+    ) -> Result<Result<Taken, Full>, StoreError> {
         let conversation = conversation.clone();
         let bot = self.bot_account.clone();
         let limits = self.limits().clone();
@@ -209,7 +221,7 @@ impl Channel {
         let keep = is_kept(&activity.kind);
         if !keep {
             activity.id = Some(passing_activity_id(&conversation.id));
-            activity.timestamp = Some(self.now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string());
+            activity.timestamp = Some(timestamp(now));
         }
         self.db
             .write(move |connection| {
@@ -220,14 +232,14 @@ impl Channel {
                     from.id.as_deref().unwrap_or_default(),
                 )?;
                 if !known && member::count(connection, conversation.number)? >= limits.members {
-                    return Ok(Written::TooManyMembers);
+                    return Ok(Err(Full::Members));
                 }
                 let until = now.saturating_add(micros(limits.attachment_life));
                 let most = limits.attachment_bytes;
                 if !uploads.is_empty()
                     && !attachment::keep(connection, conversation.number, &uploads, now, until, most)?
                 {
-                    return Ok(Written::NoRoomForFiles);
+                    return Ok(Err(Full::Files));
                 }
                 let joined = join(connection, &conversation, &bot, &from)?;
                 let history = History::new(connection, conversation.number, &conversation.id);
@@ -236,11 +248,11 @@ impl Channel {
                 } else {
                     None
                 };
-                Ok(Written::Kept {
+                Ok(Ok(Taken {
                     activity,
                     place,
                     joined,
-                })
+                }))
             })
             .await
     }
@@ -260,7 +272,8 @@ impl Channel {
         }
     }
 
-    /// Who speaks: the user of the token, whatever the client says; else the one the client names; else the conversation's.
+    /// Who speaks: the user of the token, whatever the client says; else the one the client names; else the
+    /// conversation's.
     fn speaker(
         &self,
         caller: &Caller,
@@ -281,11 +294,6 @@ impl Channel {
             },
         };
         let id = named.ok_or_else(|| Refusal::missing("from.id"))?;
-        if id.chars().count() > USER_ID_CHARACTERS {
-            return Err(Refusal::bad_argument(format!(
-                "'from.id' is longer than {USER_ID_CHARACTERS} characters"
-            )));
-        }
         if Some(&id) == self.bot_account.id.as_ref() {
             return Err(Refusal::bad_argument("'from.id' is the id of the bot"));
         }
@@ -302,6 +310,13 @@ impl Channel {
             .clone()
             .filter(|name| !name.is_empty())
             .or_else(own_name);
+        for (field, text) in [("from.id", Some(&id)), ("from.name", name.as_ref())] {
+            if text.is_some_and(|text| text.chars().count() > NAME_CHARACTERS) {
+                return Err(Refusal::bad_argument(format!(
+                    "'{field}' is longer than {NAME_CHARACTERS} characters"
+                )));
+            }
+        }
         Ok(ChannelAccount {
             id: Some(id),
             name,
@@ -318,7 +333,13 @@ fn join(
     bot: &ChannelAccount,
     user: &ChannelAccount,
 ) -> Result<Vec<ChannelAccount>, StoreError> {
-    let user = member::with_role(user, RoleType::User);
+    let role = Some(RoleType::User);
+    let user = ChannelAccount {
+        id: user.id.clone(),
+        name: user.name.clone(),
+        role,
+        ..ChannelAccount::default()
+    };
     let mut joined = Vec::new();
     for account in [bot, &user] {
         if member::join(connection, conversation.number, account)? {

@@ -1,4 +1,5 @@
-//! Every error answer of the channel, clients' and connector's alike: `{"error":{"code","message"}}` with a status.
+//! Every error answer of the channel, clients' and connector's alike: `{"error":{"code","message"}}` with a
+//! status.
 
 use std::borrow::Cow;
 

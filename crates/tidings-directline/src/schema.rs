@@ -4,9 +4,10 @@ use tidings_store::Migrations;
 
 /// The tables of this crate: give them to `DatabaseOptions` before the database is opened.
 ///
-/// Times are Unix microseconds. An activity has a `number`, which is in its id and never changes, and a `position`, which is
-/// what watermarks count: both are the next count of the conversation when the activity is new, and an update or a deletion
-/// moves the row to a new position, so that every client gets it once more.
+/// Times are Unix microseconds. An activity has a `number`, which is in its id and never changes, and a
+/// `position`, which is what watermarks count: both are the next count of the conversation when the activity
+/// is new, and an update or a deletion moves the row to a new position, so that every client gets it once
+/// more.
 pub const MIGRATIONS: Migrations = Migrations {
     component: "directline",
     sqlite: &[VERSION_1],
@@ -58,10 +59,10 @@ CREATE TABLE directline_attachments (
     conversation INTEGER NOT NULL REFERENCES directline_conversations (number),
     name TEXT NOT NULL,
     content_type TEXT NOT NULL,
-    original BLOB NOT NULL,
-    thumbnail BLOB,
     size INTEGER NOT NULL,
-    expires_at INTEGER NOT NULL
+    expires_at INTEGER NOT NULL,
+    original BLOB NOT NULL,
+    thumbnail BLOB
 );
 CREATE INDEX directline_attachments_expires ON directline_attachments (expires_at);
 ";

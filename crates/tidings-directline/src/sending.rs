@@ -6,7 +6,7 @@ use tidings_activity::{Activity, ActivityType, ChannelAccount, RoleType};
 
 use crate::channel::Channel;
 use crate::conversation::Conversation;
-use crate::history::{History, Place};
+use crate::history::{History, Place, timestamp};
 use crate::identifier::{activity_number, passing_activity_id};
 use crate::refusal::Refusal;
 
@@ -23,7 +23,7 @@ impl Channel {
         if !is_kept(&activity.kind) {
             let id = passing_activity_id(&conversation.id);
             activity.id = Some(id.clone());
-            activity.timestamp = Some(self.now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string());
+            activity.timestamp = Some(timestamp(self.now_micros()));
             self.show_passing(&conversation, &activity);
             return Ok(id);
         }

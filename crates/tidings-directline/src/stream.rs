@@ -1,7 +1,8 @@
 //! One live WebSocket: everything after its watermark, then everything as it is committed.
 //!
-//! The socket reads the history from its own position whenever it is told of a commit, so nothing is lost or doubled however
-//! notifications and reconnects interleave, and a slow socket costs no memory: what it has not taken waits in the database.
+//! The socket reads the history from its own position whenever it is told of a commit, so nothing is lost or
+//! doubled however notifications and reconnects interleave, and a slow socket costs no memory: what it has
+//! not taken waits in the database.
 
 use std::sync::Arc;
 

@@ -1,8 +1,8 @@
 //! Direct Line tokens: JWTs with `user`, `conv` and `exp`, signed by this server for itself.
 //!
-//! HS256 with one random key kept in the database, so that a token survives a restart and dies with its database.
-//! Expiry is judged by the passed-in clock. Two kinds never stand in for each other: a bearer token, and the token inside a
-//! stream URL, which carries `purpose`.
+//! HS256 with one random key kept in the database, so that a token survives a restart and dies with its
+//! database. Expiry is judged by the passed-in clock. Two kinds never stand in for each other: a bearer
+//! token, and the token inside a stream URL, which carries `purpose`.
 
 use std::time::Duration;
 
@@ -55,7 +55,8 @@ pub(crate) struct TokenSigner {
 
 impl TokenSigner {
     pub(crate) fn new(key: &[u8]) -> Self {
-        // Only one provider is compiled in here, but a dependent's features may add the other, and then the choice must be made.
+        // Only one provider is compiled in here, but a dependent's features may add the other, and then the
+        // choice must be made.
         let _already_chosen = jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
         let mut validation = Validation::new(Algorithm::HS256);
         validation.validate_exp = false;
@@ -92,7 +93,8 @@ impl TokenSigner {
         self.sign(conversation, None, None, Some(STREAM.to_owned()), now, life)
     }
 
-    /// Reads a bearer token: 403 `TokenExpired` for an old one, 403 `NotAllowed` for anything that is not ours.
+    /// Reads a bearer token: 403 `TokenExpired` for an old one, 403 `NotAllowed` for anything that is not
+    /// ours.
     pub(crate) fn read_bearer(&self, token: &str, now: Timestamp) -> Result<Claims, Refusal> {
         let claims = self.read(token, now)?;
         match claims.purpose {

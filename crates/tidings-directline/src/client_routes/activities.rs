@@ -18,7 +18,8 @@ use crate::history::{History, activity_set};
 use crate::identifier::watermark;
 use crate::refusal::Refusal;
 
-/// `GET /conversations/{id}/activities?watermark=`: an ActivitySet of everything after the watermark, at most a page.
+/// `GET /conversations/{id}/activities?watermark=`: an activity set of everything after the watermark, at
+/// most a page.
 pub(crate) async fn get(
     State(channel): State<Arc<Channel>>,
     Ids(id): Ids<String>,
@@ -36,13 +37,7 @@ pub(crate) async fn get(
         })
         .await?;
     let set = activity_set(&page.activities, Some(page.watermark));
-    Ok((
-        [
-            (header::CONTENT_TYPE, "application/json; charset=utf-8"),
-            (header::CACHE_CONTROL, "no-store"),
-        ],
-        set,
-    ))
+    Ok(([(header::CONTENT_TYPE, "application/json; charset=utf-8")], set))
 }
 
 /// `POST /conversations/{id}/activities`: 200 `{id}` after the bot took it.

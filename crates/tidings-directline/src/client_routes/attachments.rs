@@ -1,7 +1,8 @@
 //! `GET /v3/attachments/{id}` and `GET /v3/attachments/{id}/views/{view}` (Connector REST v3).
 //!
-//! The unguessable id is the permission: neither an `<img>` nor the bot sends a token. What is served was uploaded by anybody, from
-//! the origin of the page, so nothing in it may run: unknown types are downloads, and none is sniffed or scripted.
+//! The unguessable id is the permission: neither an `<img>` nor the bot sends a token. What is served was
+//! uploaded by anybody, from the origin of the page, so nothing in it may run: unknown types are downloads,
+//! and none is sniffed or scripted.
 
 use std::sync::Arc;
 

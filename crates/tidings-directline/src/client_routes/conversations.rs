@@ -25,7 +25,8 @@ const BODY_BYTES: usize = 64 * 1024;
 /// Longest user id and name in characters.
 const NAME_CHARACTERS: usize = 256;
 
-/// The optional body of `POST /tokens/generate` and `POST /conversations`. `trustedOrigins` is accepted and not used.
+/// The optional body of `POST /tokens/generate` and `POST /conversations`. `trustedOrigins` is accepted and
+/// not used.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct StartParameters {
     user: Option<UserParameter>,
@@ -178,8 +179,8 @@ fn answer(
     })
 }
 
-/// The base URL with a socket's scheme. On loopback, the host that the client itself used: a page opened as `localhost` may be
-/// forbidden to open a socket to `127.0.0.1`.
+/// The base URL with a socket's scheme. On loopback, the host that the client itself used: a page opened as
+/// `localhost` may be forbidden to open a socket to `127.0.0.1`.
 fn socket_origin(base_url: &str, headers: &HeaderMap) -> String {
     let (scheme, rest) = match base_url.split_once("://") {
         Some(("https" | "wss", rest)) => ("wss", rest),

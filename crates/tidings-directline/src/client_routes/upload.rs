@@ -101,7 +101,8 @@ async fn raw(
     Ok(File::new(name, content_type, bytes))
 }
 
-/// One part is the activity (by its type, or DirectLineJS's field name `activity`), every other one is a file.
+/// One part is the activity (by its type, or DirectLineJS's field name `activity`), every other one is a
+/// file.
 async fn multipart(
     request_body: Body,
     boundary: String,
@@ -176,7 +177,8 @@ fn unreadable(error: &multer::Error, limits: &Limits) -> Refusal {
     }
 }
 
-/// Gives the activity's attachments the URLs of the files with their names; a file that none names becomes one more.
+/// Gives the activity's attachments the URLs of the files with their names; a file that none names becomes
+/// one more.
 fn attach(activity: &mut Activity, files: Vec<File>, base_url: &str) -> Vec<Upload> {
     let mut attachments = activity.attachments.take().unwrap_or_default();
     let mut filled = vec![false; attachments.len()];

@@ -32,7 +32,8 @@ pub(crate) async fn send(
     Ok(Json(json!({ "id": id })))
 }
 
-/// `POST /v3/conversations/{c}/activities/{a}`: as a send, in answer to `a`. It need not exist: a proactive turn answers an id of its own making.
+/// `POST /v3/conversations/{c}/activities/{a}`: as a send, in answer to `a`. It need not exist: a proactive
+/// turn answers an id of its own making.
 pub(crate) async fn reply(
     State(channel): State<Arc<Channel>>,
     Ids((conversation, activity_id)): Ids<(String, String)>,
@@ -67,7 +68,8 @@ pub(crate) async fn delete(
     Ok(StatusCode::OK)
 }
 
-/// `POST /v3/conversations/{c}/activities/history`: a Transcript, appended in its order; the id is that of its last activity.
+/// `POST /v3/conversations/{c}/activities/history`: a Transcript, appended in its order; the id is that of
+/// its last activity.
 pub(crate) async fn import(
     State(channel): State<Arc<Channel>>,
     Ids(conversation): Ids<String>,

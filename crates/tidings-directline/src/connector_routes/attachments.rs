@@ -25,7 +25,8 @@ const ENVELOPE_BYTES: usize = 16 * 1024;
 /// Longest name and type in characters.
 const NAME_CHARACTERS: usize = 256;
 
-/// Answers `{id}`; the file is at `/v3/attachments/{id}/views/original` for [`Limits::attachment_life`](crate::Limits).
+/// Answers `{id}`; the file is at `/v3/attachments/{id}/views/original` for
+/// [`Limits::attachment_life`](crate::Limits).
 pub(crate) async fn upload(
     State(channel): State<Arc<Channel>>,
     Ids(conversation): Ids<String>,

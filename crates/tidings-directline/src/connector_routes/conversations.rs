@@ -30,7 +30,8 @@ pub(crate) struct ListParameters {
     continuation_token: Option<String>,
 }
 
-/// `GET /v3/conversations?continuationToken=`: all conversations, oldest first. With a secret, only for its holder.
+/// `GET /v3/conversations?continuationToken=`: all conversations, oldest first. With a secret, only for its
+/// holder.
 pub(crate) async fn list(
     State(channel): State<Arc<Channel>>,
     Parameters(parameters): Parameters<ListParameters>,

@@ -85,6 +85,7 @@ pub(crate) async fn remove(
             bot,
             channel.members_changed(&conversation, Vec::new(), vec![removed.account]),
             None,
+            None,
         );
     }
     Ok(StatusCode::OK)

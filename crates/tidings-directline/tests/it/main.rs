@@ -1,0 +1,14 @@
+//! The channel as its clients and its bot see it.
+#![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
+
+mod activities;
+mod connector;
+mod conversations;
+mod faults;
+mod kit;
+mod limits;
+mod restart;
+mod streams;
+mod tokens;
+mod uploads;
+mod watermark;
