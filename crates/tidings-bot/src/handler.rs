@@ -64,7 +64,7 @@ macro_rules! handlers {
         #[doc(hidden)]
         pub trait $helper<'a, $($Arg),*>: Send + Sync {
             type Future: Future<Output = Result<()>> + Send + 'a;
-            fn invoke(&self, turn: &'a mut TurnContext, $($arg: $Arg),*) -> Self::Future;
+            fn invoke(&self, turn: &'a mut TurnContext, args: ($($Arg,)*)) -> Self::Future;
         }
 
         impl<'a, F, Fut, $($Arg),*> $helper<'a, $($Arg),*> for F
@@ -74,7 +74,7 @@ macro_rules! handlers {
         {
             type Future = Fut;
 
-            fn invoke(&self, turn: &'a mut TurnContext, $($arg: $Arg),*) -> Fut {
+            fn invoke(&self, turn: &'a mut TurnContext, ($($arg,)*): ($($Arg,)*)) -> Fut {
                 self(turn, $($arg),*)
             }
         }
@@ -87,7 +87,7 @@ macro_rules! handlers {
             fn call<'a>(&'a self, turn: &'a mut TurnContext) -> BoxFuture<'a, Result<()>> {
                 Box::pin(async move {
                     $(let $arg = $Arg::from_turn(turn).await?;)*
-                    self.invoke(turn, $($arg),*).await
+                    self.invoke(turn, ($($arg,)*)).await
                 })
             }
         }

@@ -58,15 +58,14 @@ pub struct BotState {
     keys: Keys,
 }
 
+type CustomKey = dyn Fn(&Activity) -> Result<String> + Send + Sync;
+
 #[derive(Clone)]
 enum Keys {
     Conversation,
     User,
     PrivateConversation,
-    Custom {
-        name: Arc<str>,
-        key: Arc<dyn Fn(&Activity) -> Result<String> + Send + Sync>,
-    },
+    Custom { name: Arc<str>, key: Arc<CustomKey> },
 }
 
 impl BotState {

@@ -22,7 +22,7 @@ pub use test_channel::TestChannel;
 
 /// A user who talks to a bot in a test: no network, no waiting, a clock that stands still.
 ///
-/// [`send`](Self::send) runs a turn and gives what the bot answered. [`conversation`](Self::conversation) is another user's
+/// [`send`](Self::send) runs a turn and gives the bot's replies. [`conversation`](Self::conversation) is another user's
 /// window to the same bot, and [`next`](Self::next) waits for what the bot says first.
 ///
 /// ```
@@ -133,25 +133,31 @@ impl TestAdapter {
         &self.clock
     }
 
-    /// Sends a text or an activity to the bot and gives what came of it in this conversation.
+    /// Sends a text or an activity to the bot and gives its replies.
     ///
-    /// Fields that a channel sets are filled in where they are missing. Replies that the activity expects in the
-    /// response are given too.
+    /// Fields that a channel sets are filled in where they are missing. What the bot says first, from a turn of its own,
+    /// is no reply: see [`next`](Self::next) and [`heard`](Self::heard). Replies that the activity expects in the response are
+    /// given too.
     ///
     /// # Errors
-    /// As [`Adapter::process`].
+    /// As [`Adapter::process`]; what the bot said before it failed is there to be [`heard`](Self::heard).
     pub async fn send(&self, activity: impl Into<Activity>) -> Result<Heard, ProcessError> {
+        let activity = self.complete(activity.into());
+        // Without an id to reply to, replies look like anything else.
+        let replied_to = activity.reference().activity_id;
         let response = self.deliver(activity).await?;
-        let mut activities = self.heard().into_activities();
+        let mut replies = self.channel.hear(&self.conversation_id, |said| {
+            replied_to.is_none() || said.reply_to_id == replied_to
+        });
         let expected = response
             .body
             .and_then(|body| body.parse::<ExpectedReplies>().ok());
-        activities.extend(
+        replies.extend(
             expected
                 .and_then(|expected| expected.activities)
                 .unwrap_or_default(),
         );
-        Ok(Heard::new(activities))
+        Ok(Heard::new(replies))
     }
 
     /// Sends an event to the bot, as [`send`](Self::send).
@@ -216,7 +222,7 @@ impl TestAdapter {
 
     /// Everything in this conversation that has not been heard yet.
     pub fn heard(&self) -> Heard {
-        Heard::new(self.channel.take_unheard(&self.conversation_id))
+        Heard::new(self.channel.hear(&self.conversation_id, |_| true))
     }
 
     /// The next activity in this conversation that has not been heard yet; waits for it. For what the bot says first.

@@ -218,8 +218,8 @@ impl TurnContext {
         self.hooks.get_or_insert_default()
     }
 
-    fn is_emulator(&self) -> bool {
-        self.activity.channel_id.as_deref() == Some(channel::EMULATOR)
+    pub(crate) fn is_emulator(&self) -> bool {
+        self.activity.is_on(channel::EMULATOR)
     }
 
     pub(crate) fn is_invoke(&self) -> bool {

@@ -182,9 +182,11 @@ mod tests {
 
     #[test]
     fn channel_data_of_ones_own_is_kept() {
-        let mut parameters = ConversationParameters::default();
-        parameters.channel_data = Some(Raw::new(&json!({"tenant": {"x": 1}, "y": 2})).unwrap());
-        parameters.tenant_id = Some("t1".to_owned());
+        let parameters = ConversationParameters {
+            channel_data: Some(Raw::new(&json!({"tenant": {"x": 1}, "y": 2})).unwrap()),
+            tenant_id: Some("t1".to_owned()),
+            ..ConversationParameters::default()
+        };
         let create = CreateConversation::new("msteams", "https://example.test/").parameters(parameters);
         assert_eq!(
             body(create.teams_channel("19:c")),
@@ -198,8 +200,11 @@ mod tests {
     #[test]
     fn channel_data_that_is_no_object_is_refused() {
         for odd in [json!([1]), json!({"tenant": 7})] {
-            let mut parameters = ConversationParameters::default();
-            parameters.channel_data = Some(Raw::new(&odd).unwrap());
+            let channel_data = Some(Raw::new(&odd).unwrap());
+            let parameters = ConversationParameters {
+                channel_data,
+                ..ConversationParameters::default()
+            };
             let mut create = CreateConversation::new("msteams", "u")
                 .parameters(parameters)
                 .tenant("t");

@@ -173,8 +173,10 @@ fn name_teams_tenant(activity: &mut Activity) {
 
 fn response_of(turn: &mut TurnContext, collector: Option<&Collector>) -> Ended {
     if let Some(collector) = collector {
-        let mut replies = ExpectedReplies::default();
-        replies.activities = Some(collector.take());
+        let replies = ExpectedReplies {
+            activities: Some(collector.take()),
+            ..ExpectedReplies::default()
+        };
         let body = Raw::new(&replies).map_err(|error| ProcessError::Turn(Error::new(error)))?;
         return Ok(TurnResponse {
             status: 200,

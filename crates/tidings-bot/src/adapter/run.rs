@@ -17,6 +17,9 @@ use crate::observer::TurnFacts;
 use crate::process_error::TurnFailure;
 use crate::turn::TurnContext;
 
+/// How long tracing a failure to the Emulator may take.
+const TRACE_LIMIT: Duration = Duration::from_secs(5);
+
 /// A turn that failed. Nothing of it was kept.
 pub(super) struct Failed {
     pub(super) error: Error,
@@ -63,13 +66,13 @@ impl Core {
             "a turn failed and nothing of it was kept"
         );
         turn.fail(error.clone());
-        let handled = bounded(self.error_limit, async {
-            if let Err(untraced) = turn.trace(trace_of(&error)).await {
+        if turn.is_emulator() {
+            // Bounded on its own, so that whatever goes wrong with the trace does not take the apology with it.
+            if let Err(untraced) = bounded(TRACE_LIMIT, turn.trace(trace_of(&error))).await {
                 tracing::debug!(error = %untraced, "the failure could not be traced");
             }
-            self.bot.on_turn_error(turn, error.clone()).await
-        })
-        .await;
+        }
+        let handled = bounded(self.error_limit, self.bot.on_turn_error(turn, error.clone())).await;
         let settled = match handled {
             // What the apology itself staged or changed. No observer hears of it: the turn has failed.
             Ok(()) => self.commit_staged(turn).await.map(|()| true),

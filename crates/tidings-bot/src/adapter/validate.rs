@@ -65,10 +65,10 @@ mod tests {
             ("channelId", |activity, value| activity.channel_id = value),
             ("serviceUrl", |activity, value| activity.service_url = value),
             ("conversation.id", |activity, value| {
-                activity.conversation.as_mut().unwrap().id = value
+                activity.conversation.as_mut().unwrap().id = value;
             }),
             ("from.id", |activity, value| {
-                activity.from.as_mut().unwrap().id = value
+                activity.from.as_mut().unwrap().id = value;
             }),
         ];
         for (field, change) in fields {

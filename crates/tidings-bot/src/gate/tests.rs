@@ -7,6 +7,13 @@ fn key(name: &str) -> ConversationKey {
     ConversationKey::new("test", name)
 }
 
+/// Calls `act` as part of the turn that holds `guard`.
+async fn inside<T>(guard: &GateGuard, act: impl FnOnce() -> T) -> T {
+    let act = std::cell::Cell::new(Some(act));
+    let acting = std::future::poll_fn(|_| Poll::Ready(act.take().map(|act| act())));
+    guard.token().scope(acting).await.unwrap()
+}
+
 #[tokio::test]
 async fn the_queue_is_first_come_first_served_by_call_not_by_poll() {
     let gate = Gate::new();
@@ -112,7 +119,7 @@ async fn two_turns_that_would_wait_for_each_other_are_told_so() {
     let gate = Gate::new();
     let a = gate.enter(&key("a")).await.unwrap();
     let b = gate.enter(&key("b")).await.unwrap();
-    let a_wants_b = a.token().scope(async { gate.enter(&key("b")) }).await;
+    let a_wants_b = inside(&a, || gate.enter(&key("b"))).await;
     let refused = b
         .token()
         .scope(async { gate.enter(&key("a")).await })
@@ -132,8 +139,8 @@ async fn a_circle_of_three_is_seen_too() {
     let a = gate.enter(&key("a")).await.unwrap();
     let b = gate.enter(&key("b")).await.unwrap();
     let c = gate.enter(&key("c")).await.unwrap();
-    let _a_wants_b = a.token().scope(async { gate.enter(&key("b")) }).await;
-    let _b_wants_c = b.token().scope(async { gate.enter(&key("c")) }).await;
+    let _a_wants_b = inside(&a, || gate.enter(&key("b"))).await;
+    let _b_wants_c = inside(&b, || gate.enter(&key("c"))).await;
     assert!(
         c.token()
             .scope(async { gate.enter(&key("a")).await })

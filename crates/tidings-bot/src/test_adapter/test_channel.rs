@@ -1,6 +1,6 @@
 //! A channel in memory.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -22,19 +22,27 @@ pub struct TestChannel {
 
 #[derive(Debug, Default)]
 struct Kept {
-    activities: Vec<Activity>,
-    /// For each conversation how many of its activities have been heard.
-    heard: HashMap<String, usize>,
+    said: Vec<Said>,
     /// What the next requests are answered with: a refusal, or nothing special.
     scripted: VecDeque<Option<u16>>,
     created: Vec<ConversationParameters>,
     next_id: u64,
 }
 
+#[derive(Debug)]
+struct Said {
+    activity: Activity,
+    heard: bool,
+}
+
 impl TestChannel {
     /// Everything in all conversations as it is now: updated activities in their new form, deleted ones left out.
     pub fn activities(&self) -> Vec<Activity> {
-        self.kept().activities.clone()
+        self.kept()
+            .said
+            .iter()
+            .map(|said| said.activity.clone())
+            .collect()
     }
 
     /// The conversations that the bot opened.
@@ -54,23 +62,21 @@ impl TestChannel {
         kept.scripted.push_back(Some(status));
     }
 
-    pub(super) fn take_unheard(&self, conversation_id: &str) -> Vec<Activity> {
+    /// What nobody has heard yet in a conversation and `wanted` picks; it is heard from now on.
+    pub(super) fn hear(&self, conversation_id: &str, wanted: impl Fn(&Activity) -> bool) -> Vec<Activity> {
         let mut kept = self.kept();
-        let unheard = kept.unheard(conversation_id);
-        kept.hear(conversation_id, unheard.len());
-        unheard
+        let picked = kept
+            .unheard(conversation_id)
+            .filter(|said| wanted(&said.activity));
+        picked.map(Said::hear).collect()
     }
 
     pub(super) async fn next(&self, conversation_id: &str) -> Activity {
         loop {
             let mut arrived = std::pin::pin!(self.arrived.notified());
             arrived.as_mut().enable();
-            {
-                let mut kept = self.kept();
-                if let Some(next) = kept.unheard(conversation_id).into_iter().next() {
-                    kept.hear(conversation_id, 1);
-                    return next;
-                }
+            if let Some(next) = self.kept().unheard(conversation_id).next() {
+                return next.hear();
             }
             arrived.await;
         }
@@ -81,18 +87,18 @@ impl TestChannel {
     }
 }
 
-impl Kept {
-    fn unheard(&self, conversation_id: &str) -> Vec<Activity> {
-        let heard = self.heard.get(conversation_id).copied().unwrap_or_default();
-        let here = self
-            .activities
-            .iter()
-            .filter(|activity| activity.conversation_id() == Some(conversation_id));
-        here.skip(heard).cloned().collect()
+impl Said {
+    fn hear(&mut self) -> Activity {
+        self.heard = true;
+        self.activity.clone()
     }
+}
 
-    fn hear(&mut self, conversation_id: &str, count: usize) {
-        *self.heard.entry(conversation_id.to_owned()).or_default() += count;
+impl Kept {
+    fn unheard(&mut self, conversation_id: &str) -> impl Iterator<Item = &mut Said> {
+        self.said
+            .iter_mut()
+            .filter(move |said| !said.heard && said.activity.conversation_id() == Some(conversation_id))
     }
 
     fn admit(&mut self) -> Result<u64> {
@@ -106,7 +112,7 @@ impl Kept {
     }
 
     fn find(&self, conversation_id: Option<&str>, id: Option<&str>) -> Result<usize> {
-        let found = self.activities.iter().position(|activity| {
+        let found = self.said.iter().position(|Said { activity, .. }| {
             id.is_some() && activity.id.as_deref() == id && activity.conversation_id() == conversation_id
         });
         found.ok_or_else(|| {
@@ -122,9 +128,13 @@ impl Outbound for TestChannel {
     async fn send(&self, activity: &Activity) -> Result<ResourceResponse> {
         let mut kept = self.kept();
         let id = format!("out-{}", kept.admit()?);
-        kept.activities.push(Activity {
+        let activity = Activity {
             id: Some(id.clone()),
             ..activity.clone()
+        };
+        kept.said.push(Said {
+            activity,
+            heard: false,
         });
         drop(kept);
         self.arrived.notify_waiters();
@@ -135,7 +145,7 @@ impl Outbound for TestChannel {
         let mut kept = self.kept();
         kept.admit()?;
         let at = kept.find(activity.conversation_id(), activity.id.as_deref())?;
-        kept.activities[at] = activity.clone();
+        kept.said[at].activity = activity.clone();
         Ok(ResourceResponse::new(activity.id.clone().unwrap_or_default()))
     }
 
@@ -143,16 +153,7 @@ impl Outbound for TestChannel {
         let mut kept = self.kept();
         kept.admit()?;
         let at = kept.find(reference.conversation_id(), reference.activity_id.as_deref())?;
-        let before = kept.activities[..at]
-            .iter()
-            .filter(|a| a.conversation_id() == reference.conversation_id())
-            .count();
-        kept.activities.remove(at);
-        if let Some(heard) = reference.conversation_id().and_then(|id| kept.heard.get_mut(id))
-            && *heard > before
-        {
-            *heard -= 1;
-        }
+        kept.said.remove(at);
         Ok(())
     }
 

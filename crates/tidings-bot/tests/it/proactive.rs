@@ -150,7 +150,8 @@ async fn show(turn: &mut TurnContext) -> Result<()> {
 #[tokio::test]
 async fn the_own_conversation_can_be_continued_from_inside_a_turn() {
     let user = TestAdapter::new(Router::new().otherwise(tells_itself).message("show", show));
-    user.send("x").await.unwrap().assert_replies(&["nested", "outer"]);
+    user.deliver("x").await.unwrap();
+    user.heard().assert_replies(&["nested", "outer"]);
     // Both committed: the properties of the two turns were merged.
     user.send("show").await.unwrap().assert_reply("Some(1) Some(2)");
     assert_eq!(user.adapter().gate().busy_conversations(), 0);
@@ -165,7 +166,8 @@ async fn nesting_works_at_the_limit_of_turns_and_several_deep() {
     let user = TestAdapter::builder(Router::new().otherwise(deep))
         .set_up(|adapter| adapter.max_turns(1))
         .build();
-    user.send("x").await.unwrap().assert_replies(&["nested", "outer"]);
+    user.deliver("x").await.unwrap();
+    user.heard().assert_replies(&["nested", "outer"]);
 }
 
 #[tokio::test]
@@ -187,7 +189,8 @@ async fn another_conversation_can_be_told_and_can_tell_back() {
     let user = TestAdapter::builder(Router::new().otherwise(tell_ben))
         .set_up(|a| a.service(ben).max_turns(1))
         .build();
-    user.send("x").await.unwrap().assert_replies(&["back", "done"]);
+    user.deliver("x").await.unwrap();
+    user.heard().assert_replies(&["back", "done"]);
     user.conversation("ben").heard().assert_reply("to ben");
 }
 
