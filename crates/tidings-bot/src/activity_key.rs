@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use tidings_activity::{Activity, ActivityType};
 
-/// By what an inbound activity is recognised when the channel delivers it again: channel, conversation and activity id.
-/// Cheap to clone.
+/// By what an inbound activity is recognised when the channel delivers it again: channel, conversation and
+/// activity id. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ActivityKey(Arc<str>);
 
 impl ActivityKey {
-    /// The key of `activity`; `None` without an id, and for updates and deletions of messages, whose `id` names the message
-    /// they are about and not themselves.
+    /// The key of `activity`; `None` without an id, and for updates and deletions of messages, whose `id`
+    /// names the message they are about and not themselves.
     pub fn of(activity: &Activity) -> Option<Self> {
         if matches!(
             activity.kind,

@@ -36,11 +36,13 @@ use running::RunningTurns;
 /// What stands between the channels and the bot: it runs turns. Clones are the same adapter.
 ///
 /// - [`process`](Self::process) runs the turn of an activity that arrived;
-/// - [`continue_conversation`](Self::continue_conversation) and [`create_conversation`](Self::create_conversation) are the
-///   two doors to a turn in which the bot speaks first.
+/// - [`continue_conversation`](Self::continue_conversation) and
+///   [`create_conversation`](Self::create_conversation) are the two doors to a turn in which the bot speaks
+///   first.
 ///
-/// In each conversation one turn runs at a time, in the order in which they came; different conversations run at once. A
-/// turn is a task of its own: a caller that hangs up does not cut it in half, and a panic ends the turn, not the process.
+/// In each conversation one turn runs at a time, in the order in which they came; different conversations run
+/// at once. A turn is a task of its own: a caller that hangs up does not cut it in half, and a panic ends the
+/// turn, not the process.
 ///
 /// ```no_run
 /// use tidings_bot::{Adapter, Inbound, Result, Router, Text, TurnContext};
@@ -94,8 +96,8 @@ impl Adapter {
         &self.core.services
     }
 
-    /// The gate that lets one turn at a time into each conversation. Whoever sends proactively beside the turns enters here
-    /// too, so as not to speak in the middle of one.
+    /// The gate that lets one turn at a time into each conversation. Whoever sends proactively beside the
+    /// turns enters here too, so as not to speak in the middle of one.
     pub fn gate(&self) -> &Gate {
         &self.core.gate
     }
@@ -115,8 +117,8 @@ impl Adapter {
         self.core.in_flight.running()
     }
 
-    /// Starts no more turns, and returns when the running ones and those that wait for their conversation have ended. Each
-    /// of them is bounded by the turn limit.
+    /// Starts no more turns, and returns when the running ones and those that wait for their conversation
+    /// have ended. Each of them is bounded by the turn limit.
     pub async fn shutdown(&self) {
         self.core.in_flight.close().await;
     }

@@ -15,9 +15,10 @@ pub trait Bot: Send + Sync + 'static {
 
     /// Called when a turn failed, proactive turns included: the place to apologise.
     ///
-    /// What the turn had staged is gone by then. `Ok` says that the failure is settled for whoever brought the activity
-    /// (HTTP 200); what this handler itself changed or staged is then committed. `Err`, the default, answers 500. The caller of
-    /// `continue_conversation` gets `error` either way, and so does whoever reads the log.
+    /// What the turn had staged is gone by then. `Ok` says that the failure is settled for whoever brought
+    /// the activity (HTTP 200); what this handler itself changed or staged is then committed. `Err`, the
+    /// default, answers 500. The caller of `continue_conversation` gets `error` either way, and so does
+    /// whoever reads the log.
     async fn on_turn_error(&self, _turn: &mut TurnContext, error: Error) -> Result<()> {
         Err(error)
     }

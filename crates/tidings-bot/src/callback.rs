@@ -7,7 +7,8 @@ use futures_util::future::BoxFuture;
 use crate::error::Result;
 use crate::turn::TurnContext;
 
-/// The logic of one proactive turn: an async closure `async move |turn: &mut TurnContext| { ... }` or an `async fn`.
+/// The logic of one proactive turn: an async closure `async move |turn: &mut TurnContext| { ... }` or an
+/// `async fn`.
 ///
 /// Implemented for all of them; there is no need to implement it by hand.
 pub trait TurnCallback<'a>: Send {

@@ -9,14 +9,16 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Whatever went wrong in a turn.
 ///
-/// Every `std` error becomes one by `?`; [`Error::msg`] makes one from a sentence. It is cheap to clone, so the same
-/// error reaches the bot's `on_turn_error` and the caller of
-/// [`continue_conversation`](crate::Adapter::continue_conversation). `Display` prints the error and its causes in one line.
+/// Every `std` error becomes one by `?`; [`Error::msg`] makes one from a sentence. It is cheap to clone, so
+/// the same error reaches the bot's `on_turn_error` and the caller of
+/// [`continue_conversation`](crate::Adapter::continue_conversation). `Display` prints the error and its
+/// causes in one line.
 ///
-/// Inside `on_turn_error` it is also an extractor: `async fn apologise(turn: &mut TurnContext, error: Error)`.
+/// Inside `on_turn_error` it is also an extractor: `async fn apologise(turn: &mut TurnContext, error:
+/// Error)`.
 ///
-/// Like other catch-all error types it does not implement [`std::error::Error`] itself, because it is made *from* any such
-/// error; [`Error::as_std`] gives the error inside.
+/// Like other catch-all error types it does not implement [`std::error::Error`] itself, because it is made
+/// *from* any such error; [`Error::as_std`] gives the error inside.
 ///
 /// ```
 /// use tidings_bot::{Error, Result};

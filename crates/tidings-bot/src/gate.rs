@@ -1,11 +1,13 @@
 //! One turn at a time in each conversation.
 //!
-//! A turn, and whoever sends proactively beside the turns, enters its conversation here and leaves by dropping the
-//! [`GateGuard`]. Entry is first come, first served; the place in the queue is taken when [`Gate::enter`] is *called*, not
-//! when its future is first polled. Different conversations never wait for each other.
+//! A turn, and whoever sends proactively beside the turns, enters its conversation here and leaves by
+//! dropping the [`GateGuard`]. Entry is first come, first served; the place in the queue is taken when
+//! [`Gate::enter`] is *called*, not when its future is first polled. Different conversations never wait for
+//! each other.
 //!
-//! Whoever is inside a turn and enters a conversation that the same turn already holds goes right in (a nested turn). A
-//! turn that would wait for another one which, directly or over others, waits for it, is refused with [`WouldDeadlock`].
+//! Whoever is inside a turn and enters a conversation that the same turn already holds goes right in (a
+//! nested turn). A turn that would wait for another one which, directly or over others, waits for it, is
+//! refused with [`WouldDeadlock`].
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
@@ -35,7 +37,8 @@ impl TurnToken {
         Self(NEXT.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// The turn that the caller runs inside of, if it does. A task spawned from a handler is not inside the turn.
+    /// The turn that the caller runs inside of, if it does. A task spawned from a handler is not inside the
+    /// turn.
     pub(crate) fn current() -> Option<Self> {
         CURRENT_TURN.try_with(|token| *token).ok()
     }
@@ -225,8 +228,8 @@ impl fmt::Debug for Gate {
 }
 
 impl Lanes {
-    /// Whether `token`, were it to wait for `key`, would wait for itself: whoever is ahead of it in `key`'s queue waits,
-    /// directly or over others, for a conversation that `token` holds.
+    /// Whether `token`, were it to wait for `key`, would wait for itself: whoever is ahead of it in `key`'s
+    /// queue waits, directly or over others, for a conversation that `token` holds.
     fn closes_a_circle(&self, token: TurnToken, key: &ConversationKey) -> bool {
         let mut seen: Vec<TurnToken> = Vec::new();
         let mut ahead: Vec<TurnToken> = match self.held.get(key) {

@@ -20,8 +20,9 @@ use crate::turn::TurnContext;
 /// let bot = Router::new().otherwise(echo).message("ping", async |turn: &mut TurnContext| turn.say("pong").await);
 /// ```
 ///
-/// An async closure that captures nothing is a handler too. A handler that needs something from outside asks for it as a
-/// [service](crate::Services). Extractors run in order before the handler; the first that fails fails the turn.
+/// An async closure that captures nothing is a handler too. A handler that needs something from outside asks
+/// for it as a [service](crate::Services). Extractors run in order before the handler; the first that fails
+/// fails the turn.
 ///
 /// Implemented for all such functions; there is no need to implement it by hand. `Args` tells them apart.
 #[diagnostic::on_unimplemented(
@@ -58,7 +59,8 @@ pub(crate) fn erase<H: Handler<Args>, Args: 'static>(handler: H) -> Box<dyn AnyH
     })
 }
 
-/// For each number of extractors a helper trait that carries the turn's lifetime, which `for<'a> Fn(&'a mut _) -> Fut` cannot.
+/// For each number of extractors a helper trait that carries the turn's lifetime, which `for<'a> Fn(&'a mut
+/// _) -> Fut` cannot.
 macro_rules! handlers {
     ($($helper:ident ( $($arg:ident: $Arg:ident),* );)*) => {$(
         #[doc(hidden)]

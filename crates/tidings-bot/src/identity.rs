@@ -47,7 +47,8 @@ impl Identity {
         self.claims.as_ref()?.get(name).map(String::as_str)
     }
 
-    /// The `callerId` that the activity gets for the turn. What the wire said is discarded (Activity spec A2251).
+    /// The `callerId` that the activity gets for the turn. What the wire said is discarded (Activity spec
+    /// A2251).
     pub fn caller_id(&self) -> Option<&str> {
         self.caller_id.as_deref()
     }

@@ -55,7 +55,8 @@ impl InFlight {
         })
     }
 
-    /// A ticket for a turn that a running turn starts and waits for: never refused, or the running one could not finish.
+    /// A ticket for a turn that a running turn starts and waits for: never refused, or the running one could
+    /// not finish.
     pub(crate) fn enter_nested(&self) -> Ticket {
         self.inner.state().running += 1;
         Ticket {

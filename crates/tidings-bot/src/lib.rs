@@ -1,12 +1,14 @@
 //! The bot SDK: a bot is a [`Router`] of plain async functions.
 //!
-//! - An [`Adapter`] stands between the channels and the bot. It runs one turn at a time in each conversation, commits what a
-//!   turn leaves behind when it ends well, and opens the two doors to a turn in which the bot speaks first:
-//!   [`Adapter::continue_conversation`] and [`Adapter::create_conversation`].
+//! - An [`Adapter`] stands between the channels and the bot. It runs one turn at a time in each conversation,
+//!   commits what a turn leaves behind when it ends well, and opens the two doors to a turn in which the bot
+//!   speaks first: [`Adapter::continue_conversation`] and [`Adapter::create_conversation`].
 //! - A [`TurnContext`] is one turn: the activity, and everything a handler can do about it.
-//! - [`Middleware`] runs around every turn; [`SendHook`], [`UpdateHook`] and [`DeleteHook`] around what a turn sends.
+//! - [`Middleware`] runs around every turn; [`SendHook`], [`UpdateHook`] and [`DeleteHook`] around what a
+//!   turn sends.
 //! - [`BotState`] is what the bot remembers, guarded by eTags.
-//! - [`FromTurn`] makes the arguments of handlers: [`Text`], [`Capture`], [`EventValue`], [`Service`], or your own.
+//! - [`FromTurn`] makes the arguments of handlers: [`Text`], [`Capture`], [`EventValue`], [`Service`], or
+//!   your own.
 //! - A [`TestAdapter`] talks to the bot in your tests.
 //!
 //! ```

@@ -14,20 +14,22 @@ mod deduplication;
 
 pub use deduplication::{Deduplication, DeduplicationLimits};
 
-/// Whoever watches turns from outside the bot: the one place where de-duplication, the conversation book and consent hook in.
+/// Whoever watches turns from outside the bot: the one place where de-duplication, the conversation book and
+/// consent hook in.
 ///
-/// An observer says before an inbound turn whether there is to be one, adds to what the turn commits, and hears of the
-/// commit. Observers run in the order in which they were registered.
+/// An observer says before an inbound turn whether there is to be one, adds to what the turn commits, and
+/// hears of the commit. Observers run in the order in which they were registered.
 #[async_trait]
 pub trait TurnObserver: Send + Sync + 'static {
-    /// Whether `inbound` starts a turn. Called inside the conversation's gate, so not twice at once for one conversation.
-    /// Proactive turns are not asked about.
+    /// Whether `inbound` starts a turn. Called inside the conversation's gate, so not twice at once for one
+    /// conversation. Proactive turns are not asked about.
     async fn admit(&self, inbound: &Inbound) -> Result<Admission> {
         let _ = inbound;
         Ok(Admission::Run)
     }
 
-    /// Adds to what the turn commits. Called once, after the bot, when it ended well; not for a turn that failed.
+    /// Adds to what the turn commits. Called once, after the bot, when it ended well; not for a turn that
+    /// failed.
     fn stage(&self, facts: &TurnFacts<'_>, batch: &mut Batch) {
         let _ = (facts, batch);
     }

@@ -7,8 +7,8 @@ use tidings_connector::ServiceUrlError;
 use crate::error::Error;
 use crate::in_flight::NotAdmitted;
 
-/// Why [`Adapter::process`](crate::Adapter::process) gives no answer of the bot. [`status`](Self::status) is the HTTP
-/// status for it.
+/// Why [`Adapter::process`](crate::Adapter::process) gives no answer of the bot. [`status`](Self::status) is
+/// the HTTP status for it.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProcessError {

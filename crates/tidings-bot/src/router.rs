@@ -50,16 +50,17 @@ use pattern::Pattern;
 ///
 /// # Patterns of messages
 ///
-/// A pattern is compared with the user's text word by word: upper and lower case are the same, white space is only a
-/// separator, and the mention of the bot that group chats put into the text is left out. `{name}` stands for one word and
-/// `{name..}`, at the end, for all the words that are left, at least one; the handler gets them by
-/// [`Capture`](crate::Capture) or [`Captures`], in the user's spelling. Of several patterns that fit, the one registered first wins.
+/// A pattern is compared with the user's text word by word: upper and lower case are the same, white space is
+/// only a separator, and the mention of the bot that group chats put into the text is left out. `{name}`
+/// stands for one word and `{name..}`, at the end, for all the words that are left, at least one; the handler
+/// gets them by [`Capture`](crate::Capture) or [`Captures`], in the user's spelling. Of several patterns that
+/// fit, the one registered first wins.
 ///
 /// # What nothing fits
 ///
-/// A message goes to [`otherwise`](Self::otherwise), then to a handler for all [messages](Self::activity). An event or
-/// invoke goes to a handler for all of its type. Anything else is taken silently (an invoke without a result is answered
-/// with 501).
+/// A message goes to [`otherwise`](Self::otherwise), then to a handler for all [messages](Self::activity). An
+/// event or invoke goes to a handler for all of its type. Anything else is taken silently (an invoke without
+/// a result is answered with 501).
 #[derive(Default)]
 pub struct Router {
     handlers: Vec<Box<dyn AnyHandler>>,
@@ -142,7 +143,8 @@ impl Router {
         self
     }
 
-    /// Turns that fail go to `handler`; take the [`Error`] as an argument to see it. See [`Bot::on_turn_error`].
+    /// Turns that fail go to `handler`; take the [`Error`] as an argument to see it. See
+    /// [`Bot::on_turn_error`].
     #[must_use]
     pub fn on_turn_error<Args: 'static>(mut self, handler: impl Handler<Args>) -> Self {
         self.on_turn_error = Some(self.add(handler));

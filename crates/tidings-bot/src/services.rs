@@ -6,7 +6,8 @@ use std::fmt;
 
 /// One value of each registered type, shared by all turns.
 ///
-/// A service is a cheap handle (an `Arc`, a pool, a client): it is cloned out for each handler that asks for it.
+/// A service is a cheap handle (an `Arc`, a pool, a client): it is cloned out for each handler that asks for
+/// it.
 #[derive(Default)]
 pub struct Services {
     by_type: HashMap<TypeId, Box<dyn Any + Send + Sync>>,

@@ -22,15 +22,18 @@ pub(crate) use document::StateDocument;
 pub use property::{Scope, StateProperty};
 pub(crate) use turn_states::TurnStates;
 
-/// What a bot remembers: one JSON document per conversation, per user, per user in a conversation, or under a key of your own.
+/// What a bot remembers: one JSON document per conversation, per user, per user in a conversation, or under a
+/// key of your own.
 ///
-/// A document maps property names to JSON values; a [`StatePropertyAccessor`] reads and writes one of them. A document is
-/// read when a handler first asks for one of its properties and written when the turn ends well, if something changed
-/// (nothing has to be saved by hand). Until then nobody else sees the changes; when the turn fails they are dropped.
+/// A document maps property names to JSON values; a [`StatePropertyAccessor`] reads and writes one of them. A
+/// document is read when a handler first asks for one of its properties and written when the turn ends well,
+/// if something changed (nothing has to be saved by hand). Until then nobody else sees the changes; when the
+/// turn fails they are dropped.
 ///
-/// The write compares eTags. When somebody else wrote the document meanwhile, it is read again and only the properties
-/// that *this* turn changed are written into it. When the same property was changed on both sides, the turn fails with
-/// [`StateError::Conflict`] instead of overwriting. Properties nobody asked for, and the `$type` marks of .NET bots, stay.
+/// The write compares eTags. When somebody else wrote the document meanwhile, it is read again and only the
+/// properties that *this* turn changed are written into it. When the same property was changed on both sides,
+/// the turn fails with [`StateError::Conflict`] instead of overwriting. Properties nobody asked for, and the
+/// `$type` marks of .NET bots, stay.
 ///
 /// # Keys
 ///
@@ -40,8 +43,8 @@ pub(crate) use turn_states::TurnStates;
 /// | user | `{channelId}/users/{from.id}` |
 /// | private conversation | `{channelId}/conversations/{conversation.id}/users/{from.id}` |
 ///
-/// These are the keys of the .NET SDK. The JavaScript SDK appends a slash and a namespace, usually empty, so its keys end in
-/// `/`; to share documents with such a bot use [`BotState::custom`] with that key.
+/// These are the keys of the .NET SDK. The JavaScript SDK appends a slash and a namespace, usually empty, so
+/// its keys end in `/`; to share documents with such a bot use [`BotState::custom`] with that key.
 ///
 /// ```
 /// use tidings_bot::{BotState, Result, TurnContext};
@@ -88,7 +91,8 @@ impl BotState {
         }
     }
 
-    /// Documents under a key of your own, made from the turn's activity. `name` is for messages and for [`Scope::Custom`].
+    /// Documents under a key of your own, made from the turn's activity. `name` is for messages and for
+    /// [`Scope::Custom`].
     ///
     /// ```
     /// use tidings_bot::BotState;

@@ -22,8 +22,8 @@ pub use test_channel::TestChannel;
 
 /// A user who talks to a bot in a test: no network, no waiting, a clock that stands still.
 ///
-/// [`send`](Self::send) runs a turn and gives the bot's replies. [`conversation`](Self::conversation) is another user's
-/// window to the same bot, and [`next`](Self::next) waits for what the bot says first.
+/// [`send`](Self::send) runs a turn and gives the bot's replies. [`conversation`](Self::conversation) is
+/// another user's window to the same bot, and [`next`](Self::next) waits for what the bot says first.
 ///
 /// ```
 /// use tidings_activity::ConversationReference;
@@ -135,9 +135,9 @@ impl TestAdapter {
 
     /// Sends a text or an activity to the bot and gives its replies.
     ///
-    /// Fields that a channel sets are filled in where they are missing. What the bot says first, from a turn of its own,
-    /// is no reply: see [`next`](Self::next) and [`heard`](Self::heard). Replies that the activity expects in the response are
-    /// given too.
+    /// Fields that a channel sets are filled in where they are missing. What the bot says first, from a turn
+    /// of its own, is no reply: see [`next`](Self::next) and [`heard`](Self::heard). Replies that the
+    /// activity expects in the response are given too.
     ///
     /// # Errors
     /// As [`Adapter::process`]; what the bot said before it failed is there to be [`heard`](Self::heard).
@@ -201,7 +201,8 @@ impl TestAdapter {
             .await
     }
 
-    /// `activity` with everything that a channel fills in: a fresh id, the accounts, the conversation. What is there stays.
+    /// `activity` with everything that a channel fills in: a fresh id, the accounts, the conversation. What
+    /// is there stays.
     #[must_use]
     pub fn complete(&self, mut activity: Activity) -> Activity {
         let fresh_id = || format!("in-{}", self.ids.fetch_add(1, Ordering::Relaxed) + 1);
@@ -225,7 +226,8 @@ impl TestAdapter {
         Heard::new(self.channel.hear(&self.conversation_id, |_| true))
     }
 
-    /// The next activity in this conversation that has not been heard yet; waits for it. For what the bot says first.
+    /// The next activity in this conversation that has not been heard yet; waits for it. For what the bot
+    /// says first.
     pub async fn next(&self) -> Activity {
         self.channel.next(&self.conversation_id).await
     }

@@ -33,12 +33,12 @@ pub enum TurnKind {
 
 /// One turn: an activity, and everything a handler can do about it.
 ///
-/// What [`say`](Self::say) and [`send`](Self::send) take goes out at once. What is [staged](Self::stage), and every change
-/// of [`BotState`](crate::BotState), is committed together when the turn ends well, and dropped when it fails. So do not
-/// announce by `say` what is only staged.
+/// What [`say`](Self::say) and [`send`](Self::send) take goes out at once. What is [staged](Self::stage), and
+/// every change of [`BotState`](crate::BotState), is committed together when the turn ends well, and dropped
+/// when it fails. So do not announce by `say` what is only staged.
 ///
-/// The context lives as long as the turn. Work that goes on afterwards takes [`reference`](Self::reference) and comes
-/// back through [`Adapter::continue_conversation`].
+/// The context lives as long as the turn. Work that goes on afterwards takes [`reference`](Self::reference)
+/// and comes back through [`Adapter::continue_conversation`].
 pub struct TurnContext {
     activity: Activity,
     adapter: Adapter,
@@ -101,7 +101,8 @@ impl TurnContext {
 
     /// What it takes to come back to this conversation later. Store it; it stays good after the turn.
     ///
-    /// In a proactive turn it has no `activityId`: the activity of such a turn is made up, and no channel knows its id.
+    /// In a proactive turn it has no `activityId`: the activity of such a turn is made up, and no channel
+    /// knows its id.
     pub fn reference(&self) -> ConversationReference {
         self.addressing().clone()
     }
@@ -188,8 +189,8 @@ impl TurnContext {
         self.hooks_mut().delete.push(Arc::new(hook));
     }
 
-    /// Keeps `value` for the rest of the turn, in place of an earlier one of the same type: what a middleware tells the
-    /// handlers. It is not stored.
+    /// Keeps `value` for the rest of the turn, in place of an earlier one of the same type: what a middleware
+    /// tells the handlers. It is not stored.
     pub fn insert<T: Send + Sync + 'static>(&mut self, value: T) {
         self.values.insert(value);
     }

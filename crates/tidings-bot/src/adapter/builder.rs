@@ -20,13 +20,15 @@ use crate::state::BotState;
 /// How many turns run or wait at once, unless [`AdapterBuilder::max_turns`] says otherwise.
 const MAX_TURNS: usize = 1024;
 
-/// How long a turn may take, unless [`AdapterBuilder::turn_limit`] says otherwise: four times what a channel waits for.
+/// How long a turn may take, unless [`AdapterBuilder::turn_limit`] says otherwise: four times what a channel
+/// waits for.
 const TURN_LIMIT: Duration = Duration::from_secs(60);
 
 /// How long `on_turn_error` may take: enough for an apology that the channel asks to wait with.
 const ERROR_LIMIT: Duration = Duration::from_secs(15);
 
-/// Sets up an [`Adapter`]. It needs a [`bot`](Self::bot) and a [`connector`](Self::connector); the rest is optional.
+/// Sets up an [`Adapter`]. It needs a [`bot`](Self::bot) and a [`connector`](Self::connector); the rest is
+/// optional.
 #[must_use = "nothing is set up before build"]
 pub struct AdapterBuilder {
     bot: Option<Arc<dyn Bot>>,
@@ -82,8 +84,8 @@ impl AdapterBuilder {
         self
     }
 
-    /// Refuses inbound activities (403) whose `serviceUrl` is not allowed. Without it they are refused only when the bot
-    /// answers, by the connector.
+    /// Refuses inbound activities (403) whose `serviceUrl` is not allowed. Without it they are refused only
+    /// when the bot answers, by the connector.
     pub fn service_urls(mut self, policy: ServiceUrlPolicy) -> Self {
         self.service_urls = Some(policy);
         self
@@ -107,15 +109,16 @@ impl AdapterBuilder {
         self
     }
 
-    /// Where staged steps are committed when the [`storage`](Self::storage) is not a database. It must have been opened
-    /// with [`MIGRATIONS`](super::MIGRATIONS). Steps are then committed before the state, at most once for each inbound activity.
+    /// Where staged steps are committed when the [`storage`](Self::storage) is not a database. It must have
+    /// been opened with [`MIGRATIONS`](super::MIGRATIONS). Steps are then committed before the state, at most
+    /// once for each inbound activity.
     pub fn database(mut self, database: Database) -> Self {
         self.database = Some(database);
         self
     }
 
-    /// Registers a custom state, so that a [`StateProperty`](crate::StateProperty) can name it. The three usual scopes need
-    /// not be registered, and no state needs it to be saved.
+    /// Registers a custom state, so that a [`StateProperty`](crate::StateProperty) can name it. The three
+    /// usual scopes need not be registered, and no state needs it to be saved.
     pub fn state(mut self, state: BotState) -> Self {
         self.states.push(state);
         self
@@ -147,9 +150,9 @@ impl AdapterBuilder {
         self
     }
 
-    /// How long the middleware and the bot may take in one turn; the turn is then cut off at its last `await` and counts as
-    /// failed, so that a handler that hangs does not block its conversation for ever. Waiting behind other turns does not
-    /// count. Default 60 s.
+    /// How long the middleware and the bot may take in one turn; the turn is then cut off at its last `await`
+    /// and counts as failed, so that a handler that hangs does not block its conversation for ever. Waiting
+    /// behind other turns does not count. Default 60 s.
     pub fn turn_limit(mut self, limit: Duration) -> Self {
         self.turn_limit = limit;
         self

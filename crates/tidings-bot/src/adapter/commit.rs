@@ -16,7 +16,8 @@ const TRIES: u32 = 10;
 /// How long it is remembered that a turn's steps were committed.
 const REMEMBERED_MS: i64 = 24 * 60 * 60 * 1000;
 
-/// The tables of this crate. Needed only in a database given by [`AdapterBuilder::database`](super::AdapterBuilder::database), that is when state is kept elsewhere.
+/// The tables of this crate. Needed only in a database given by
+/// [`AdapterBuilder::database`](super::AdapterBuilder::database), that is when state is kept elsewhere.
 pub const MIGRATIONS: Migrations = Migrations {
     component: "bot",
     sqlite: &["CREATE TABLE bot_committed_turns (
@@ -27,7 +28,8 @@ pub const MIGRATIONS: Migrations = Migrations {
 };
 
 impl Core {
-    /// Keeps what the turn and the observers leave behind. A turn that changed and staged nothing costs no I/O.
+    /// Keeps what the turn and the observers leave behind. A turn that changed and staged nothing costs no
+    /// I/O.
     pub(super) async fn commit_turn(&self, turn: &mut TurnContext, key: Option<&ActivityKey>) -> Result<()> {
         let mut batch = Batch {
             documents: Vec::new(),
@@ -70,8 +72,8 @@ impl Core {
         }
     }
 
-    /// Commits the staged steps of a turn whose state is kept elsewhere: first, and once for each inbound activity, so that a
-    /// turn that runs again because its state could not be kept does not take them twice.
+    /// Commits the staged steps of a turn whose state is kept elsewhere: first, and once for each inbound
+    /// activity, so that a turn that runs again because its state could not be kept does not take them twice.
     async fn keep_steps(&self, batch: Batch, key: Option<&ActivityKey>) -> Result<()> {
         if batch.is_empty() {
             return Ok(());
@@ -104,7 +106,8 @@ async fn keep_together(database: &Database, states: &mut [StateDocument], batch:
         return Ok(());
     }
     let Batch { documents, steps } = batch;
-    // The database checks the documents before it runs a step, so after a conflict the steps are all still here.
+    // The database checks the documents before it runs a step, so after a conflict the steps are all still
+    // here.
     let steps = Arc::new(Mutex::new(steps));
     for _ in 0..TRIES {
         let changes = states

@@ -8,7 +8,8 @@ use tidings_activity::{
 use crate::error::{Error, Result};
 use crate::outbound::Outbound;
 
-/// What a new conversation is to be, for [`Adapter::create_conversation`](crate::Adapter::create_conversation).
+/// What a new conversation is to be, for
+/// [`Adapter::create_conversation`](crate::Adapter::create_conversation).
 ///
 /// ```
 /// use tidings_activity::ChannelAccount;

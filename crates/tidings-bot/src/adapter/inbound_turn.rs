@@ -25,16 +25,17 @@ use super::run::Failed;
 impl Adapter {
     /// Runs the turn of an activity that arrived, and gives what its sender is to be answered.
     ///
-    /// The turn waits behind earlier ones of its conversation, in the order of the calls. It is a task of its own: when
-    /// this future is dropped the turn still runs to its end. An activity that is delivered again while its turn runs joins that
-    /// turn and gets the same answer; one whose turn was committed starts none. A turn that failed may run again.
+    /// The turn waits behind earlier ones of its conversation, in the order of the calls. It is a task of its
+    /// own: when this future is dropped the turn still runs to its end. An activity that is delivered again
+    /// while its turn runs joins that turn and gets the same answer; one whose turn was committed starts
+    /// none. A turn that failed may run again.
     ///
-    /// The answer is 200, with the replies as its body if the activity asked for them (`expectReplies`), or what an invoke
-    /// was answered with; 501 for an invoke that nobody answered.
+    /// The answer is 200, with the replies as its body if the activity asked for them (`expectReplies`), or
+    /// what an invoke was answered with; 501 for an invoke that nobody answered.
     ///
     /// # Errors
-    /// [`ProcessError`], which has the HTTP status to answer with. An error that the bot's `on_turn_error` settled is none, except
-    /// for an invoke without an answer, a panic, and a turn that took too long.
+    /// [`ProcessError`], which has the HTTP status to answer with. An error that the bot's `on_turn_error`
+    /// settled is none, except for an invoke without an answer, a panic, and a turn that took too long.
     pub async fn process(&self, inbound: Inbound) -> Result<TurnResponse, ProcessError> {
         let conversation = validate(&inbound.activity)?;
         self.check_service_url(&inbound.activity)?;
@@ -52,7 +53,8 @@ impl Adapter {
                 return refused;
             }
         };
-        // The place in the queue is taken here, so that the order is that of the calls and not that of the tasks.
+        // The place in the queue is taken here, so that the order is that of the calls and not that of the
+        // tasks.
         let place = self.core.gate.enter_fresh(&conversation);
         let turn = self
             .clone()
@@ -147,7 +149,8 @@ impl Adapter {
     }
 }
 
-/// Teams names the tenant in its channel data only; a reference needs it in the conversation to be of use later.
+/// Teams names the tenant in its channel data only; a reference needs it in the conversation to be of use
+/// later.
 fn name_teams_tenant(activity: &mut Activity) {
     #[derive(serde::Deserialize)]
     struct TeamsData {

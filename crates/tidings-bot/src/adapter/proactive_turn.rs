@@ -17,13 +17,15 @@ use crate::turn::{TurnContext, TurnKind};
 impl Adapter {
     /// Runs `callback` in a turn of the conversation that `reference` names, so that the bot can speak first.
     ///
-    /// The turn is about an event named `ContinueConversation`. It runs the middleware, but not the bot; what it stages is
-    /// committed as in any turn. What it sends goes by the channel's plain send route, unless the activity itself names a
-    /// `replyToId`. It waits behind the turns of the conversation that run or came before.
+    /// The turn is about an event named `ContinueConversation`. It runs the middleware, but not the bot; what
+    /// it stages is committed as in any turn. What it sends goes by the channel's plain send route, unless
+    /// the activity itself names a `replyToId`. It waits behind the turns of the conversation that run or
+    /// came before.
     ///
-    /// Called from inside a turn of the same conversation it runs at once, nested in that turn, with a context, state and commit of its
-    /// own; it does not see what the outer turn has not committed yet. A callback that the handler spawns as a task
-    /// is not inside the turn and waits for its end: do not await such a task in the handler.
+    /// Called from inside a turn of the same conversation it runs at once, nested in that turn, with a
+    /// context, state and commit of its own; it does not see what the outer turn has not committed yet. A
+    /// callback that the handler spawns as a task is not inside the turn and waits for its end: do not await
+    /// such a task in the handler.
     ///
     /// ```
     /// # use tidings_activity::ConversationReference;
@@ -39,9 +41,10 @@ impl Adapter {
     /// ```
     ///
     /// # Errors
-    /// Whatever the callback returned, also when the bot's `on_turn_error` settled it; a
-    /// [`ProcessError`] when the adapter is full or shutting down; a [`WouldDeadlock`](crate::WouldDeadlock) when the conversation's running turn waits for
-    /// this one; a sentence naming the field when `reference` has no `conversation.id`, `channelId` or `serviceUrl`.
+    /// Whatever the callback returned, also when the bot's `on_turn_error` settled it; a [`ProcessError`]
+    /// when the adapter is full or shutting down; a [`WouldDeadlock`](crate::WouldDeadlock) when the
+    /// conversation's running turn waits for this one; a sentence naming the field when `reference` has no
+    /// `conversation.id`, `channelId` or `serviceUrl`.
     pub async fn continue_conversation<C>(&self, reference: &ConversationReference, callback: C) -> Result<()>
     where
         C: for<'a> TurnCallback<'a> + 'static,
@@ -53,14 +56,15 @@ impl Adapter {
             .await
     }
 
-    /// Opens a new conversation at a channel and runs `callback` in it, in a turn about an event named `CreateConversation`.
+    /// Opens a new conversation at a channel and runs `callback` in it, in a turn about an event named
+    /// `CreateConversation`.
     ///
-    /// Gives the reference of the new conversation, to be stored. Web Chat and Direct Line do not let bots open
-    /// conversations and answer 405.
+    /// Gives the reference of the new conversation, to be stored. Web Chat and Direct Line do not let bots
+    /// open conversations and answer 405.
     ///
     /// # Errors
-    /// A [`SendError`](tidings_connector::SendError) when the channel refused; a [`ContinuationFailed`], which has the
-    /// reference, when the conversation was opened and the callback failed in it.
+    /// A [`SendError`](tidings_connector::SendError) when the channel refused; a [`ContinuationFailed`],
+    /// which has the reference, when the conversation was opened and the callback failed in it.
     pub async fn create_conversation<C>(
         &self,
         create: CreateConversation,
@@ -71,7 +75,8 @@ impl Adapter {
     {
         let created = create.send(&*self.core.outbound).await?;
         let mut reference = created.reference();
-        // The made-up id of the event is no activity's; that of a first message, which the channel made, is one.
+        // The made-up id of the event is no activity's; that of a first message, which the channel made, is
+        // one.
         reference.activity_id = created.first_activity_id;
         match self.proactive_turn(created.activity, boxed(callback)).await {
             Ok(()) => Ok(reference),

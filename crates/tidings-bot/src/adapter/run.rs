@@ -67,7 +67,8 @@ impl Core {
         );
         turn.fail(error.clone());
         if turn.is_emulator() {
-            // Bounded on its own, so that whatever goes wrong with the trace does not take the apology with it.
+            // Bounded on its own, so that whatever goes wrong with the trace does not take the apology with
+            // it.
             if let Err(untraced) = bounded(TRACE_LIMIT, turn.trace(trace_of(&error))).await {
                 tracing::debug!(error = %untraced, "the failure could not be traced");
             }
@@ -106,7 +107,8 @@ fn trace_of(error: &Error) -> Activity {
 
 /// Runs code of others: a panic and running too long become errors.
 async fn bounded(limit: Duration, work: impl Future<Output = Result<()>>) -> Result<()> {
-    // The turn is only used afterwards to drop what was staged and to say sorry, so no half-made change is ever seen.
+    // The turn is only used afterwards to drop what was staged and to say sorry, so no half-made change is
+    // ever seen.
     match timeout(limit, AssertUnwindSafe(work).catch_unwind()).await {
         Ok(Ok(result)) => result,
         Ok(Err(panic)) => Err(TurnFailure::Panicked {

@@ -9,8 +9,9 @@ use crate::turn::TurnContext;
 
 /// What the `{name}` of the route's pattern stands for in this message, parsed as a `T`.
 ///
-/// The first `Capture` argument is the pattern's first capture, the second the second, and so on. A text that does not
-/// parse fails the turn with a [`CaptureError`]; take `Option<Capture<T>>` or `Result<Capture<T>>` to answer it yourself.
+/// The first `Capture` argument is the pattern's first capture, the second the second, and so on. A text that
+/// does not parse fails the turn with a [`CaptureError`]; take `Option<Capture<T>>` or `Result<Capture<T>>`
+/// to answer it yourself.
 ///
 /// ```
 /// use tidings_bot::{Capture, Result, Router, TurnContext};

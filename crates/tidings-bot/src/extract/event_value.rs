@@ -6,7 +6,8 @@ use super::FromTurn;
 use crate::error::{Error, Result};
 use crate::turn::TurnContext;
 
-/// The activity's `value` decoded as a `T`: what an event or an invoke carries. An absent value is decoded as `null`.
+/// The activity's `value` decoded as a `T`: what an event or an invoke carries. An absent value is decoded as
+/// `null`.
 ///
 /// ```
 /// use serde::Deserialize;

@@ -6,7 +6,8 @@ use super::FromTurn;
 use crate::error::Result;
 use crate::turn::TurnContext;
 
-/// A service registered with [`AdapterBuilder::service`](crate::AdapterBuilder::service), as a handler's argument.
+/// A service registered with [`AdapterBuilder::service`](crate::AdapterBuilder::service), as a handler's
+/// argument.
 ///
 /// ```
 /// use tidings_bot::{Result, Service, TurnContext};

@@ -8,8 +8,8 @@ use crate::error::Result;
 use crate::router::utterance;
 use crate::turn::TurnContext;
 
-/// What the user wrote: trimmed, without the mention of the bot that group chats put into it, otherwise unchanged.
-/// Empty if the activity has no text.
+/// What the user wrote: trimmed, without the mention of the bot that group chats put into it, otherwise
+/// unchanged. Empty if the activity has no text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Text(pub String);
 

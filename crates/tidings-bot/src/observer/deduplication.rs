@@ -15,8 +15,8 @@ use crate::error::Result;
 use crate::inbound::{Inbound, TurnResponse};
 use crate::turn::TurnKind;
 
-/// Remembers which activities have had their turn, so that a channel that delivers one again starts no second turn and
-/// gets the same answer.
+/// Remembers which activities have had their turn, so that a channel that delivers one again starts no second
+/// turn and gets the same answer.
 ///
 /// In memory and bounded: what is forgotten, by number, by age or by a restart, may run again.
 pub struct Deduplication {
@@ -33,8 +33,8 @@ pub struct DeduplicationLimits {
     pub activities: usize,
     /// For how long. Default one hour.
     pub age: Duration,
-    /// How many bytes of response bodies (of invokes and `expectReplies`) in all. Default 4 MiB. The oldest are
-    /// dropped first; a repeated activity whose body is gone is answered without one.
+    /// How many bytes of response bodies (of invokes and `expectReplies`) in all. Default 4 MiB. The oldest
+    /// are dropped first; a repeated activity whose body is gone is answered without one.
     pub body_bytes: usize,
 }
 

@@ -8,7 +8,8 @@ use tidings_activity::{Activity, ConversationReference, ResourceResponse};
 use super::Outbound;
 use crate::error::{Error, Result};
 
-/// Keeps what a turn sends, as for `expectReplies`, where the replies travel in the HTTP response. Nothing gets an id.
+/// Keeps what a turn sends, as for `expectReplies`, where the replies travel in the HTTP response. Nothing
+/// gets an id.
 #[derive(Debug, Default)]
 pub struct Collector {
     activities: Mutex<Vec<Activity>>,

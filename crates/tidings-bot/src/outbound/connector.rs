@@ -24,9 +24,10 @@ const DEFAULT_WAIT: Duration = Duration::from_secs(1);
 
 /// Sends through the connector at each activity's `serviceUrl`.
 ///
-/// An activity with a `replyToId` goes by the reply route, any other by the send route. A 429 proves that nothing was
-/// delivered, so it is tried again after `Retry-After`: three tries at most, and no wait that would end more than 10 s
-/// after the first answer. No other failure is tried again, because the message may have arrived.
+/// An activity with a `replyToId` goes by the reply route, any other by the send route. A 429 proves that
+/// nothing was delivered, so it is tried again after `Retry-After`: three tries at most, and no wait that
+/// would end more than 10 s after the first answer. No other failure is tried again, because the message may
+/// have arrived.
 #[derive(Debug, Clone)]
 pub struct ConnectorOutbound {
     client: ConnectorClient,

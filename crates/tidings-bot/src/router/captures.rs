@@ -6,8 +6,8 @@ use crate::error::Result;
 use crate::extract::FromTurn;
 use crate::turn::TurnContext;
 
-/// What the `{name}`s of the route's pattern stand for in this message, in the user's spelling. Empty if the pattern has
-/// none. An extractor; [`Capture`](crate::Capture) takes a single one, parsed.
+/// What the `{name}`s of the route's pattern stand for in this message, in the user's spelling. Empty if the
+/// pattern has none. An extractor; [`Capture`](crate::Capture) takes a single one, parsed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Captures {
     values: Vec<(Arc<str>, String)>,

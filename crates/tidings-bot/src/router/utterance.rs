@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use tidings_activity::{Activity, Mention};
 
-/// The activity's text without the mention of the bot itself: in group chats a user must write `@Bot run` for the bot to be
-/// told at all. Empty if there is no text.
+/// The activity's text without the mention of the bot itself: in group chats a user must write `@Bot run` for
+/// the bot to be told at all. Empty if there is no text.
 pub(crate) fn of(activity: &Activity) -> Cow<'_, str> {
     let text = activity.text.as_deref().unwrap_or_default();
     let bot = activity.recipient.as_ref().and_then(|bot| bot.id.as_deref());

@@ -48,8 +48,8 @@ impl<T: DeserializeOwned> StatePropertyAccessor<T> {
     /// The property's value; `None` if it is not there or `null`.
     ///
     /// # Errors
-    /// When the storage cannot be read, or with [`StateError::Unreadable`](crate::StateError::Unreadable) when the value
-    /// is not a `T`.
+    /// When the storage cannot be read, or with [`StateError::Unreadable`](crate::StateError::Unreadable)
+    /// when the value is not a `T`.
     pub async fn get(&self, turn: &mut TurnContext) -> Result<Option<T>> {
         self.state.document(turn).await?.get(&self.name)
     }

@@ -5,8 +5,8 @@ use serde_json::Value;
 /// The member in which .NET bots note an object's class.
 const TYPE_MARK: &str = "$type";
 
-/// Copies the `$type` marks of `old` to the objects of `new` at the same places. They are never read, only kept, so that
-/// a .NET bot that shares the document still understands it.
+/// Copies the `$type` marks of `old` to the objects of `new` at the same places. They are never read, only
+/// kept, so that a .NET bot that shares the document still understands it.
 pub(super) fn keep_type_marks(old: &Value, new: &mut Value) {
     let (Value::Object(old), Value::Object(new)) = (old, new) else {
         return;

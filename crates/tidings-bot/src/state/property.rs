@@ -17,7 +17,8 @@ pub enum Scope {
     User,
     /// [`BotState::private_conversation`].
     PrivateConversation,
-    /// A [`BotState::custom`] of this name, registered with [`AdapterBuilder::state`](crate::AdapterBuilder::state).
+    /// A [`BotState::custom`] of this name, registered with
+    /// [`AdapterBuilder::state`](crate::AdapterBuilder::state).
     Custom(&'static str),
 }
 

@@ -36,7 +36,8 @@ struct Said {
 }
 
 impl TestChannel {
-    /// Everything in all conversations as it is now: updated activities in their new form, deleted ones left out.
+    /// Everything in all conversations as it is now: updated activities in their new form, deleted ones left
+    /// out.
     pub fn activities(&self) -> Vec<Activity> {
         self.kept()
             .said

@@ -3,8 +3,8 @@
 use super::TurnContext;
 
 impl TurnContext {
-    /// The language of the turn as a BCP 47 tag: what [`set_locale`](Self::set_locale) said, else the activity's own.
-    /// One that is not shaped like a language tag is ignored.
+    /// The language of the turn as a BCP 47 tag: what [`set_locale`](Self::set_locale) said, else the
+    /// activity's own. One that is not shaped like a language tag is ignored.
     pub fn locale(&self) -> Option<&str> {
         self.locale
             .as_deref()
@@ -17,7 +17,8 @@ impl TurnContext {
     }
 }
 
-/// Whether `tag` has the shape of a BCP 47 tag: subtags of one to eight letters and digits, the first of letters only.
+/// Whether `tag` has the shape of a BCP 47 tag: subtags of one to eight letters and digits, the first of
+/// letters only.
 fn is_language_tag(tag: &str) -> bool {
     let mut subtags = tag.split('-');
     let language = subtags.next().unwrap_or_default();

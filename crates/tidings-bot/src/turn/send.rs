@@ -21,10 +21,10 @@ impl TurnContext {
 
     /// Sends `activity` into the conversation, at once, and gives the id under which the channel knows it.
     ///
-    /// It is addressed to the conversation of the turn: its own `id` is dropped, an empty type becomes `message`.
-    /// With a `replyToId`, which a turn about an inbound activity gives it, it goes by the channel's reply route, else by
-    /// its send route. Some types mean something else: `delay` waits, `invokeResponse` becomes the invoke's result, and
-    /// `trace` goes to the Emulator only.
+    /// It is addressed to the conversation of the turn: its own `id` is dropped, an empty type becomes
+    /// `message`. With a `replyToId`, which a turn about an inbound activity gives it, it goes by the
+    /// channel's reply route, else by its send route. Some types mean something else: `delay` waits,
+    /// `invokeResponse` becomes the invoke's result, and `trace` goes to the Emulator only.
     ///
     /// # Errors
     /// A [`SendError`](tidings_connector::SendError) when the channel did not take it.
@@ -75,7 +75,8 @@ impl TurnContext {
         .map(drop)
     }
 
-    /// Gives the result of an invoke: the HTTP status and JSON body that the channel gets. The last one counts.
+    /// Gives the result of an invoke: the HTTP status and JSON body that the channel gets. The last one
+    /// counts.
     ///
     /// # Errors
     /// When `body` cannot be written as JSON.
@@ -125,7 +126,8 @@ impl TurnContext {
     /// Deletes the activity that `reference` names by its conversation and `activityId`.
     ///
     /// # Errors
-    /// When `reference` lacks one of them, or a [`SendError`](tidings_connector::SendError) when the channel refuses.
+    /// When `reference` lacks one of them, or a [`SendError`](tidings_connector::SendError) when the channel
+    /// refuses.
     pub async fn delete_reference(&mut self, reference: &ConversationReference) -> Result<()> {
         if reference.activity_id.as_deref().unwrap_or_default().is_empty() {
             return Err(Error::msg(

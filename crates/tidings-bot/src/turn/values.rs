@@ -2,7 +2,8 @@
 
 use std::any::{Any, TypeId};
 
-/// At most one value of each type. A turn has few, so a list is quicker than a map and costs nothing when empty.
+/// At most one value of each type. A turn has few, so a list is quicker than a map and costs nothing when
+/// empty.
 #[derive(Default)]
 pub(crate) struct TurnValues {
     values: Vec<(TypeId, Box<dyn Any + Send + Sync>)>,
