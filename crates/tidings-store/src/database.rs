@@ -62,7 +62,7 @@ impl Database {
     /// components. It blocks for as long as that takes: call it at the start.
     ///
     /// # Errors
-    /// [`OpenError`]; the file is then as it was.
+    /// [`OpenError`]; the tables in the file are then as they were.
     pub fn open(options: DatabaseOptions) -> Result<Database, OpenError> {
         let DatabaseOptions {
             place,
@@ -102,7 +102,7 @@ impl Database {
     }
 
     /// A database in a new folder of its own under the system's temporary folder, for tests. The folder goes with the
-    /// last handle.
+    /// last handle, so commits do not wait for the disk; all else is as in a database that stays.
     ///
     /// # Errors
     /// [`OpenError`] as [`Database::open`].

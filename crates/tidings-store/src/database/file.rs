@@ -24,7 +24,7 @@ pub(super) struct DatabaseFile {
     /// Closing it releases the lock.
     _lock: File,
     /// After the lock, which lies in the folder.
-    _folder: Option<TemporaryFolder>,
+    folder: Option<TemporaryFolder>,
 }
 
 impl DatabaseFile {
@@ -44,7 +44,7 @@ impl DatabaseFile {
             path,
             busy_timeout,
             _lock: lock,
-            _folder: folder,
+            folder,
         })
     }
 
@@ -75,6 +75,11 @@ impl DatabaseFile {
 
     fn configure_writer(&self, connection: &Connection, max_pages: Option<u32>) -> Result<(), OpenError> {
         let sqlite = |source| OpenError::from_sqlite(&self.path, source);
+        // What is removed with its last handle has nothing to survive.
+        let synchronous = if self.folder.is_some() { "OFF" } else { "FULL" };
+        connection
+            .pragma_update(None, "synchronous", synchronous)
+            .map_err(sqlite)?;
         let mode: String = connection
             .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
             .map_err(sqlite)?;
@@ -85,7 +90,7 @@ impl DatabaseFile {
             });
         }
         connection
-            .pragma_update(None, "synchronous", "FULL")
+            .pragma_update(None, "foreign_keys", true)
             .map_err(sqlite)?;
         // On macOS a plain fsync leaves the data in the disk's cache.
         connection

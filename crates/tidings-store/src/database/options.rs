@@ -28,7 +28,7 @@ impl DatabaseOptions {
         }
     }
 
-    /// A database in a temporary folder that goes with its last handle, for tests.
+    /// A database in a temporary folder that goes with its last handle, for tests. Its commits do not wait for the disk.
     pub fn temporary() -> DatabaseOptions {
         DatabaseOptions {
             place: Place::Temporary,

@@ -1,11 +1,14 @@
 //! Many callers, one commit.
 
+use tidings_store::Database;
+
 use crate::held_writer::HeldWriter;
 use crate::{notes, rusqlite};
 
 #[tokio::test]
 async fn the_log_is_ahead_and_every_commit_is_synced() {
-    let database = notes::temporary();
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(notes::options(&folder)).unwrap();
     let pragmas = |connection: &rusqlite::Connection| {
         let journal: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
         let synchronous: i64 = connection.pragma_query_value(None, "synchronous", |row| row.get(0))?;
@@ -17,6 +20,12 @@ async fn the_log_is_ahead_and_every_commit_is_synced() {
         "2 is FULL"
     );
     assert_eq!(database.read(pragmas).await.unwrap().0, "wal");
+    // One that is removed anyway waits for no disk.
+    assert_eq!(
+        notes::temporary().write(pragmas).await.unwrap(),
+        ("wal".to_owned(), 0),
+        "0 is OFF"
+    );
 }
 
 #[tokio::test]
