@@ -20,6 +20,9 @@ const DELIVERY: &str = "x-tidings-delivery";
 /// Longest delivery id in bytes.
 const DELIVERY_BYTES: usize = 128;
 
+/// Most activities of one transcript: the writer appends them in one go.
+const TRANSCRIPT_ACTIVITIES: usize = 1_000;
+
 /// `POST /v3/conversations/{c}/activities`.
 pub(crate) async fn send(
     State(channel): State<Arc<Channel>>,
@@ -81,6 +84,13 @@ pub(crate) async fn import(
     let activities = transcript
         .activities
         .ok_or_else(|| Refusal::missing("activities"))?;
+    if activities.len() > TRANSCRIPT_ACTIVITIES {
+        return Err(Refusal::too_large(
+            "The transcript",
+            TRANSCRIPT_ACTIVITIES,
+            "activities",
+        ));
+    }
     let id = channel.import(&conversation, activities).await?;
     Ok(Json(json!({ "id": id })))
 }

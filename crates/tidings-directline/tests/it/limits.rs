@@ -78,6 +78,23 @@ async fn a_connector_body_has_at_most_1_mib() {
 }
 
 #[tokio::test]
+async fn a_transcript_has_at_most_a_thousand_activities() {
+    let mut site = Site::new().await;
+    let chat = site.conversation().await;
+    let history = format!("{}/history", chat.connector());
+    let transcript = |count: usize| json!({ "activities": vec![json!({ "type": "message" }); count] });
+    for count in [999, 1_000] {
+        site.post(&history, None, transcript(count)).await.ok();
+    }
+    let reply = site.post(&history, None, transcript(1_001)).await;
+    assert_eq!(reply.refusal(), refused(413, "MessageSizeTooBig"));
+    assert_eq!(
+        site.channel.history(&chat.id).await.unwrap().unwrap().len(),
+        1_999
+    );
+}
+
+#[tokio::test]
 async fn history_keeps_the_newest() {
     let mut site = Site::with(|options| options.limits.history_activities = 5).await;
     let chat = site.conversation().await;
