@@ -171,7 +171,7 @@ describe('the page', { skip }, () => {
       .setInputFiles({ name: 'tide.png', mimeType: 'image/png', buffer: Buffer.from(png, 'base64') });
     await page.you.send('a picture');
     await page.you.shows('a picture');
-    const picture = page.you.section.getByRole('img', { name: 'tide.png' }).or(page.you.section.locator('.webchat__imageAttachment img, .webchat__stackedLayout__attachment img'));
+    const picture = page.you.section.getByRole('img', { name: 'tide.png' });
     await picture.first().waitFor();
     await page.page.reload();
     await page.live();
@@ -192,7 +192,6 @@ describe('the page', { skip }, () => {
   it('has its conversations in one tab at a time', async () => {
     const first = await open();
     const number = await first.you.run();
-    const second = new Page();
     const tab = await first.page.context().newPage();
     await tab.goto(server.url);
     await tab.locator('#you[data-state="paused"]').waitFor();
@@ -200,7 +199,6 @@ describe('the page', { skip }, () => {
     await tab.locator('#you[data-state="live"]').waitFor();
     await tab.locator('#you').getByText(`starting job ${number} for you`).first().waitFor();
     await first.you.state('paused');
-    assert.deepEqual(second.complaints, []);
   });
 
   it('works by keyboard alone', async () => {
