@@ -1,7 +1,7 @@
 -- Times are Unix microseconds. `reference` and `activity` are JSON as the protocol spells it.
 
 CREATE TABLE jobs (
-    -- AUTOINCREMENT: a number is typed by people, so it counts from 1 and is never given out twice.
+    -- AUTOINCREMENT: a number is typed by people, so it is short and never given out twice.
     -- 2^53 is where JavaScript channels begin to round.
     number          INTEGER PRIMARY KEY AUTOINCREMENT CHECK (number < 9007199254740992),
     channel_id      TEXT    NOT NULL,
@@ -14,6 +14,9 @@ CREATE TABLE jobs (
     notice_id       INTEGER,
     CHECK ((state = 'complete') = (completed_at IS NOT NULL))
 ) STRICT;
+
+-- The first job is 1001: a number of four digits is not mistaken for a digit of an id or a place in a list.
+INSERT INTO sqlite_sequence (name, seq) VALUES ('jobs', 1000);
 
 -- One activity owed to one conversation. In each conversation the oldest row that has not ended is the
 -- head: it is `sending`, or it has a `due_at`. The rows behind it are `available` without a `due_at`.

@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use tidings_activity::ConversationReference;
 
-use crate::delivery::DeliveryState;
+use crate::delivery::{DeliveryId, DeliveryState};
 use crate::error::ProactiveError;
 use crate::job_number::JobNumber;
 
@@ -27,6 +27,8 @@ pub struct Job {
     pub completed_at: Option<Timestamp>,
     /// How far the notice of its completion is; `None` while the job runs.
     pub notice: Option<DeliveryState>,
+    /// The delivery of that notice.
+    pub notice_id: Option<DeliveryId>,
     /// The creator's conversation reference, as JSON. Decoded on demand: a page holds hundreds.
     pub(crate) reference: String,
 }

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use tidings_store::StoreError;
 use tidings_store::rusqlite::{self, Connection, OptionalExtension as _, Row, params};
 
+use crate::delivery::DeliveryId;
 use crate::enqueue::Lane;
 use crate::job::{Completion, Job, JobPage, JobState};
 use crate::job_number::JobNumber;
@@ -70,7 +71,7 @@ pub(super) fn complete(
 
 const SELECT: &str =
     "SELECT number, jobs.channel_id, jobs.conversation_id, jobs.state, started_at, completed_at,
-                             deliveries.state, jobs.reference
+                             deliveries.state, notice_id, jobs.reference
                       FROM jobs LEFT JOIN deliveries ON deliveries.id = jobs.notice_id";
 
 pub(super) fn job(conn: &Connection, number: JobNumber) -> Result<Option<Job>, StoreError> {
@@ -117,6 +118,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Job> {
         started_at: row::timestamp(row, 4)?,
         completed_at: row::optional_timestamp(row, 5)?,
         notice: row::state(row, 6)?,
-        reference: row.get(7)?,
+        notice_id: row.get::<_, Option<i64>>(7)?.map(DeliveryId),
+        reference: row.get(8)?,
     })
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use tidings_proactive::{Completion, DeliveryId, DeliveryState, JobState};
+use tidings_proactive::{Completion, DeliveryState, JobState};
 use tidings_store::DatabaseOptions;
 use tokio::runtime::{Builder, Runtime};
 
@@ -34,7 +34,7 @@ fn live_and_die<T>(folder: &Path, life: impl AsyncFnOnce(&Desk) -> T) -> T {
 #[test]
 fn what_was_owed_and_what_was_being_sent_is_sent_after_a_crash() {
     let folder = tempfile::tempdir().unwrap();
-    let (sending, behind, other) = live_and_die(folder.path(), async |desk| {
+    let behind = live_and_die(folder.path(), async |desk| {
         let other = desk.enqueue("other", "before the worker ran").await;
         let running = desk.run();
         let call = desk.call().await;
@@ -49,7 +49,7 @@ fn what_was_owed_and_what_was_being_sent_is_sent_after_a_crash() {
         let sending = desk.call().await;
         let behind = desk.enqueue("alice", "behind").await;
         drop((sending, running));
-        (DeliveryId::clone(&other), behind, other)
+        behind
     });
     live_and_die(folder.path(), async |desk| {
         let job = desk.jobs.page(10).await.unwrap().jobs.pop().unwrap();
@@ -70,7 +70,6 @@ fn what_was_owed_and_what_was_being_sent_is_sent_after_a_crash() {
             desk.nothing_is_on_its_way().await,
             "what was delivered is not sent again"
         );
-        let _ = (sending, other);
     });
 }
 
@@ -125,10 +124,13 @@ fn a_restart_ends_our_own_waits_but_not_those_that_the_channel_asked_for() {
 #[test]
 fn jobs_and_numbers_go_on_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
-    for expected in 1..=3 {
+    for expected in 1001..=1003 {
         live_and_die(folder.path(), async |desk| {
             assert_eq!(desk.jobs.start(reference("alice")).await.unwrap().get(), expected);
-            assert_eq!(desk.jobs.page(10).await.unwrap().jobs.len() as u64, expected);
+            assert_eq!(
+                desk.jobs.page(10).await.unwrap().jobs.len() as u64,
+                expected - 1000
+            );
         });
     }
 }

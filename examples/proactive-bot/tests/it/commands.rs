@@ -19,7 +19,7 @@ async fn run_starts_a_job_however_it_is_typed() {
     {
         alice.send(text).await.unwrap().assert_reply(&format!(
             "We're starting job {} for you. We'll notify you when it's complete.",
-            job + 1
+            job + 1001
         ));
     }
 }
@@ -36,22 +36,22 @@ async fn show_says_that_the_log_is_empty_or_lists_it() {
         .send("run")
         .await
         .unwrap()
-        .assert_reply("We're starting job 1 for you. We'll notify you when it's complete.");
+        .assert_reply("We're starting job 1001 for you. We'll notify you when it's complete.");
     bob.send("run")
         .await
         .unwrap()
-        .assert_reply("We're starting job 2 for you. We'll notify you when it's complete.");
-    bob.send("done 1")
+        .assert_reply("We're starting job 1002 for you. We'll notify you when it's complete.");
+    bob.send("done 1001")
         .await
         .unwrap()
-        .assert_reply("Completing job 1.");
+        .assert_reply("Completing job 1001.");
     for text in ["show", "show jobs", " SHOW  Jobs "] {
         let heard = bob.send(text).await.unwrap();
         heard.assert_reply(
             "| Job number &nbsp; | Conversation ID &nbsp; | Completed |\n\
              | :--- | :---: | :---: |\n\
-             | 1 &nbsp; | alice &nbsp; | True |\n\
-             | 2 &nbsp; | bob &nbsp; | False |",
+             | 1001 &nbsp; | alice &nbsp; | True |\n\
+             | 1002 &nbsp; | bob &nbsp; | False |",
         );
         assert_eq!(heard[0].text_format, Some(TextFormat::Markdown));
     }
@@ -78,11 +78,11 @@ async fn no_conversation_id_breaks_the_table() {
     assert_eq!(
         rows,
         [
-            "| 1 &nbsp; | line break  and tab &nbsp; | False |",
-            "| 2 &nbsp; | &lt;b>bold &nbsp; | False |",
-            "| 3 &nbsp; |  &nbsp; | False |",
-            "| 4 &nbsp; | 19:a_b@thread.tacv2;messageid=1 &nbsp; | False |",
-            "| 5 &nbsp; | a/b?c#d%25 é &nbsp; | False |",
+            "| 1001 &nbsp; | line break  and tab &nbsp; | False |",
+            "| 1002 &nbsp; | &lt;b>bold &nbsp; | False |",
+            "| 1003 &nbsp; |  &nbsp; | False |",
+            "| 1004 &nbsp; | 19:a_b@thread.tacv2;messageid=1 &nbsp; | False |",
+            "| 1005 &nbsp; | a/b?c#d%25 é &nbsp; | False |",
         ]
     );
 }
@@ -175,5 +175,5 @@ async fn a_mention_of_the_bot_is_not_part_of_the_command() {
         .send(run)
         .await
         .unwrap()
-        .assert_reply("We're starting job 1 for you. We'll notify you when it's complete.");
+        .assert_reply("We're starting job 1001 for you. We'll notify you when it's complete.");
 }

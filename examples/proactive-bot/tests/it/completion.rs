@@ -13,13 +13,13 @@ async fn the_creator_is_told_in_the_conversation_the_job_was_started_in() {
         .send("run")
         .await
         .unwrap()
-        .assert_reply("We're starting job 1 for you. We'll notify you when it's complete.");
-    bob.send("DONE 1")
+        .assert_reply("We're starting job 1001 for you. We'll notify you when it's complete.");
+    bob.send("DONE 1001")
         .await
         .unwrap()
-        .assert_reply("Completing job 1.");
+        .assert_reply("Completing job 1001.");
     let news = alice.next().await;
-    assert_eq!(news.text.as_deref(), Some("Job 1 is complete."));
+    assert_eq!(news.text.as_deref(), Some("Job 1001 is complete."));
     assert_eq!(
         news.recipient.and_then(|user| user.id).as_deref(),
         Some("user-alice")
@@ -28,10 +28,10 @@ async fn the_creator_is_told_in_the_conversation_the_job_was_started_in() {
         (news.from.and_then(|bot| bot.id).as_deref(), news.reply_to_id),
         (Some("bot"), None)
     );
-    bob.send("done 1")
+    bob.send("done 1001")
         .await
         .unwrap()
-        .assert_reply("Job 1 is already complete.");
+        .assert_reply("Job 1001 is already complete.");
     alice.heard().assert_silent();
     bob.heard().assert_silent();
 }
@@ -40,7 +40,7 @@ async fn the_creator_is_told_in_the_conversation_the_job_was_started_in() {
 async fn a_creator_who_completes_it_herself_hears_the_answer_first() {
     let bot = Bot::start();
     let alice = bot.window("alice");
-    for job in 1..=20 {
+    for job in 1001..=1020 {
         alice.send("run").await.unwrap().assert_reply(&format!(
             "We're starting job {job} for you. We'll notify you when it's complete."
         ));
@@ -54,8 +54,8 @@ async fn a_creator_who_completes_it_herself_hears_the_answer_first() {
 async fn an_event_completes_a_job_silently_for_its_sender() {
     let bot = Bot::start();
     let (alice, service) = (bot.window("alice"), bot.window("service"));
-    let values = [json!(1), json!("2"), json!(3.0), json!(" 4 ")];
-    for (job, value) in (1..).zip(values) {
+    let values = [json!(1001), json!("1002"), json!(1003.0), json!(" 1004 ")];
+    for (job, value) in (1001..).zip(values) {
         alice.deliver("run").await.unwrap();
         assert!(
             next(&alice)
@@ -87,7 +87,7 @@ async fn an_event_with_anything_else_is_ignored() {
         json!([1]),
         json!(true),
         json!("one"),
-        json!(1.5),
+        json!(1001.5),
         json!(0),
         json!(-1),
     ];
@@ -107,7 +107,11 @@ async fn an_event_with_anything_else_is_ignored() {
         .unwrap()
         .assert_silent();
     // Names are exact, as everywhere in the protocol.
-    service.event("JOBCOMPLETED", &1).await.unwrap().assert_silent();
+    service
+        .event("JOBCOMPLETED", &1001)
+        .await
+        .unwrap()
+        .assert_silent();
     assert!(bot.window("bob").send("show").await.unwrap().texts()[0].contains("| alice &nbsp; | False |"));
     alice.heard().assert_silent();
 }
