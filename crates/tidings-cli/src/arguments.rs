@@ -56,17 +56,29 @@ pub(crate) enum Command {
 /// Flags of `tidings serve`.
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
-    /// Where to listen [default: 127.0.0.1:3978; environment: TIDINGS_LISTEN or PORT]
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[arg(
+        long,
+        value_name = "ADDRESS:PORT",
+        help = "Where to listen [default: 127.0.0.1:3978; environment: TIDINGS_LISTEN or PORT]"
+    )]
     listen: Option<String>,
-    /// Where everything is kept [default: sqlite://tidings.db; environment: TIDINGS_DATABASE]
-    #[arg(long, value_name = "URL")]
+    #[arg(
+        long,
+        value_name = "URL",
+        help = "Where everything is kept [default: sqlite://tidings.db; environment: TIDINGS_DATABASE]"
+    )]
     database: Option<String>,
-    /// The file with settings [default: tidings.toml if it is there; environment: TIDINGS_CONFIG]
-    #[arg(long, value_name = "FILE")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        help = "The file with settings [default: tidings.toml if it is there; environment: TIDINGS_CONFIG]"
+    )]
     config: Option<PathBuf>,
-    /// How log lines look, text or json [default: text; environment: TIDINGS_LOG_FORMAT]
-    #[arg(long, value_name = "FORMAT")]
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        help = "How log lines look, text or json [default: text; environment: TIDINGS_LOG_FORMAT]"
+    )]
     log_format: Option<String>,
 }
 

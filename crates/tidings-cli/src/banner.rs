@@ -24,7 +24,11 @@ mod tests {
     #[test]
     fn it_names_the_addresses_and_the_file() {
         let text = banner("http://127.0.0.1:3978", Path::new("/var/lib/tidings.db"));
-        for part in ["http://127.0.0.1:3978/\n", "http://127.0.0.1:3978/api/messages\n", " /var/lib/tidings.db\n"] {
+        for part in [
+            "http://127.0.0.1:3978/\n",
+            "http://127.0.0.1:3978/api/messages\n",
+            " /var/lib/tidings.db\n",
+        ] {
             assert!(text.contains(part), "{part} is missing in {text}");
         }
     }

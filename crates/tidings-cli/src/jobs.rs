@@ -38,26 +38,43 @@ pub(crate) fn list(arguments: &JobsList) -> Result<(), Failure> {
     if arguments.json {
         return print(&format!("{}\n", body.trim_end()));
     }
-    let page: Page = serde_json::from_str(&body)
-        .map_err(|_| Failure::NoServer(format!("what answers at {server} is no Tidings server; name it with --server URL")))?;
+    let page: Page = serde_json::from_str(&body).map_err(|_| {
+        Failure::NoServer(format!(
+            "what answers at {server} is no Tidings server; name it with --server URL"
+        ))
+    })?;
     print(&table(&page))
 }
 
 async fn fetch(server: &str, limit: u16) -> Result<String, Failure> {
     let no_server = |error: reqwest::Error| {
-        let reason = if error.is_connect() { "nothing listens there" } else { "the request failed" };
+        let reason = if error.is_connect() {
+            "nothing listens there"
+        } else {
+            "the request failed"
+        };
         Failure::NoServer(format!(
             "no server at {server}: {reason}; start one with `tidings serve`, or name it with --server URL"
         ))
     };
-    let client = reqwest::Client::builder().timeout(TIMEOUT).no_proxy().build().map_err(no_server)?;
-    let answer = client.get(format!("{server}/api/v1/jobs?limit={limit}")).send().await.map_err(no_server)?;
+    let client = reqwest::Client::builder()
+        .timeout(TIMEOUT)
+        .no_proxy()
+        .build()
+        .map_err(no_server)?;
+    let answer = client
+        .get(format!("{server}/api/v1/jobs?limit={limit}"))
+        .send()
+        .await
+        .map_err(no_server)?;
     let status = answer.status();
     let body = answer.text().await.map_err(no_server)?;
     if status.is_success() {
         return Ok(body);
     }
-    Err(Failure::NoServer(format!("the server at {server} answered {status}; is it a Tidings server?")))
+    Err(Failure::NoServer(format!(
+        "the server at {server} answered {status}; is it a Tidings server?"
+    )))
 }
 
 fn table(page: &Page) -> String {
@@ -65,7 +82,9 @@ fn table(page: &Page) -> String {
         return "The job log is empty.\n".to_owned();
     }
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(["JOB", "CONVERSATION", "STATE", "STARTED", "COMPLETED", "NOTICE"]);
     for job in &page.jobs {
         let or_dash = |text: &Option<String>| text.as_deref().map_or_else(|| "-".to_owned(), seconds);
@@ -113,12 +132,21 @@ mod tests {
         let column = lines[0].find("CONVERSATION").unwrap();
         assert_eq!(&lines[1][column..column + 3], "c-2");
         assert_eq!(&lines[2][column..column + 3], "c-1");
-        assert!(lines[1].contains("2026-11-22T12:00:01Z") && lines[1].ends_with('-'), "{text}");
+        assert!(
+            lines[1].contains("2026-11-22T12:00:01Z") && lines[1].ends_with('-'),
+            "{text}"
+        );
         assert_eq!(lines[3], "3 older jobs are not shown; --limit shows more.");
     }
 
     #[test]
     fn an_empty_log_says_so() {
-        assert_eq!(table(&Page { jobs: Vec::new(), older: 0 }), "The job log is empty.\n");
+        assert_eq!(
+            table(&Page {
+                jobs: Vec::new(),
+                older: 0
+            }),
+            "The job log is empty.\n"
+        );
     }
 }

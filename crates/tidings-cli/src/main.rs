@@ -35,9 +35,9 @@ fn main() -> ExitCode {
 /// Writes to standard output; that nobody reads on is not an error (`tidings config | head`).
 fn print(text: &str) -> Result<(), Failure> {
     match std::io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Failure::Other(format!("cannot write to standard output: {error}")))
-        }
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::Other(format!(
+            "cannot write to standard output: {error}"
+        ))),
         _ => Ok(()),
     }
 }
@@ -48,5 +48,8 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
         Ok(processors) if processors.get() == 1 => tokio::runtime::Builder::new_current_thread(),
         _ => tokio::runtime::Builder::new_multi_thread(),
     };
-    builder.enable_all().build().map_err(|error| Failure::Other(format!("cannot start the runtime: {error}")))
+    builder
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Other(format!("cannot start the runtime: {error}")))
 }

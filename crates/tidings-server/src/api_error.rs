@@ -1,8 +1,8 @@
 //! Errors of the server's own API, all made here: `{"error":{"code","message","field"?}}`.
 //!
-//! Codes are those of the Bot Framework's ErrorResponse where it has one (BadSyntax, BadArgument, MissingProperty,
-//! MessageSizeTooBig, ServiceError), so that a channel's logs read as usual. The Direct Line and connector routes
-//! make their own errors in the same shape.
+//! Codes are those of the Bot Framework's `ErrorResponse` where it has one (`BadSyntax`, `BadArgument`,
+//! `MissingProperty`, `MessageSizeTooBig`, `ServiceError`), so that a channel's logs read as usual. The Direct Line and
+//! connector routes make their own errors in the same shape.
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
@@ -32,7 +32,12 @@ struct Detail<'a> {
 
 impl ApiError {
     pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), field: None }
+        Self {
+            status,
+            code,
+            message: message.into(),
+            field: None,
+        }
     }
 
     pub(crate) fn field(mut self, field: impl Into<String>) -> Self {
@@ -41,28 +46,51 @@ impl ApiError {
     }
 
     pub(crate) fn not_found() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "NotFound", "nothing is served at this path")
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "NotFound",
+            "nothing is served at this path",
+        )
     }
 
     pub(crate) fn method_not_allowed() -> Self {
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", "this path does not serve this method")
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "MethodNotAllowed",
+            "this path does not serve this method",
+        )
     }
 
     pub(crate) fn shutting_down() -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "ShuttingDown", "the server is shutting down, try again later")
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "ShuttingDown",
+            "the server is shutting down, try again later",
+        )
     }
 
     pub(crate) fn internal() -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "ServiceError", "the request failed; the server's log says why")
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "ServiceError",
+            "the request failed; the server's log says why",
+        )
     }
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let detail = Detail { code: self.code, message: &self.message, field: self.field.as_deref() };
+        let detail = Detail {
+            code: self.code,
+            message: &self.message,
+            field: self.field.as_deref(),
+        };
         let mut response = (self.status, axum::Json(Body { error: detail })).into_response();
         let headers = response.headers_mut();
-        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        );
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }

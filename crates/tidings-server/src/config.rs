@@ -181,7 +181,11 @@ impl FromStr for LogFormat {
 }
 
 fn not_empty(text: &str) -> Result<String, String> {
-    if text.is_empty() { Err("must not be empty".to_owned()) } else { Ok(text.to_owned()) }
+    if text.is_empty() {
+        Err("must not be empty".to_owned())
+    } else {
+        Ok(text.to_owned())
+    }
 }
 
 fn number<N: FromStr>(text: &str) -> Result<N, String> {
@@ -200,7 +204,9 @@ fn hosts(text: &str) -> Result<Vec<String>, String> {
     listed(text)
         .map(|host| match url::Host::parse(host) {
             Ok(parsed) => Ok(parsed.to_string()),
-            Err(_) => Err(format!("must be host names without scheme, port and path, but has {host:?}")),
+            Err(_) => Err(format!(
+                "must be host names without scheme, port and path, but has {host:?}"
+            )),
         })
         .collect()
 }
@@ -211,7 +217,9 @@ fn hosts_with_ports(text: &str) -> Result<Vec<String>, String> {
             Ok(url) if url.path() == "/" && url.username().is_empty() && !host.contains(['?', '#']) => {
                 Ok(host.to_owned())
             }
-            _ => Err(format!("must be HOST or HOST:PORT without scheme and path, but has {host:?}")),
+            _ => Err(format!(
+                "must be HOST or HOST:PORT without scheme and path, but has {host:?}"
+            )),
         })
         .collect()
 }

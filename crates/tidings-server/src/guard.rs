@@ -36,29 +36,47 @@ impl Guard {
                 return Err(ApiError::new(StatusCode::BAD_REQUEST, "BadArgument", message).field("Host"));
             }
         }
-        headers.get_all(header::ORIGIN).iter().try_for_each(|origin| self.check_origin(text(origin)))
+        headers
+            .get_all(header::ORIGIN)
+            .iter()
+            .try_for_each(|origin| self.check_origin(text(origin)))
     }
 
     fn check_host(&self, authority: &str) -> Result<(), ApiError> {
         if host_of(authority).is_some_and(|host| self.allows(host)) {
             return Ok(());
         }
-        Err(forbidden("Host", authority, "open the server by a loopback address"))
+        Err(forbidden(
+            "Host",
+            authority,
+            "open the server by a loopback address",
+        ))
     }
 
     fn check_origin(&self, origin: &str) -> Result<(), ApiError> {
-        let authority = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+        let authority = origin
+            .strip_prefix("http://")
+            .or_else(|| origin.strip_prefix("https://"));
         if authority.and_then(host_of).is_some_and(|host| self.allows(host)) {
             return Ok(());
         }
-        Err(forbidden("Origin", origin, "load the page from a loopback address"))
+        Err(forbidden(
+            "Origin",
+            origin,
+            "load the page from a loopback address",
+        ))
     }
 
     fn allows(&self, host: &str) -> bool {
         host.eq_ignore_ascii_case("localhost")
-            || host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
+            || host
+                .parse::<Ipv4Addr>()
+                .is_ok_and(|address| address.is_loopback())
             || bracketed(host).is_some_and(|address| address.is_loopback())
-            || self.allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(host))
+            || self
+                .allowed
+                .iter()
+                .any(|allowed| allowed.eq_ignore_ascii_case(host))
     }
 }
 
@@ -96,7 +114,10 @@ fn bracketed(host: &str) -> Option<Ipv6Addr> {
 /// The `ws:` sources a page opened by a loopback name may connect to, for its content security policy. An IPv6 address
 /// cannot stand in a policy; there `'self'` has to do.
 pub(crate) fn websocket_sources(address: SocketAddr) -> String {
-    format!("ws://localhost:{port} ws://127.0.0.1:{port}", port = address.port())
+    format!(
+        "ws://localhost:{port} ws://127.0.0.1:{port}",
+        port = address.port()
+    )
 }
 
 #[cfg(test)]
@@ -109,12 +130,22 @@ mod tests {
         for (name, value) in headers {
             map.append(*name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
         }
-        guard.check(&target.parse().unwrap(), &map).map_err(|error| error.status.as_u16())
+        guard
+            .check(&target.parse().unwrap(), &map)
+            .map_err(|error| error.status.as_u16())
     }
 
     #[test]
     fn loopback_hosts_pass_with_any_port() {
-        for host in ["localhost", "LOCALHOST:1", "127.0.0.1:3978", "127.9.8.7", "[::1]", "[::1]:80", "[0:0:0:0:0:0:0:1]:8"] {
+        for host in [
+            "localhost",
+            "LOCALHOST:1",
+            "127.0.0.1:3978",
+            "127.9.8.7",
+            "[::1]",
+            "[::1]:80",
+            "[0:0:0:0:0:0:0:1]:8",
+        ] {
             assert_eq!(check(&[], "/", &[("host", host)]), Ok(()), "{host}");
         }
     }
@@ -122,8 +153,22 @@ mod tests {
     #[test]
     fn foreign_hosts_are_refused() {
         for host in [
-            "", ":80", "example.com", "localhost.example.com", "127.0.0.1.example.com", "127.1", "2130706433", "0.0.0.0",
-            "10.0.0.1", "[::2]", "[::1", "::1", "[::1]x", "localhost:80x", "localhost@example.com", "lôcalhost",
+            "",
+            ":80",
+            "example.com",
+            "localhost.example.com",
+            "127.0.0.1.example.com",
+            "127.1",
+            "2130706433",
+            "0.0.0.0",
+            "10.0.0.1",
+            "[::2]",
+            "[::1",
+            "::1",
+            "[::1]x",
+            "localhost:80x",
+            "localhost@example.com",
+            "lôcalhost",
         ] {
             assert_eq!(check(&[], "/", &[("host", host)]), Err(403), "{host}");
         }
@@ -132,14 +177,23 @@ mod tests {
     #[test]
     fn exactly_one_host_is_needed() {
         assert_eq!(check(&[], "/", &[]), Err(400));
-        assert_eq!(check(&[], "/", &[("host", "localhost"), ("host", "localhost")]), Err(400));
+        assert_eq!(
+            check(&[], "/", &[("host", "localhost"), ("host", "localhost")]),
+            Err(400)
+        );
     }
 
     #[test]
     fn an_absolute_target_counts_too() {
         assert_eq!(check(&[], "http://localhost/", &[]), Ok(()));
-        assert_eq!(check(&[], "http://example.com/", &[("host", "localhost")]), Err(403));
-        assert_eq!(check(&[], "http://localhost/", &[("host", "example.com")]), Err(403));
+        assert_eq!(
+            check(&[], "http://example.com/", &[("host", "localhost")]),
+            Err(403)
+        );
+        assert_eq!(
+            check(&[], "http://localhost/", &[("host", "example.com")]),
+            Err(403)
+        );
     }
 
     #[test]
@@ -148,10 +202,21 @@ mod tests {
         for origin in ["http://localhost:5173", "https://127.0.0.1", "http://[::1]:3978"] {
             assert_eq!(with(origin), Ok(()), "{origin}");
         }
-        for origin in ["null", "", "file://", "http://example.com", "http://localhost.example.com:80", "ws://localhost"] {
+        for origin in [
+            "null",
+            "",
+            "file://",
+            "http://example.com",
+            "http://localhost.example.com:80",
+            "ws://localhost",
+        ] {
             assert_eq!(with(origin), Err(403), "{origin}");
         }
-        let two = [("host", "localhost"), ("origin", "http://localhost"), ("origin", "http://example.com")];
+        let two = [
+            ("host", "localhost"),
+            ("origin", "http://localhost"),
+            ("origin", "http://example.com"),
+        ];
         assert_eq!(check(&[], "/", &two), Err(403));
     }
 
@@ -159,7 +224,10 @@ mod tests {
     fn configured_names_pass() {
         let headers = [("host", "Bot.Example:3978"), ("origin", "https://bot.example")];
         assert_eq!(check(&["bot.example"], "/", &headers), Ok(()));
-        assert_eq!(check(&["bot.example"], "/", &[("host", "other.example")]), Err(403));
+        assert_eq!(
+            check(&["bot.example"], "/", &[("host", "other.example")]),
+            Err(403)
+        );
     }
 
     #[test]

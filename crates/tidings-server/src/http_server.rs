@@ -45,7 +45,9 @@ pub(crate) async fn serve(listener: TcpListener, front: Front, config: &Config, 
     let connections = TaskTracker::new();
     let mut http = hyper::server::conn::http1::Builder::new();
     // More than 100 header lines are answered with 431 by default; setting a number of our own costs an allocation per request.
-    http.timer(TokioTimer::new()).header_read_timeout(config.header_timeout).max_buf_size(MAX_HEAD_BYTES);
+    http.timer(TokioTimer::new())
+        .header_read_timeout(config.header_timeout)
+        .max_buf_size(MAX_HEAD_BYTES);
     loop {
         let accepted = tokio::select! {
             accepted = accept(&listener, &places) => accepted,
@@ -62,7 +64,9 @@ pub(crate) async fn serve(listener: TcpListener, front: Front, config: &Config, 
         let _unsupported = stream.set_nodelay(true);
         let front = Arc::clone(&front);
         let service = hyper::service::service_fn(move |request| front.call(request));
-        let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
+        let connection = http
+            .serve_connection(TokioIo::new(stream), service)
+            .with_upgrades();
         let stop = stop.clone();
         connections.spawn(async move {
             let mut connection = std::pin::pin!(connection);
@@ -88,13 +92,20 @@ async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
 ) -> std::io::Result<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
-    let place = Arc::clone(places).acquire_owned().await.map_err(std::io::Error::other)?;
+    let place = Arc::clone(places)
+        .acquire_owned()
+        .await
+        .map_err(std::io::Error::other)?;
     Ok((listener.accept().await?.0, place))
 }
 
 /// A connection that broke before it was accepted is nobody's concern; out of descriptors, time must pass.
 async fn pause_after(error: &std::io::Error) {
-    let theirs = [ErrorKind::ConnectionAborted, ErrorKind::ConnectionRefused, ErrorKind::ConnectionReset];
+    let theirs = [
+        ErrorKind::ConnectionAborted,
+        ErrorKind::ConnectionRefused,
+        ErrorKind::ConnectionReset,
+    ];
     if !theirs.contains(&error.kind()) {
         tracing::error!(error = %error, "connections cannot be accepted at the moment");
         tokio::time::sleep(ACCEPT_PAUSE).await;

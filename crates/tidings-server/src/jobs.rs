@@ -39,7 +39,11 @@ struct Log {
 
 /// The routes. Event streams end when `closing` is cancelled.
 pub(crate) fn router(jobs: Jobs, closing: CancellationToken) -> Router {
-    let log = Log { jobs, subscribers: Arc::new(Semaphore::new(MAX_SUBSCRIBERS)), closing };
+    let log = Log {
+        jobs,
+        subscribers: Arc::new(Semaphore::new(MAX_SUBSCRIBERS)),
+        closing,
+    };
     let method_not_allowed = async || ApiError::method_not_allowed();
     Router::new()
         .route("/api/v1/jobs", get(list).fallback(method_not_allowed))
@@ -87,7 +91,11 @@ impl Log {
             ApiError::internal()
         })?;
         let total = page.older + page.jobs.len() as u64;
-        Ok(Page { jobs: page.jobs.into_iter().rev().map(Line::from).collect(), older: page.older, total })
+        Ok(Page {
+            jobs: page.jobs.into_iter().rev().map(Line::from).collect(),
+            older: page.older,
+            total,
+        })
     }
 }
 
@@ -95,26 +103,38 @@ async fn list(State(log): State<Log>, RawQuery(query): RawQuery) -> Result<Respo
     let page = log.page(limit(query.as_deref())?).await?;
     let no_store = [
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        ),
     ];
     Ok((no_store, Json(page)).into_response())
 }
 
 fn limit(query: Option<&str>) -> Result<usize, ApiError> {
-    let Some((_, text)) = url::form_urlencoded::parse(query.unwrap_or("").as_bytes()).find(|(name, _)| name == "limit")
+    let Some((_, text)) =
+        url::form_urlencoded::parse(query.unwrap_or("").as_bytes()).find(|(name, _)| name == "limit")
     else {
         return Ok(DEFAULT_LIMIT);
     };
-    text.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit)).ok_or_else(|| {
-        let message = format!("limit must be a whole number from 1 to {MAX_LIMIT}");
-        ApiError::new(StatusCode::BAD_REQUEST, "BadArgument", message).field("limit")
-    })
+    text.parse()
+        .ok()
+        .filter(|limit| (1..=MAX_LIMIT).contains(limit))
+        .ok_or_else(|| {
+            let message = format!("limit must be a whole number from 1 to {MAX_LIMIT}");
+            ApiError::new(StatusCode::BAD_REQUEST, "BadArgument", message).field("limit")
+        })
 }
 
 async fn events(State(log): State<Log>) -> Result<Response, ApiError> {
     let Ok(place) = Arc::clone(&log.subscribers).try_acquire_owned() else {
-        let message = format!("all {MAX_SUBSCRIBERS} event streams are open; close one, or ask GET /api/v1/jobs");
-        return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "TooManySubscribers", message));
+        let message =
+            format!("all {MAX_SUBSCRIBERS} event streams are open; close one, or ask GET /api/v1/jobs");
+        return Err(ApiError::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "TooManySubscribers",
+            message,
+        ));
     };
     let stream = Sse::new(live(log, place)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
     Ok(([(header::X_CONTENT_TYPE_OPTIONS, "nosniff")], stream).into_response())
@@ -130,11 +150,19 @@ struct Subscriber {
 /// The log at once, and again after each change.
 fn live(log: Log, place: OwnedSemaphorePermit) -> impl Stream<Item = Result<Event, Infallible>> {
     let changes = log.jobs.watch();
-    stream::unfold(Subscriber { log, changes, told_once: false, _place: place }, |mut subscriber| async move {
-        let closing = subscriber.log.closing.clone();
-        let event = closing.run_until_cancelled(subscriber.next()).await??;
-        Some((Ok(event), subscriber))
-    })
+    stream::unfold(
+        Subscriber {
+            log,
+            changes,
+            told_once: false,
+            _place: place,
+        },
+        |mut subscriber| async move {
+            let closing = subscriber.log.closing.clone();
+            let event = closing.run_until_cancelled(subscriber.next()).await??;
+            Some((Ok(event), subscriber))
+        },
+    )
 }
 
 impl Subscriber {
@@ -164,7 +192,11 @@ mod tests {
         assert_eq!(limit(Some("limit=500")), Ok(500));
         for query in ["limit=0", "limit=501", "limit=-1", "limit=", "limit=ten"] {
             let error = limit(Some(query)).unwrap_err();
-            assert_eq!((error.status.as_u16(), error.field.as_deref()), (400, Some("limit")), "{query}");
+            assert_eq!(
+                (error.status.as_u16(), error.field.as_deref()),
+                (400, Some("limit")),
+                "{query}"
+            );
         }
     }
 }

@@ -40,10 +40,17 @@ async fn receive(State(endpoint): State<Endpoint>, request: Request) -> Response
 impl Endpoint {
     async fn receive(&self, request: Request) -> Result<Response, Response> {
         check_content_type(request.headers()).map_err(IntoResponse::into_response)?;
-        let body = self.read(request.into_body()).await.map_err(IntoResponse::into_response)?;
+        let body = self
+            .read(request.into_body())
+            .await
+            .map_err(IntoResponse::into_response)?;
         let activity = Activity::from_slice(&body).map_err(|error| bad_activity(&error).into_response())?;
         drop(body);
-        self.turns.run(activity).await.map(turns::answer).map_err(IntoResponse::into_response)
+        self.turns
+            .run(activity)
+            .await
+            .map(turns::answer)
+            .map_err(IntoResponse::into_response)
     }
 
     async fn read(&self, body: Body) -> Result<Bytes, ApiError> {
@@ -55,10 +62,18 @@ impl Endpoint {
                 "MessageSizeTooBig",
                 format!("the body may have at most {MAX_BODY_BYTES} bytes"),
             )),
-            Ok(Err(_)) => Err(ApiError::new(StatusCode::BAD_REQUEST, "BadSyntax", "the body ended too early")),
+            Ok(Err(_)) => Err(ApiError::new(
+                StatusCode::BAD_REQUEST,
+                "BadSyntax",
+                "the body ended too early",
+            )),
             Err(_) => {
                 let message = "the body took too long to arrive";
-                Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, "RequestTimeout", message))
+                Err(ApiError::new(
+                    StatusCode::REQUEST_TIMEOUT,
+                    "RequestTimeout",
+                    message,
+                ))
             }
         }
     }
@@ -66,7 +81,9 @@ impl Endpoint {
 
 /// JSON under any of its names and with any parameter; no name at all is taken for JSON too, as the Bot Framework does.
 fn check_content_type(headers: &HeaderMap) -> Result<(), ApiError> {
-    let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(()) };
+    let Some(value) = headers.get(header::CONTENT_TYPE) else {
+        return Ok(());
+    };
     let text = value.to_str().unwrap_or("");
     let essence = text.split(';').next().unwrap_or("").trim();
     let is_json = essence.eq_ignore_ascii_case("application/json")
@@ -76,7 +93,12 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), ApiError> {
         return Ok(());
     }
     let message = "send the activity as application/json";
-    Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", message).field("Content-Type"))
+    Err(ApiError::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "UnsupportedMediaType",
+        message,
+    )
+    .field("Content-Type"))
 }
 
 fn bad_activity(error: &DecodeError) -> ApiError {
@@ -86,5 +108,9 @@ fn bad_activity(error: &DecodeError) -> ApiError {
         _ => "BadArgument",
     };
     let refusal = ApiError::new(StatusCode::BAD_REQUEST, code, error.to_string());
-    if error.path.is_empty() { refusal } else { refusal.field(&error.path) }
+    if error.path.is_empty() {
+        refusal
+    } else {
+        refusal.field(&error.path)
+    }
 }

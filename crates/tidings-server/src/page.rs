@@ -18,8 +18,16 @@ struct Console;
 /// The page that needs no build.
 const PLAIN: [(&str, &str, &str); 3] = [
     ("", "text/html; charset=utf-8", include_str!("page/plain.html")),
-    ("plain.js", "text/javascript; charset=utf-8", include_str!("page/plain.js")),
-    ("plain.css", "text/css; charset=utf-8", include_str!("page/plain.css")),
+    (
+        "plain.js",
+        "text/javascript; charset=utf-8",
+        include_str!("page/plain.js"),
+    ),
+    (
+        "plain.css",
+        "text/css; charset=utf-8",
+        include_str!("page/plain.css"),
+    ),
 ];
 
 /// Routes of the page. `websockets` are the sources its scripts may open sockets to.
@@ -32,24 +40,43 @@ pub(crate) fn router(websockets: &str) -> Router {
     );
     // The addresses are host names and ports; a policy that is no header value would be a bug of this file.
     let policy = HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("default-src 'none'"));
-    Router::new().fallback(get(asset).fallback(async || ApiError::not_found())).with_state(policy)
+    Router::new()
+        .fallback(get(asset).fallback(async || ApiError::not_found()))
+        .with_state(policy)
 }
 
 async fn asset(State(policy): State<HeaderValue>, uri: Uri, headers: HeaderMap) -> Response {
     let path = uri.path().trim_start_matches('/');
-    let mut response = match Console::get("index.html") {
-        Some(index) if path.is_empty() => embedded("index.html", index, &headers),
-        Some(_) => Console::get(path).map_or_else(not_found, |file| embedded(path, file, &headers)),
-        None => PLAIN.into_iter().find(|(name, ..)| *name == path).map_or_else(not_found, |(_, kind, text)| {
-            ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache")], text).into_response()
-        }),
-    };
+    let mut response =
+        match Console::get("index.html") {
+            Some(index) if path.is_empty() => embedded("index.html", index, &headers),
+            Some(_) => Console::get(path).map_or_else(not_found, |file| embedded(path, file, &headers)),
+            None => PLAIN.into_iter().find(|(name, ..)| *name == path).map_or_else(
+                not_found,
+                |(_, kind, text)| {
+                    (
+                        [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache")],
+                        text,
+                    )
+                        .into_response()
+                },
+            ),
+        };
     for (name, value) in [
         (header::CONTENT_SECURITY_POLICY, policy),
-        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        ),
         (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
-        (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
-        (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
+        (
+            HeaderName::from_static("cross-origin-opener-policy"),
+            HeaderValue::from_static("same-origin"),
+        ),
+        (
+            HeaderName::from_static("cross-origin-resource-policy"),
+            HeaderValue::from_static("same-origin"),
+        ),
     ] {
         response.headers_mut().insert(name, value);
     }
@@ -61,17 +88,35 @@ fn not_found() -> Response {
 }
 
 fn embedded(path: &str, file: EmbeddedFile, request: &HeaderMap) -> Response {
-    let hash: String = file.metadata.sha256_hash()[..12].iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash: String = file.metadata.sha256_hash()[..12]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     let tag = format!("\"{hash}\"");
     // The console's build puts a hash into the names under assets/.
-    let cache = if path.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
-    if request.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
-        return (StatusCode::NOT_MODIFIED, [(header::ETAG, tag), (header::CACHE_CONTROL, cache.to_owned())]).into_response();
+    let cache = if path.starts_with("assets/") {
+        "public, max-age=31536000, immutable"
+    } else {
+        "no-cache"
+    };
+    if request
+        .get(header::IF_NONE_MATCH)
+        .is_some_and(|known| known.as_bytes() == tag.as_bytes())
+    {
+        return (
+            StatusCode::NOT_MODIFIED,
+            [(header::ETAG, tag), (header::CACHE_CONTROL, cache.to_owned())],
+        )
+            .into_response();
     }
     let kind = match file.metadata.mimetype() {
         text if text.starts_with("text/") => format!("{text}; charset=utf-8"),
         other => other.to_owned(),
     };
-    let headers = [(header::CONTENT_TYPE, kind), (header::ETAG, tag), (header::CACHE_CONTROL, cache.to_owned())];
+    let headers = [
+        (header::CONTENT_TYPE, kind),
+        (header::ETAG, tag),
+        (header::CACHE_CONTROL, cache.to_owned()),
+    ];
     (headers, axum::body::Bytes::from(file.data.into_owned())).into_response()
 }

@@ -78,7 +78,10 @@ impl Server {
             return Err(StartError::NotLoopback(config.listen));
         }
         let listener = listen(config.listen).await?;
-        let listen_error = |source| StartError::Listen { address: config.listen, source };
+        let listen_error = |source| StartError::Listen {
+            address: config.listen,
+            source,
+        };
         let address = listener.local_addr().map_err(listen_error)?;
         let base_url = format!("http://{address}");
 
@@ -107,10 +110,23 @@ impl Server {
             .build()
             .map_err(|error| StartError::Bot(error.to_string()))?;
         let account = ChannelAccount::new(BOT_ID, config.bot_name.clone());
-        let direct_line =
-            DirectLine::open(database.clone(), DirectLineOptions::new(BaseUrl::fixed(&base_url), account)).await?;
+        let direct_line = DirectLine::open(
+            database.clone(),
+            DirectLineOptions::new(BaseUrl::fixed(&base_url), account),
+        )
+        .await?;
         let config = config.clone();
-        Ok(Self { config, listener, address, base_url, database, connector, adapter, proactive, direct_line })
+        Ok(Self {
+            config,
+            listener,
+            address,
+            base_url,
+            database,
+            connector,
+            adapter,
+            proactive,
+            direct_line,
+        })
     }
 
     /// The address that is listened on, with the port that was picked for port 0.
@@ -205,14 +221,19 @@ impl Server {
         tracing::info!("shutting down: running turns may finish");
         // The local connector is still served: running turns and the worker send through it.
         drain.begin();
-        if timeout(self.config.shutdown_timeout, self.adapter.shutdown()).await.is_err() {
+        if timeout(self.config.shutdown_timeout, self.adapter.shutdown())
+            .await
+            .is_err()
+        {
             tracing::warn!(
                 shutdown.timeout_s = self.config.shutdown_timeout.as_secs(),
                 "turns that ran too long were cut off"
             );
         }
         if timeout(SETTLE, worker).await.is_err() {
-            tracing::warn!("a delivery was cut off while it was being sent; it is taken up again at the next start");
+            tracing::warn!(
+                "a delivery was cut off while it was being sent; it is taken up again at the next start"
+            );
         }
         closing.cancel();
         let _stuck_deliveries = timeout(SETTLE, self.direct_line.close()).await;
@@ -224,7 +245,10 @@ impl Server {
     }
 
     fn start_worker(&self, drain: Drain) -> JoinHandle<()> {
-        let channel = Arc::new(ProactiveChannel { adapter: self.adapter.clone(), connector: self.connector.clone() });
+        let channel = Arc::new(ProactiveChannel {
+            adapter: self.adapter.clone(),
+            connector: self.connector.clone(),
+        });
         let proactive = self.proactive.clone();
         tokio::spawn(async move {
             if let Err(error) = proactive.run(channel, drain.token()).await {
@@ -242,8 +266,14 @@ impl Server {
             .direct_line
             .router()
             .layer(RequestBodyTimeoutLayer::new(body_timeout))
-            .layer(SetResponseHeaderLayer::if_not_present(header::CONTENT_SECURITY_POLICY, inert))
-            .layer(SetResponseHeaderLayer::if_not_present(header::X_CONTENT_TYPE_OPTIONS, nosniff));
+            .layer(SetResponseHeaderLayer::if_not_present(
+                header::CONTENT_SECURITY_POLICY,
+                inert,
+            ))
+            .layer(SetResponseHeaderLayer::if_not_present(
+                header::X_CONTENT_TYPE_OPTIONS,
+                nosniff,
+            ));
         messages::router(turns.clone(), body_timeout)
             .merge(local_channel)
             .merge(jobs::router(self.proactive.jobs(), closing.clone()))
@@ -253,8 +283,10 @@ impl Server {
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).await.map_err(|source| match source.kind() {
-        ErrorKind::AddrInUse => StartError::AddressTaken(address),
-        _ => StartError::Listen { address, source },
-    })
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| match source.kind() {
+            ErrorKind::AddrInUse => StartError::AddressTaken(address),
+            _ => StartError::Listen { address, source },
+        })
 }

@@ -76,7 +76,9 @@ impl StartError {
                 | OpenError::NewerDatabase { .. }
                 | OpenError::UnknownComponent { .. }
                 | OpenError::Migration { .. } => 65,
-                OpenError::FolderMissing { .. } | OpenError::Unwritable { .. } | OpenError::Unreadable { .. } => 73,
+                OpenError::FolderMissing { .. }
+                | OpenError::Unwritable { .. }
+                | OpenError::Unreadable { .. } => 73,
                 OpenError::Locked { .. } | OpenError::Busy { .. } => 75,
                 _ => 74,
             },

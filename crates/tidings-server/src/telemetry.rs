@@ -14,11 +14,14 @@ use crate::config::{Config, ConfigError, LogFormat};
 pub fn init(config: &Config) -> Result<(), ConfigError> {
     let filter = EnvFilter::try_new(&config.log).map_err(|_| ConfigError::Invalid {
         place: "TIDINGS_LOG".to_owned(),
-        problem: "must be a level (error, warn, info, debug, trace) or a filter such as info,tidings_store=debug"
-            .to_owned(),
+        problem:
+            "must be a level (error, warn, info, debug, trace) or a filter such as info,tidings_store=debug"
+                .to_owned(),
         value: config.log.clone(),
     })?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     // A subscriber that is already there belongs to the program that embeds this server.
     let _already_set = match config.log_format {
         LogFormat::Json => builder.json().flatten_event(true).try_init(),

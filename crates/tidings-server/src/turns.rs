@@ -16,7 +16,10 @@ pub(crate) struct Turns(pub(crate) Adapter);
 
 impl Turns {
     pub(crate) async fn run(&self, activity: Activity) -> Result<TurnResponse, ApiError> {
-        self.0.process(Inbound::anonymous(activity)).await.map_err(|error| refusal(&error))
+        self.0
+            .process(Inbound::anonymous(activity))
+            .await
+            .map_err(|error| refusal(&error))
     }
 }
 
@@ -50,7 +53,10 @@ impl BotEndpoint for Turns {
                 status: response.status,
                 body: response.body.map(|body| Bytes::from(body.get().to_owned())),
             },
-            Err(error) => BotReply { status: error.status.as_u16(), body: Some(Bytes::from(error.message)) },
+            Err(error) => BotReply {
+                status: error.status.as_u16(),
+                body: Some(Bytes::from(error.message)),
+            },
         }
     }
 }

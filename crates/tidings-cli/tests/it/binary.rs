@@ -17,7 +17,10 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// The command, in `folder`, without the settings of whoever runs the tests.
 pub(crate) fn tidings(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tidings"));
-    command.current_dir(folder).kill_on_drop(true).stdin(Stdio::null());
+    command
+        .current_dir(folder)
+        .kill_on_drop(true)
+        .stdin(Stdio::null());
     for (name, _) in std::env::vars() {
         if name.starts_with("TIDINGS_") || name.starts_with("MicrosoftApp") || name == "PORT" {
             command.env_remove(name);
@@ -27,14 +30,21 @@ pub(crate) fn tidings(folder: &Path) -> Command {
 }
 
 pub(crate) async fn output(command: &mut Command) -> Output {
-    tokio::time::timeout(PATIENCE, command.output()).await.expect("the command did not end").unwrap()
+    tokio::time::timeout(PATIENCE, command.output())
+        .await
+        .expect("the command did not end")
+        .unwrap()
 }
 
 /// Runs a command that must fail, and returns its exit code and its one line on standard error.
 pub(crate) async fn failure(command: &mut Command) -> (i32, String) {
     let output = output(command).await;
     let stderr = String::from_utf8(output.stderr).unwrap();
-    assert!(output.stdout.is_empty(), "{:?}", String::from_utf8_lossy(&output.stdout));
+    assert!(
+        output.stdout.is_empty(),
+        "{:?}",
+        String::from_utf8_lossy(&output.stdout)
+    );
     assert_eq!(stderr.matches('\n').count(), 1, "one line: {stderr}");
     assert!(stderr.starts_with("tidings: "), "{stderr}");
     (output.status.code().unwrap(), stderr.trim_end().to_owned())
@@ -76,11 +86,22 @@ impl Served {
             }
             panic!("the server ended: {banner}");
         };
-        tokio::time::timeout(PATIENCE, read).await.expect("the server did not start");
-        let page = banner.split_whitespace().find(|word| word.starts_with("http://")).unwrap();
+        tokio::time::timeout(PATIENCE, read)
+            .await
+            .expect("the server did not start");
+        let page = banner
+            .split_whitespace()
+            .find(|word| word.starts_with("http://"))
+            .unwrap();
         let base = page.trim_end_matches('/').to_owned();
         let client = Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
-        Self { base, banner, client, child, _stdout: lines }
+        Self {
+            base,
+            banner,
+            client,
+            child,
+            _stdout: lines,
+        }
     }
 
     /// Sends a message and returns the status and the texts of the replies in the answer's body.
@@ -98,29 +119,59 @@ impl Served {
         });
         let (status, body) = self.post(&activity).await;
         let replies = body["activities"].as_array().cloned().unwrap_or_default();
-        (status, replies.iter().filter_map(|reply| Some(reply["text"].as_str()?.to_owned())).collect())
+        (
+            status,
+            replies
+                .iter()
+                .filter_map(|reply| Some(reply["text"].as_str()?.to_owned()))
+                .collect(),
+        )
     }
 
     pub(crate) async fn post(&self, activity: &Value) -> (u16, Value) {
         let request = self.client.post(format!("{}/api/messages", self.base));
-        let response = request.header("content-type", "application/json").body(activity.to_string()).send().await.unwrap();
+        let response = request
+            .header("content-type", "application/json")
+            .body(activity.to_string())
+            .send()
+            .await
+            .unwrap();
         let status = response.status().as_u16();
-        (status, serde_json::from_str(&response.text().await.unwrap()).unwrap_or_default())
+        (
+            status,
+            serde_json::from_str(&response.text().await.unwrap()).unwrap_or_default(),
+        )
     }
 
     pub(crate) async fn jobs(&self) -> Value {
-        let response = self.client.get(format!("{}/api/v1/jobs", self.base)).send().await.unwrap();
+        let response = self
+            .client
+            .get(format!("{}/api/v1/jobs", self.base))
+            .send()
+            .await
+            .unwrap();
         serde_json::from_str(&response.text().await.unwrap()).unwrap()
     }
 
     /// Sends a signal by its name.
     pub(crate) async fn signal(&self, name: &str) {
         let pid = self.child.id().expect("the process has ended").to_string();
-        assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().await.unwrap().success());
+        assert!(
+            Command::new("kill")
+                .args([&format!("-{name}"), &pid])
+                .status()
+                .await
+                .unwrap()
+                .success()
+        );
     }
 
     /// Waits for the end and returns the exit code; `None` if a signal ended it.
     pub(crate) async fn ended(mut self) -> Option<i32> {
-        tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("the server did not end").unwrap().code()
+        tokio::time::timeout(PATIENCE, self.child.wait())
+            .await
+            .expect("the server did not end")
+            .unwrap()
+            .code()
     }
 }

@@ -14,7 +14,17 @@ async fn help_teaches() {
     for arguments in [["--help"].as_slice(), &["serve", "--help"]] {
         let (code, help, _) = printed(arguments).await;
         assert_eq!(code, Some(0));
-        for part in ["--listen", "--database", "--config", "--log-format", "Examples:", "TIDINGS_LISTEN", "PORT", "NO_COLOR", "Exit codes:"] {
+        for part in [
+            "--listen",
+            "--database",
+            "--config",
+            "--log-format",
+            "Examples:",
+            "TIDINGS_LISTEN",
+            "PORT",
+            "NO_COLOR",
+            "Exit codes:",
+        ] {
             assert!(help.contains(part), "{part} is missing in {help}");
         }
     }
@@ -25,7 +35,10 @@ async fn help_teaches() {
 #[tokio::test]
 async fn the_version_is_the_packages() {
     let (code, version, _) = printed(&["--version"]).await;
-    assert_eq!((code, version), (Some(0), format!("tidings {}\n", env!("CARGO_PKG_VERSION"))));
+    assert_eq!(
+        (code, version),
+        (Some(0), format!("tidings {}\n", env!("CARGO_PKG_VERSION")))
+    );
 }
 
 #[tokio::test]
@@ -54,8 +67,17 @@ async fn jobs_are_listed_as_a_table_and_as_json() {
     let folder = tempfile::tempdir().unwrap();
     let served = Served::start(&folder).await;
     let list = async |more: &[&str]| {
-        let output = output(tidings(folder.path()).args(["jobs", "list", "--server", &served.base]).args(more)).await;
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let output = output(
+            tidings(folder.path())
+                .args(["jobs", "list", "--server", &served.base])
+                .args(more),
+        )
+        .await;
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         String::from_utf8(output.stdout).unwrap()
     };
     assert_eq!(list(&[]).await, "The job log is empty.\n");
@@ -63,7 +85,10 @@ async fn jobs_are_listed_as_a_table_and_as_json() {
     let table = list(&[]).await;
     let lines: Vec<&str> = table.lines().collect();
     assert_eq!(lines.len(), 2, "{table}");
-    assert!(lines[0].contains("JOB") && lines[1].contains("running"), "{table}");
+    assert!(
+        lines[0].contains("JOB") && lines[1].contains("running"),
+        "{table}"
+    );
     let json: serde_json::Value = serde_json::from_str(&list(&["--json"]).await).unwrap();
     assert_eq!(json["total"], 1);
 }

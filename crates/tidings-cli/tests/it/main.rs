@@ -1,4 +1,5 @@
 //! The command as its user meets it: the real binary, started in a folder of its own.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking; so do its helpers")]
 
 mod binary;
 mod command_line;

@@ -11,8 +11,15 @@ async fn the_port_is_taken() {
     let address = taken.local_addr().unwrap().to_string();
     let (code, line) = failure(tidings(folder.path()).args(["serve", "--listen", &address])).await;
     assert_eq!(code, 69);
-    assert!(line.starts_with(&format!("tidings: {address} is taken: ")), "{line}");
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "a refused start leaves nothing behind");
+    assert!(
+        line.starts_with(&format!("tidings: {address} is taken: ")),
+        "{line}"
+    );
+    assert_eq!(
+        std::fs::read_dir(folder.path()).unwrap().count(),
+        0,
+        "a refused start leaves nothing behind"
+    );
 }
 
 #[tokio::test]
@@ -33,7 +40,8 @@ async fn the_database_is_none() {
     assert_eq!(code, 65, "{line}");
     let (code, line) = failure(tidings(folder.path()).args(["--listen", "0", "--database", "."])).await;
     assert!(code == 73 || code == 65, "{code} {line}");
-    let (code, line) = failure(tidings(folder.path()).args(["--listen", "0", "--database", "no/such/folder.db"])).await;
+    let (code, line) =
+        failure(tidings(folder.path()).args(["--listen", "0", "--database", "no/such/folder.db"])).await;
     assert_eq!(code, 73, "{line}");
 }
 
@@ -44,7 +52,10 @@ async fn the_settings_are_wrong() {
         ("lisen = '127.0.0.1:0'", "did you mean \"listen\"?"),
         ("listen = '0.0.0.0:3978'", "listen on 127.0.0.1:3978"),
         ("listen = ", "tidings.toml:1: "),
-        ("app_id = 'an-app'", "authenticated mode is not in this version yet"),
+        (
+            "app_id = 'an-app'",
+            "authenticated mode is not in this version yet",
+        ),
         ("log = 'loud=='", "TIDINGS_LOG: must be a level"),
         ("database = 'postgres://db/tidings'", "PostgreSQL"),
     ] {
@@ -61,14 +72,18 @@ async fn the_settings_are_wrong() {
     std::fs::write(folder.path().join(".env"), "TIDINGS_LOG_FORMAT=xml\n").unwrap();
     let (code, line) = failure(&mut tidings(folder.path())).await;
     assert_eq!(code, 78, "{line}");
-    assert!(line.contains(".env: TIDINGS_LOG_FORMAT: must be text or json"), "{line}");
+    assert!(
+        line.contains(".env: TIDINGS_LOG_FORMAT: must be text or json"),
+        "{line}"
+    );
 }
 
 #[tokio::test]
 async fn no_server_answers() {
     let folder = tempfile::tempdir().unwrap();
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let (code, line) = failure(tidings(folder.path()).args(["jobs", "list", "--server", &format!("http://{closed}")])).await;
+    let (code, line) =
+        failure(tidings(folder.path()).args(["jobs", "list", "--server", &format!("http://{closed}")])).await;
     assert_eq!(code, 69);
     assert!(line.contains("start one with `tidings serve`"), "{line}");
 }

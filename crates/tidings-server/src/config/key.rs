@@ -11,11 +11,19 @@ pub(crate) struct Key {
 }
 
 const fn key(name: &'static str, environment: &'static [&'static str]) -> Key {
-    Key { name, environment, flag: None }
+    Key {
+        name,
+        environment,
+        flag: None,
+    }
 }
 
 const fn flag(name: &'static str, environment: &'static [&'static str], flag: &'static str) -> Key {
-    Key { name, environment, flag: Some(flag) }
+    Key {
+        name,
+        environment,
+        flag: Some(flag),
+    }
 }
 
 /// The variable that hosting platforms set: a port, not an address.

@@ -36,12 +36,22 @@ pub(super) struct Layers<E> {
 
 impl<E: Fn(&str) -> Option<String>> Layers<E> {
     pub(super) fn read(flags: &Flags, environment: E, directory: &Path) -> Result<Self, ConfigError> {
-        let given = [("listen", &flags.listen), ("database", &flags.database), ("log_format", &flags.log_format)];
+        let given = [
+            ("listen", &flags.listen),
+            ("database", &flags.database),
+            ("log_format", &flags.log_format),
+        ];
         let dot_env_path = directory.join(".env");
-        let named = flags.config.clone().or_else(|| environment("TIDINGS_CONFIG").map(PathBuf::from));
+        let named = flags
+            .config
+            .clone()
+            .or_else(|| environment("TIDINGS_CONFIG").map(PathBuf::from));
         let file_path = directory.join(named.as_deref().unwrap_or(Path::new("tidings.toml")));
         Ok(Self {
-            flags: given.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))).collect(),
+            flags: given
+                .into_iter()
+                .filter_map(|(name, value)| Some((name, value.clone()?)))
+                .collect(),
             environment,
             dot_env: read_dot_env(&dot_env_path)?,
             dot_env_path,
@@ -53,33 +63,54 @@ impl<E: Fn(&str) -> Option<String>> Layers<E> {
     /// The value of `key` from the first place that has it.
     pub(super) fn get(&self, key: &Key) -> Option<Setting> {
         if let (Some(flag), Some(text)) = (key.flag, self.flags.get(key.name)) {
-            return Some(Setting { text: text.clone(), place: format!("--{flag}") });
+            return Some(Setting {
+                text: text.clone(),
+                place: format!("--{flag}"),
+            });
         }
         let from_environment = |name: &&'static str| {
-            (self.environment)(name).map(|text| Setting { text, place: (*name).to_owned() })
+            (self.environment)(name).map(|text| Setting {
+                text,
+                place: (*name).to_owned(),
+            })
         };
         let from_dot_env = |name: &&'static str| {
             let text = self.dot_env.get(*name)?.clone();
-            Some(Setting { text, place: format!("{}: {name}", self.dot_env_path.display()) })
+            Some(Setting {
+                text,
+                place: format!("{}: {name}", self.dot_env_path.display()),
+            })
         };
         // PORT is a port and nothing else, wherever it is set.
         key.environment
             .iter()
             .find_map(|name| Some((*name, from_environment(name)?)))
-            .or_else(|| key.environment.iter().find_map(|name| Some((*name, from_dot_env(name)?))))
+            .or_else(|| {
+                key.environment
+                    .iter()
+                    .find_map(|name| Some((*name, from_dot_env(name)?)))
+            })
             .map(|(name, setting)| match name {
-                PORT => Setting { text: format!(":{}", setting.text.trim()), ..setting },
+                PORT => Setting {
+                    text: format!(":{}", setting.text.trim()),
+                    ..setting
+                },
                 _ => setting,
             })
             .or_else(|| {
                 let text = self.file.get(key.name)?.clone();
-                Some(Setting { text, place: format!("{}: {}", self.file_path.display(), key.name) })
+                Some(Setting {
+                    text,
+                    place: format!("{}: {}", self.file_path.display(), key.name),
+                })
             })
     }
 }
 
 fn read_dot_env(path: &Path) -> Result<HashMap<String, String>, ConfigError> {
-    let Some(bytes) = read_bytes(path, false)? else { return Ok(HashMap::new()) };
+    let Some(bytes) = read_bytes(path, false)? else {
+        return Ok(HashMap::new());
+    };
     dotenvy::from_read_iter(bytes.as_slice())
         .collect::<Result<_, _>>()
         .map_err(|error| match error {
@@ -88,16 +119,28 @@ fn read_dot_env(path: &Path) -> Result<HashMap<String, String>, ConfigError> {
                 line: None,
                 problem: format!("must have lines NAME=VALUE, but has {line:?}"),
             },
-            other => ConfigError::Malformed { path: path.to_owned(), line: None, problem: other.to_string() },
+            other => ConfigError::Malformed {
+                path: path.to_owned(),
+                line: None,
+                problem: other.to_string(),
+            },
         })
 }
 
 fn read_file(path: &Path, required: bool) -> Result<HashMap<String, String>, ConfigError> {
-    let Some(bytes) = read_bytes(path, required)? else { return Ok(HashMap::new()) };
-    let malformed = |line, problem: String| ConfigError::Malformed { path: path.to_owned(), line, problem };
+    let Some(bytes) = read_bytes(path, required)? else {
+        return Ok(HashMap::new());
+    };
+    let malformed = |line, problem: String| ConfigError::Malformed {
+        path: path.to_owned(),
+        line,
+        problem,
+    };
     let text = String::from_utf8(bytes).map_err(|_| malformed(None, "is not UTF-8 text".to_owned()))?;
     let table: toml::Table = toml::from_str(&text).map_err(|error| {
-        let line = error.span().map(|span| 1 + text[..span.start].matches('\n').count());
+        let line = error
+            .span()
+            .map(|span| 1 + text[..span.start].matches('\n').count());
         malformed(line, error.message().replace('\n', " "))
     })?;
     table
@@ -105,7 +148,11 @@ fn read_file(path: &Path, required: bool) -> Result<HashMap<String, String>, Con
         .map(|(name, value)| {
             if !KEYS.iter().any(|key| key.name == name) {
                 let nearest = nearest(&name);
-                return Err(ConfigError::UnknownKey { path: path.to_owned(), key: name, nearest });
+                return Err(ConfigError::UnknownKey {
+                    path: path.to_owned(),
+                    key: name,
+                    nearest,
+                });
             }
             match as_text(&value) {
                 Some(text) => Ok((name, text)),
@@ -123,9 +170,13 @@ fn as_text(value: &toml::Value) -> Option<String> {
     match value {
         toml::Value::String(text) => Some(text.clone()),
         toml::Value::Integer(number) => Some(number.to_string()),
-        toml::Value::Array(items) => {
-            Some(items.iter().map(toml::Value::as_str).collect::<Option<Vec<_>>>()?.join(","))
-        }
+        toml::Value::Array(items) => Some(
+            items
+                .iter()
+                .map(toml::Value::as_str)
+                .collect::<Option<Vec<_>>>()?
+                .join(","),
+        ),
         _ => None,
     }
 }
@@ -134,6 +185,9 @@ fn read_bytes(path: &Path, required: bool) -> Result<Option<Vec<u8>>, ConfigErro
     match std::fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == ErrorKind::NotFound && !required => Ok(None),
-        Err(source) => Err(ConfigError::Unreadable { path: path.to_owned(), source }),
+        Err(source) => Err(ConfigError::Unreadable {
+            path: path.to_owned(),
+            source,
+        }),
     }
 }

@@ -13,15 +13,24 @@ impl Place {
 
     fn load(&self, flags: &Flags, environment: &[(&str, &str)]) -> Result<Config, String> {
         let environment = |name: &str| {
-            environment.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+            environment
+                .iter()
+                .find(|(known, _)| *known == name)
+                .map(|(_, value)| (*value).to_owned())
         };
-        Config::load_from(flags, environment, self.0.path())
-            .map_err(|error| error.to_string().replace(&format!("{}/", self.0.path().display()), ""))
+        Config::load_from(flags, environment, self.0.path()).map_err(|error| {
+            error
+                .to_string()
+                .replace(&format!("{}/", self.0.path().display()), "")
+        })
     }
 }
 
 fn listening(address: &str) -> Config {
-    Config { listen: address.parse().unwrap(), ..Config::default() }
+    Config {
+        listen: address.parse().unwrap(),
+        ..Config::default()
+    }
 }
 
 #[test]
@@ -30,12 +39,22 @@ fn the_manual_holds_every_key_with_its_default() {
     assert_eq!(place.load(&Flags::default(), &[]), Ok(Config::default()));
     let table: toml::Table = toml::from_str(Config::MANUAL).unwrap();
     for key in KEYS {
-        assert!(table.contains_key(key.name), "{} is missing in config.default.toml", key.name);
+        assert!(
+            table.contains_key(key.name),
+            "{} is missing in config.default.toml",
+            key.name
+        );
         for name in key.environment {
-            assert!(Config::MANUAL.contains(name), "{name} is missing in config.default.toml");
+            assert!(
+                Config::MANUAL.contains(name),
+                "{name} is missing in config.default.toml"
+            );
         }
         if let Some(flag) = key.flag {
-            assert!(Config::MANUAL.contains(&format!("--{flag}")), "--{flag} is missing in config.default.toml");
+            assert!(
+                Config::MANUAL.contains(&format!("--{flag}")),
+                "--{flag} is missing in config.default.toml"
+            );
         }
     }
     assert_eq!(table.len(), KEYS.len());
@@ -43,7 +62,10 @@ fn the_manual_holds_every_key_with_its_default() {
 
 #[test]
 fn nothing_set_is_the_default() {
-    assert_eq!(Place::new(&[]).load(&Flags::default(), &[]), Ok(Config::default()));
+    assert_eq!(
+        Place::new(&[]).load(&Flags::default(), &[]),
+        Ok(Config::default())
+    );
 }
 
 #[test]
@@ -52,21 +74,39 @@ fn flag_wins_over_environment_over_dot_env_over_file() {
         ("tidings.toml", "listen = '127.0.0.1:1001'"),
         (".env", "TIDINGS_LISTEN=127.0.0.1:1002\n"),
     ]);
-    let flags = Flags { listen: Some("127.0.0.1:1004".to_owned()), ..Flags::default() };
+    let flags = Flags {
+        listen: Some("127.0.0.1:1004".to_owned()),
+        ..Flags::default()
+    };
     let environment = [("TIDINGS_LISTEN", "127.0.0.1:1003")];
     assert_eq!(place.load(&flags, &environment), Ok(listening("127.0.0.1:1004")));
-    assert_eq!(place.load(&Flags::default(), &environment), Ok(listening("127.0.0.1:1003")));
-    assert_eq!(place.load(&Flags::default(), &[]), Ok(listening("127.0.0.1:1002")));
+    assert_eq!(
+        place.load(&Flags::default(), &environment),
+        Ok(listening("127.0.0.1:1003"))
+    );
+    assert_eq!(
+        place.load(&Flags::default(), &[]),
+        Ok(listening("127.0.0.1:1002"))
+    );
     std::fs::remove_file(place.0.path().join(".env")).unwrap();
-    assert_eq!(place.load(&Flags::default(), &[]), Ok(listening("127.0.0.1:1001")));
+    assert_eq!(
+        place.load(&Flags::default(), &[]),
+        Ok(listening("127.0.0.1:1001"))
+    );
 }
 
 #[test]
 fn port_is_honoured_where_no_address_is_set_beside_it() {
     let place = Place::new(&[(".env", "TIDINGS_LISTEN=127.0.0.1:1002\n")]);
-    assert_eq!(place.load(&Flags::default(), &[("PORT", "8080")]), Ok(listening("127.0.0.1:8080")));
+    assert_eq!(
+        place.load(&Flags::default(), &[("PORT", "8080")]),
+        Ok(listening("127.0.0.1:8080"))
+    );
     let both = [("PORT", "8080"), ("TIDINGS_LISTEN", "127.0.0.1:1003")];
-    assert_eq!(place.load(&Flags::default(), &both), Ok(listening("127.0.0.1:1003")));
+    assert_eq!(
+        place.load(&Flags::default(), &both),
+        Ok(listening("127.0.0.1:1003"))
+    );
     let error = place.load(&Flags::default(), &[("PORT", "http")]).unwrap_err();
     assert!(error.starts_with("PORT: must be"), "{error}");
 }
@@ -91,21 +131,45 @@ fn addresses_may_leave_out_the_host() {
 fn an_unknown_key_names_the_nearest() {
     let place = Place::new(&[("tidings.toml", "lisen = '127.0.0.1:1'")]);
     let error = place.load(&Flags::default(), &[]).unwrap_err();
-    assert_eq!(error, r#"tidings.toml: unknown key "lisen"; did you mean "listen"?"#);
+    assert_eq!(
+        error,
+        r#"tidings.toml: unknown key "lisen"; did you mean "listen"?"#
+    );
     let place = Place::new(&[("tidings.toml", "colour = 'green'")]);
     let error = place.load(&Flags::default(), &[]).unwrap_err();
-    assert_eq!(error, r#"tidings.toml: unknown key "colour"; `tidings config` prints every key"#);
+    assert_eq!(
+        error,
+        r#"tidings.toml: unknown key "colour"; `tidings config` prints every key"#
+    );
 }
 
 #[test]
 fn a_wrong_value_names_its_place() {
     for (file, error) in [
-        ("log_format = 'xml'", r#"tidings.toml: log_format: must be text or json, got "xml""#),
-        ("max_connections = 0", r#"tidings.toml: max_connections: must be at least 1, got "0""#),
-        ("max_connections = -1", r#"tidings.toml: max_connections: must be a whole number, got "-1""#),
-        ("send_timeout = 5", r#"tidings.toml: send_timeout: must be a duration such as 500ms, 12s or 2m, got "5""#),
-        ("send_timeout = '0s'", r#"tidings.toml: send_timeout: must be a duration such as 500ms, 12s or 2m, got "0s""#),
-        ("database = ''", r#"tidings.toml: database: must not be empty, got """#),
+        (
+            "log_format = 'xml'",
+            r#"tidings.toml: log_format: must be text or json, got "xml""#,
+        ),
+        (
+            "max_connections = 0",
+            r#"tidings.toml: max_connections: must be at least 1, got "0""#,
+        ),
+        (
+            "max_connections = -1",
+            r#"tidings.toml: max_connections: must be a whole number, got "-1""#,
+        ),
+        (
+            "send_timeout = 5",
+            r#"tidings.toml: send_timeout: must be a duration such as 500ms, 12s or 2m, got "5""#,
+        ),
+        (
+            "send_timeout = '0s'",
+            r#"tidings.toml: send_timeout: must be a duration such as 500ms, 12s or 2m, got "0s""#,
+        ),
+        (
+            "database = ''",
+            r#"tidings.toml: database: must not be empty, got """#,
+        ),
         (
             "listen = true",
             r#"tidings.toml: listen: must be a string, a whole number or a list of strings, got "boolean""#,
@@ -124,7 +188,10 @@ fn a_wrong_value_names_its_place() {
     }
     let place = Place::new(&[(".env", "TIDINGS_LOG_FORMAT=xml\n")]);
     let error = place.load(&Flags::default(), &[]).unwrap_err();
-    assert_eq!(error, r#".env: TIDINGS_LOG_FORMAT: must be text or json, got "xml""#);
+    assert_eq!(
+        error,
+        r#".env: TIDINGS_LOG_FORMAT: must be text or json, got "xml""#
+    );
 }
 
 #[test]
@@ -139,10 +206,16 @@ fn a_broken_file_names_its_line() {
 
 #[test]
 fn a_file_named_by_flag_must_exist() {
-    let flags = Flags { config: Some("other.toml".into()), ..Flags::default() };
+    let flags = Flags {
+        config: Some("other.toml".into()),
+        ..Flags::default()
+    };
     let error = Place::new(&[]).load(&flags, &[]).unwrap_err();
     assert!(error.starts_with("other.toml cannot be read: "), "{error}");
-    let place = Place::new(&[("other.toml", "bot_name = 'Herald'"), ("tidings.toml", "bot_name = 'Unread'")]);
+    let place = Place::new(&[
+        ("other.toml", "bot_name = 'Herald'"),
+        ("tidings.toml", "bot_name = 'Unread'"),
+    ]);
     assert_eq!(place.load(&flags, &[]).unwrap().bot_name, "Herald");
     let named_by_environment = place.load(&Flags::default(), &[("TIDINGS_CONFIG", "other.toml")]);
     assert_eq!(named_by_environment.unwrap().bot_name, "Herald");
@@ -150,9 +223,21 @@ fn a_file_named_by_flag_must_exist() {
 
 #[test]
 fn lists_are_arrays_in_the_file_and_commas_in_the_environment() {
-    let place = Place::new(&[("tidings.toml", "allowed_service_hosts = ['a.example', 'b.example:8080']")]);
+    let place = Place::new(&[(
+        "tidings.toml",
+        "allowed_service_hosts = ['a.example', 'b.example:8080']",
+    )]);
     let expected = ["a.example", "b.example:8080"];
-    assert_eq!(place.load(&Flags::default(), &[]).unwrap().allowed_service_hosts, expected);
+    assert_eq!(
+        place.load(&Flags::default(), &[]).unwrap().allowed_service_hosts,
+        expected
+    );
     let environment = [("TIDINGS_ALLOWED_SERVICE_HOSTS", "a.example, b.example:8080,")];
-    assert_eq!(Place::new(&[]).load(&Flags::default(), &environment).unwrap().allowed_service_hosts, expected);
+    assert_eq!(
+        Place::new(&[])
+            .load(&Flags::default(), &environment)
+            .unwrap()
+            .allowed_service_hosts,
+        expected
+    );
 }

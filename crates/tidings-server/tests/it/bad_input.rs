@@ -6,7 +6,10 @@ use crate::harness::{Host, bot, channel, message, read};
 
 async fn refused(host: &Host, body: impl Into<reqwest::Body>) -> (u16, Value) {
     let (status, body) = read(host.post_bytes(body).await).await;
-    assert!(body["error"]["code"].is_string() && body["error"]["message"].is_string(), "{body}");
+    assert!(
+        body["error"]["code"].is_string() && body["error"]["message"].is_string(),
+        "{body}"
+    );
     (status, body["error"]["field"].clone())
 }
 
@@ -18,7 +21,16 @@ async fn still_works(host: &Host) {
 #[tokio::test]
 async fn what_is_no_activity_is_refused() {
     let host = Host::start(bot()).await;
-    for body in ["", "{\"type\":", "[]", "null", "17", "\"message\"", "{\"type\":\"message\"} x", "\u{feff}{}"] {
+    for body in [
+        "",
+        "{\"type\":",
+        "[]",
+        "null",
+        "17",
+        "\"message\"",
+        "{\"type\":\"message\"} x",
+        "\u{feff}{}",
+    ] {
         assert_eq!(refused(&host, body).await.0, 400, "{body}");
     }
     assert_eq!(refused(&host, b"{\"type\":\"\xff\"}".to_vec()).await.0, 400);
@@ -42,11 +54,18 @@ async fn wrong_field_types_are_named() {
     ] {
         let mut activity = message("http://127.0.0.1:1", "hello");
         activity[field] = value;
-        assert_eq!(refused(&host, activity.to_string()).await, (400, json!(field)), "{activity}");
+        assert_eq!(
+            refused(&host, activity.to_string()).await,
+            (400, json!(field)),
+            "{activity}"
+        );
     }
     let mut activity = message("http://127.0.0.1:1", "hello");
     activity["from"]["id"] = json!(17);
-    assert_eq!(refused(&host, activity.to_string()).await, (400, json!("from.id")));
+    assert_eq!(
+        refused(&host, activity.to_string()).await,
+        (400, json!("from.id"))
+    );
     still_works(&host).await;
 }
 
@@ -80,7 +99,9 @@ async fn depth_bombs_nul_and_lone_surrogates_are_refused() {
     let host = Host::start(bot()).await;
     let nested = |levels: usize| {
         let inner = format!("{}{}", "[".repeat(levels), "]".repeat(levels));
-        message("http://127.0.0.1:1", "hello").to_string().replacen('{', &format!("{{\"value\":{inner},"), 1)
+        message("http://127.0.0.1:1", "hello")
+            .to_string()
+            .replacen('{', &format!("{{\"value\":{inner},"), 1)
     };
     for levels in [200, 100_000] {
         assert_eq!(refused(&host, nested(levels)).await.0, 400, "{levels} levels");
@@ -118,7 +139,8 @@ async fn bodies_up_to_one_mebibyte_are_read() {
 #[tokio::test]
 async fn a_body_without_a_length_has_the_same_limit() {
     let host = Host::start(bot()).await;
-    let mut request = String::from("POST /api/messages HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n");
+    let mut request =
+        String::from("POST /api/messages HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n");
     let chunk = "x".repeat(0x10000);
     for _ in 0..17 {
         request.push_str("10000\r\n");
@@ -136,10 +158,26 @@ async fn only_post_is_allowed_and_said_so() {
     let host = Host::start(bot()).await;
     let url = format!("{}/api/messages", host.base);
     for method in ["GET", "PUT", "DELETE", "PATCH", "OPTIONS", "QUERY"] {
-        let response = host.client.request(method.parse().unwrap(), &url).send().await.unwrap();
-        assert_eq!(response.headers().get("allow").map(|allow| allow.to_str().unwrap()), Some("POST"), "{method}");
+        let response = host
+            .client
+            .request(method.parse().unwrap(), &url)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(
+            response
+                .headers()
+                .get("allow")
+                .map(|allow| allow.to_str().unwrap()),
+            Some("POST"),
+            "{method}"
+        );
         let (status, body) = read(response).await;
-        assert_eq!((status, &body["error"]["code"]), (405, &json!("MethodNotAllowed")), "{method}");
+        assert_eq!(
+            (status, &body["error"]["code"]),
+            (405, &json!("MethodNotAllowed")),
+            "{method}"
+        );
     }
     assert_eq!(host.client.head(&url).send().await.unwrap().status(), 405);
 }
@@ -147,9 +185,20 @@ async fn only_post_is_allowed_and_said_so() {
 #[tokio::test]
 async fn an_unknown_path_is_a_json_error() {
     let host = Host::start(bot()).await;
-    for path in ["/api/message", "/api/v1/unknown", "/no/such/file.js", "/%00", "/../Cargo.toml", "/%2e%2e/Cargo.toml"] {
+    for path in [
+        "/api/message",
+        "/api/v1/unknown",
+        "/no/such/file.js",
+        "/%00",
+        "/../Cargo.toml",
+        "/%2e%2e/Cargo.toml",
+    ] {
         let (status, body) = read(host.get(path).await).await;
-        assert_eq!((status, &body["error"]["code"]), (404, &json!("NotFound")), "{path}");
+        assert_eq!(
+            (status, &body["error"]["code"]),
+            (404, &json!("NotFound")),
+            "{path}"
+        );
     }
 }
 
@@ -161,7 +210,14 @@ async fn json_goes_by_several_names() {
         if let Some(kind) = kind {
             request = request.header("content-type", kind);
         }
-        read(request.body(message("http://127.0.0.1:1", "quiet").to_string()).send().await.unwrap()).await
+        read(
+            request
+                .body(message("http://127.0.0.1:1", "quiet").to_string())
+                .send()
+                .await
+                .unwrap(),
+        )
+        .await
     };
     for kind in [
         None,
@@ -173,8 +229,18 @@ async fn json_goes_by_several_names() {
     ] {
         assert_eq!(send(kind).await, (200, Value::Null), "{kind:?}");
     }
-    for kind in ["text/plain", "application/x-www-form-urlencoded", "application/xml", "", "json"] {
+    for kind in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "application/xml",
+        "",
+        "json",
+    ] {
         let (status, body) = send(Some(kind)).await;
-        assert_eq!((status, &body["error"]["field"]), (415, &json!("Content-Type")), "{kind}");
+        assert_eq!(
+            (status, &body["error"]["field"]),
+            (415, &json!("Content-Type")),
+            "{kind}"
+        );
     }
 }

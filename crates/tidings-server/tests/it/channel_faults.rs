@@ -24,14 +24,19 @@ async fn until_notice(host: &Host, state: &str) {
             changes.changed().await.unwrap();
         }
     };
-    tokio::time::timeout(PATIENCE, reached).await.unwrap_or_else(|_| panic!("the notice never became {state}"));
+    tokio::time::timeout(PATIENCE, reached)
+        .await
+        .unwrap_or_else(|_| panic!("the notice never became {state}"));
 }
 
 async fn run_fails_and_the_job_stays(host: &Host, service_url: &str) {
     let (status, body) = read(host.post(&message(service_url, "run")).await).await;
     assert_eq!(status, 500, "{body}");
     let (_, log) = read(host.get("/api/v1/jobs").await).await;
-    assert_eq!((&log["jobs"][0]["state"], &log["total"]), (&json!("running"), &json!(1)));
+    assert_eq!(
+        (&log["jobs"][0]["state"], &log["total"]),
+        (&json!("running"), &json!(1))
+    );
     assert_eq!(host.post(&message(service_url, "quiet")).await.status(), 200);
 }
 
@@ -43,7 +48,11 @@ async fn notice_waits(host: &Host) {
 
 #[tokio::test]
 async fn an_unreachable_channel() {
-    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let closed = TcpListener::bind("127.0.0.1:0")
+        .await
+        .unwrap()
+        .local_addr()
+        .unwrap();
     let host = Host::start(bot()).await;
     run_fails_and_the_job_stays(&host, &format!("http://{closed}")).await;
     notice_waits(&host).await;
@@ -72,7 +81,10 @@ async fn a_channel_that_refuses() {
 #[tokio::test]
 async fn a_channel_that_hangs() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let config = Config { send_timeout: Duration::from_millis(100), ..Config::default() };
+    let config = Config {
+        send_timeout: Duration::from_millis(100),
+        ..Config::default()
+    };
     let host = Host::start_with(bot(), config).await;
     run_fails_and_the_job_stays(&host, &format!("http://{}", silent.local_addr().unwrap())).await;
     notice_waits(&host).await;
@@ -85,14 +97,23 @@ async fn a_notice_that_waited_arrives_when_the_channel_is_back() {
     let channel = channel(200).await;
     assert_eq!(host.post(&message(&channel.uri(), "run")).await.status(), 200);
     channel.reset().await;
-    Mock::given(method("POST")).respond_with(ResponseTemplate::new(503)).mount(&channel).await;
+    Mock::given(method("POST"))
+        .respond_with(ResponseTemplate::new(503))
+        .mount(&channel)
+        .await;
     notice_waits(&host).await;
     channel.reset().await;
-    Mock::given(method("POST")).respond_with(ResponseTemplate::new(200)).mount(&channel).await;
+    Mock::given(method("POST"))
+        .respond_with(ResponseTemplate::new(200))
+        .mount(&channel)
+        .await;
     let host = host.restart(bot()).await;
     until_notice(&host, "delivered").await;
     let told = channel.received_requests().await.unwrap();
     assert_eq!(told.len(), 1);
     assert_eq!(told[0].url.path(), "/v3/conversations/conversation/activities");
-    assert_eq!(told[0].body_json::<serde_json::Value>().unwrap()["text"], "It is complete.");
+    assert_eq!(
+        told[0].body_json::<serde_json::Value>().unwrap()["text"],
+        "It is complete."
+    );
 }

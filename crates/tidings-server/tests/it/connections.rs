@@ -11,7 +11,11 @@ use crate::raw_http::{RawConnection, exchange, status};
 async fn ten_megabytes_of_one_header_are_refused() {
     let host = Host::start(bot()).await;
     let value = "x".repeat(10 * 1024 * 1024);
-    let answer = exchange(&host, format!("GET / HTTP/1.1\r\nHost: localhost\r\nX-Big: {value}\r\n\r\n").as_bytes()).await;
+    let answer = exchange(
+        &host,
+        format!("GET / HTTP/1.1\r\nHost: localhost\r\nX-Big: {value}\r\n\r\n").as_bytes(),
+    )
+    .await;
     // The answer may be lost when the server closes before everything was sent.
     assert!(answer.is_empty() || status(&answer) == 431, "{answer}");
     assert_eq!(host.get("/healthz").await.status(), 200);
@@ -22,7 +26,9 @@ async fn a_head_is_bounded() {
     let host = Host::start(bot()).await;
     let with_header = async |size: usize| {
         let value = "x".repeat(size);
-        let request = format!("GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX-Big: {value}\r\n\r\n");
+        let request = format!(
+            "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX-Big: {value}\r\n\r\n"
+        );
         status(&exchange(&host, request.as_bytes()).await)
     };
     assert_eq!(with_header(60 * 1024).await, 200);
@@ -34,8 +40,11 @@ async fn a_head_is_bounded() {
 async fn the_number_of_headers_is_bounded() {
     let host = Host::start(bot()).await;
     let with_headers = async |count: usize| {
-        let headers: String = (0..count - 2).map(|number| format!("X-{number}: 1\r\n")).collect();
-        let request = format!("GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n");
+        let headers: String = (0..count - 2)
+            .map(|number| format!("X-{number}: 1\r\n"))
+            .collect();
+        let request =
+            format!("GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n");
         status(&exchange(&host, request.as_bytes()).await)
     };
     assert_eq!(with_headers(99).await, 200);
@@ -46,7 +55,11 @@ async fn the_number_of_headers_is_bounded() {
 #[tokio::test]
 async fn what_is_not_http_is_refused() {
     let host = Host::start(bot()).await;
-    for bytes in [b"\x16\x03\x01\x02\x00\x01\x00\x01".as_slice(), b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"hello\r\n\r\n"] {
+    for bytes in [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01".as_slice(),
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"hello\r\n\r\n",
+    ] {
         let answer = exchange(&host, bytes).await;
         assert!(answer.is_empty() || status(&answer) == 400, "{answer}");
     }
@@ -57,7 +70,10 @@ async fn what_is_not_http_is_refused() {
 
 #[tokio::test]
 async fn a_head_that_never_ends_is_cut_off() {
-    let config = Config { header_timeout: Duration::from_millis(50), ..Config::default() };
+    let config = Config {
+        header_timeout: Duration::from_millis(50),
+        ..Config::default()
+    };
     let host = Host::start_with(bot(), config).await;
     let answer = exchange(&host, b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ").await;
     assert!(answer.is_empty() || status(&answer) == 408, "{answer}");
@@ -67,7 +83,10 @@ async fn a_head_that_never_ends_is_cut_off() {
 
 #[tokio::test]
 async fn a_body_that_never_ends_is_cut_off() {
-    let config = Config { body_timeout: Duration::from_millis(50), ..Config::default() };
+    let config = Config {
+        body_timeout: Duration::from_millis(50),
+        ..Config::default()
+    };
     let host = Host::start_with(bot(), config).await;
     let head = "POST /api/messages HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{\"type\":";
     let mut connection = RawConnection::open(&host).await;
@@ -87,7 +106,14 @@ async fn a_body_that_breaks_off_starts_no_turn() {
 
 #[tokio::test]
 async fn connections_beyond_the_limit_wait_for_a_place() {
-    let host = Host::start_with(bot(), Config { max_connections: 1, ..Config::default() }).await;
+    let host = Host::start_with(
+        bot(),
+        Config {
+            max_connections: 1,
+            ..Config::default()
+        },
+    )
+    .await;
     let request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let mut first = RawConnection::open(&host).await;
     first.write(request).await;
@@ -102,6 +128,8 @@ async fn connections_beyond_the_limit_wait_for_a_place() {
         assert!(futures_util::poll!(answer.as_mut()).is_pending());
     }
     drop(first);
-    let answer = tokio::time::timeout(PATIENCE, answer).await.expect("the second was never served");
+    let answer = tokio::time::timeout(PATIENCE, answer)
+        .await
+        .expect("the second was never served");
     assert_eq!(status(&answer), 200);
 }

@@ -41,14 +41,25 @@ impl Host {
     }
 
     async fn start_in(folder: Arc<TempDir>, bot: impl Bot, config: Config) -> Self {
-        let config = Config { listen: "127.0.0.1:0".parse().unwrap(), database: database(folder.path()), ..config };
+        let config = Config {
+            listen: "127.0.0.1:0".parse().unwrap(),
+            database: database(folder.path()),
+            ..config
+        };
         let server = Server::bind(&config, bot).await.unwrap();
         let base = server.base_url().to_owned();
         let jobs = server.proactive().jobs();
         let stop = CancellationToken::new();
         let ended = tokio::spawn(server.run(stop.clone().cancelled_owned()));
         let client = Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
-        Self { base, client, jobs, stop, ended, folder }
+        Self {
+            base,
+            client,
+            jobs,
+            stop,
+            ended,
+            folder,
+        }
     }
 
     /// Where the server listens, without the scheme.
@@ -57,7 +68,11 @@ impl Host {
     }
 
     pub(crate) async fn get(&self, path: &str) -> Response {
-        self.client.get(format!("{}{path}", self.base)).send().await.unwrap()
+        self.client
+            .get(format!("{}{path}", self.base))
+            .send()
+            .await
+            .unwrap()
     }
 
     /// Posts an activity to the bot.
@@ -67,7 +82,12 @@ impl Host {
 
     pub(crate) async fn post_bytes(&self, body: impl Into<reqwest::Body>) -> Response {
         let request = self.client.post(format!("{}/api/messages", self.base));
-        request.header("content-type", "application/json; charset=utf-8").body(body).send().await.unwrap()
+        request
+            .header("content-type", "application/json; charset=utf-8")
+            .body(body)
+            .send()
+            .await
+            .unwrap()
     }
 
     pub(crate) fn begin_stop(&self) {
@@ -77,7 +97,10 @@ impl Host {
     /// Stops the server and waits for its end.
     pub(crate) async fn stop(self) -> Arc<TempDir> {
         self.stop.cancel();
-        tokio::time::timeout(PATIENCE, self.ended).await.expect("the server did not stop").unwrap();
+        tokio::time::timeout(PATIENCE, self.ended)
+            .await
+            .expect("the server did not stop")
+            .unwrap();
         self.folder
     }
 
@@ -96,14 +119,21 @@ pub(crate) fn database(folder: &Path) -> String {
 pub(crate) async fn read(response: Response) -> (u16, Value) {
     let status = response.status().as_u16();
     let text = response.text().await.unwrap();
-    let body = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).expect(&text) };
+    let body = if text.is_empty() {
+        Value::Null
+    } else {
+        serde_json::from_str(&text).expect(&text)
+    };
     (status, body)
 }
 
 /// A channel that answers every call with `status`.
 pub(crate) async fn channel(status: u16) -> MockServer {
     let channel = MockServer::start().await;
-    Mock::given(method("POST")).respond_with(ResponseTemplate::new(status).set_body_json(json!({ "id": "1" }))).mount(&channel).await;
+    Mock::given(method("POST"))
+        .respond_with(ResponseTemplate::new(status).set_body_json(json!({ "id": "1" })))
+        .mount(&channel)
+        .await;
     channel
 }
 
@@ -130,7 +160,9 @@ pub(crate) fn bot() -> Router {
             turn.say(format!("started {job}")).await
         })
         .message("fail", async |_: &mut TurnContext| Err(Error::msg("out of luck")))
-        .message("panic", async |_: &mut TurnContext| -> Result<()> { panic!("the handler's own words") })
+        .message("panic", async |_: &mut TurnContext| -> Result<()> {
+            panic!("the handler's own words")
+        })
         .message("quiet", async |_: &mut TurnContext| Ok(()))
         .otherwise(async |turn: &mut TurnContext, text: Text| turn.say(format!("echo {text}")).await)
 }
@@ -144,12 +176,19 @@ pub(crate) struct Gatekeeper {
 
 impl Gatekeeper {
     pub(crate) fn new() -> Self {
-        Self { entered: Arc::new(Semaphore::new(0)), go_on: Arc::new(Notify::new()) }
+        Self {
+            entered: Arc::new(Semaphore::new(0)),
+            go_on: Arc::new(Notify::new()),
+        }
     }
 
     /// Waits until one more turn is in the middle.
     pub(crate) async fn wait(&self) {
-        tokio::time::timeout(PATIENCE, self.entered.acquire()).await.expect("no turn began").unwrap().forget();
+        tokio::time::timeout(PATIENCE, self.entered.acquire())
+            .await
+            .expect("no turn began")
+            .unwrap()
+            .forget();
     }
 }
 

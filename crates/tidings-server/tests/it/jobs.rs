@@ -18,11 +18,19 @@ async fn the_log_is_newest_first_and_bounded() {
     let response = host.get("/api/v1/jobs").await;
     assert_eq!(response.headers()["cache-control"], "no-store");
     assert_eq!(response.headers()["x-content-type-options"], "nosniff");
-    assert_eq!(read(response).await, (200, json!({ "jobs": [], "older": 0, "total": 0 })));
+    assert_eq!(
+        read(response).await,
+        (200, json!({ "jobs": [], "older": 0, "total": 0 }))
+    );
     start_jobs(&host, 3).await;
     let (_, log) = read(host.get("/api/v1/jobs?limit=2").await).await;
     assert_eq!((log["older"].clone(), log["total"].clone()), (json!(1), json!(3)));
-    let numbers: Vec<u64> = log["jobs"].as_array().unwrap().iter().map(|job| job["number"].as_u64().unwrap()).collect();
+    let numbers: Vec<u64> = log["jobs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|job| job["number"].as_u64().unwrap())
+        .collect();
     assert_eq!(numbers.len(), 2);
     assert!(numbers[0] > numbers[1], "{numbers:?}");
     let job = &log["jobs"][0];
@@ -38,7 +46,11 @@ async fn the_log_is_newest_first_and_bounded() {
             "notice": null,
         })
     );
-    job["startedAt"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    job["startedAt"]
+        .as_str()
+        .unwrap()
+        .parse::<jiff::Timestamp>()
+        .unwrap();
 }
 
 #[tokio::test]
@@ -46,10 +58,24 @@ async fn a_wrong_limit_is_named() {
     let host = Host::start(bot()).await;
     for limit in ["0", "501", "x", ""] {
         let (status, body) = read(host.get(&format!("/api/v1/jobs?limit={limit}")).await).await;
-        assert_eq!((status, &body["error"]["field"]), (400, &json!("limit")), "{limit}");
+        assert_eq!(
+            (status, &body["error"]["field"]),
+            (400, &json!("limit")),
+            "{limit}"
+        );
     }
-    let (status, body) = read(host.client.post(format!("{}/api/v1/jobs", host.base)).send().await.unwrap()).await;
-    assert_eq!((status, &body["error"]["code"]), (405, &json!("MethodNotAllowed")));
+    let (status, body) = read(
+        host.client
+            .post(format!("{}/api/v1/jobs", host.base))
+            .send()
+            .await
+            .unwrap(),
+    )
+    .await;
+    assert_eq!(
+        (status, &body["error"]["code"]),
+        (405, &json!("MethodNotAllowed"))
+    );
 }
 
 /// An open stream of events.
@@ -63,7 +89,10 @@ impl Events {
         let response = host.get("/api/v1/jobs/events").await;
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
-        Self { response, text: String::new() }
+        Self {
+            response,
+            text: String::new(),
+        }
     }
 
     /// The next event's log; `None` when the stream ends.
@@ -75,7 +104,10 @@ impl Events {
                 self.text = rest.to_owned();
                 return Some(log);
             }
-            let more = tokio::time::timeout(PATIENCE, self.response.chunk()).await.expect("no event came").unwrap()?;
+            let more = tokio::time::timeout(PATIENCE, self.response.chunk())
+                .await
+                .expect("no event came")
+                .unwrap()?;
             self.text.push_str(std::str::from_utf8(&more).unwrap());
         }
     }
@@ -115,7 +147,10 @@ async fn event_streams_are_bounded_and_a_closed_one_makes_room() {
         streams.push(Events::open(&host).await);
     }
     let (status, body) = read(host.get("/api/v1/jobs/events").await).await;
-    assert_eq!((status, &body["error"]["code"]), (503, &json!("TooManySubscribers")));
+    assert_eq!(
+        (status, &body["error"]["code"]),
+        (503, &json!("TooManySubscribers"))
+    );
     streams.clear();
     // The server notices a closed stream when it next writes to it.
     start_jobs(&host, 1).await;
@@ -124,5 +159,7 @@ async fn event_streams_are_bounded_and_a_closed_one_makes_room() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(PATIENCE, reopened).await.expect("no place became free");
+    tokio::time::timeout(PATIENCE, reopened)
+        .await
+        .expect("no place became free");
 }

@@ -7,10 +7,13 @@ use tidings_proactive::{JobNumber, Jobs};
 use crate::harness::{Host, PATIENCE, bot, read};
 
 fn guide() -> Router {
-    bot().message("done {job}", async |turn: &mut TurnContext, jobs: Jobs, Capture(job): Capture<JobNumber>| {
-        jobs.complete(job, format!("{job} is complete")).await?;
-        turn.say(format!("completing {job}")).await
-    })
+    bot().message(
+        "done {job}",
+        async |turn: &mut TurnContext, jobs: Jobs, Capture(job): Capture<JobNumber>| {
+            jobs.complete(job, format!("{job} is complete")).await?;
+            turn.say(format!("completing {job}")).await
+        },
+    )
 }
 
 struct Window {
@@ -22,26 +25,41 @@ struct Window {
 impl Window {
     async fn open(host: &Host, user: &str) -> Self {
         let user = json!({ "id": user, "name": user });
-        let generate = host.client.post(format!("{}/v3/directline/tokens/generate", host.base));
-        let generate = generate.header("content-type", "application/json").body(json!({ "user": user }).to_string());
+        let generate = host
+            .client
+            .post(format!("{}/v3/directline/tokens/generate", host.base));
+        let generate = generate
+            .header("content-type", "application/json")
+            .body(json!({ "user": user }).to_string());
         let (status, body) = read(generate.send().await.unwrap()).await;
         assert_eq!(status, 200, "{body}");
-        let start = host.client.post(format!("{}/v3/directline/conversations", host.base));
+        let start = host
+            .client
+            .post(format!("{}/v3/directline/conversations", host.base));
         let start = start.bearer_auth(body["token"].as_str().unwrap());
         let (status, body) = read(start.send().await.unwrap()).await;
         assert_eq!(status, 201, "{body}");
         let text = |name: &str| body[name].as_str().unwrap().to_owned();
-        Self { user, token: text("token"), conversation: text("conversationId") }
+        Self {
+            user,
+            token: text("token"),
+            conversation: text("conversationId"),
+        }
     }
 
     fn activities(&self, host: &Host) -> String {
-        format!("{}/v3/directline/conversations/{}/activities", host.base, self.conversation)
+        format!(
+            "{}/v3/directline/conversations/{}/activities",
+            host.base, self.conversation
+        )
     }
 
     async fn say(&self, host: &Host, text: &str) {
         let activity = json!({ "type": "message", "text": text, "from": self.user });
         let post = host.client.post(self.activities(host)).bearer_auth(&self.token);
-        let post = post.header("content-type", "application/json").body(activity.to_string());
+        let post = post
+            .header("content-type", "application/json")
+            .body(activity.to_string());
         let (status, body) = read(post.send().await.unwrap()).await;
         assert_eq!(status, 200, "{body}");
     }
@@ -51,7 +69,10 @@ impl Window {
         let (status, body) = read(get.send().await.unwrap()).await;
         assert_eq!(status, 200, "{body}");
         let texts = body["activities"].as_array().unwrap().iter();
-        texts.filter(|activity| activity["type"] == "message").map(|a| a["text"].as_str().unwrap().to_owned()).collect()
+        texts
+            .filter(|activity| activity["type"] == "message")
+            .map(|a| a["text"].as_str().unwrap().to_owned())
+            .collect()
     }
 }
 
@@ -62,7 +83,9 @@ async fn until_delivered(host: &Host) {
             changes.changed().await.unwrap();
         }
     };
-    tokio::time::timeout(PATIENCE, delivered).await.expect("the notice was never delivered");
+    tokio::time::timeout(PATIENCE, delivered)
+        .await
+        .expect("the notice was never delivered");
 }
 
 #[tokio::test]
@@ -72,19 +95,32 @@ async fn the_creator_is_told_and_a_restart_forgets_nothing() {
     let system = Window::open(&host, "dl_job-system").await;
     creator.say(&host, "run").await;
     let job = host.jobs.page(1).await.unwrap().jobs[0].number;
-    assert_eq!(creator.history(&host).await, ["run".to_owned(), format!("started {job}")]);
+    assert_eq!(
+        creator.history(&host).await,
+        ["run".to_owned(), format!("started {job}")]
+    );
     system.say(&host, &format!("done {job}")).await;
     until_delivered(&host).await;
-    let told = ["run".to_owned(), format!("started {job}"), format!("{job} is complete")];
+    let told = [
+        "run".to_owned(),
+        format!("started {job}"),
+        format!("{job} is complete"),
+    ];
     assert_eq!(creator.history(&host).await, told);
-    assert_eq!(system.history(&host).await, [format!("done {job}"), format!("completing {job}")]);
+    assert_eq!(
+        system.history(&host).await,
+        [format!("done {job}"), format!("completing {job}")]
+    );
 
     let host = host.restart(guide()).await;
     assert_eq!(creator.history(&host).await, told);
     creator.say(&host, "hello").await;
     assert_eq!(creator.history(&host).await.last().unwrap(), "echo hello");
     let (_, log) = read(host.get("/api/v1/jobs").await).await;
-    assert_eq!((&log["total"], &log["jobs"][0]["state"]), (&json!(1), &json!("complete")));
+    assert_eq!(
+        (&log["total"], &log["jobs"][0]["state"]),
+        (&json!(1), &json!("complete"))
+    );
 }
 
 #[tokio::test]
@@ -96,22 +132,55 @@ async fn who_completes_her_own_job_is_told_too() {
     window.say(&host, &format!("done {job}")).await;
     until_delivered(&host).await;
     let history = window.history(&host).await;
-    assert_eq!(history[2..], [format!("done {job}"), format!("completing {job}"), format!("{job} is complete")]);
+    assert_eq!(
+        history[2..],
+        [
+            format!("done {job}"),
+            format!("completing {job}"),
+            format!("{job} is complete")
+        ]
+    );
 }
 
 #[tokio::test]
 async fn what_users_upload_cannot_act_as_a_page() {
     let host = Host::start(guide()).await;
     let window = Window::open(&host, "dl_ana").await;
-    let upload = format!("{}/v3/directline/conversations/{}/upload?userId=dl_ana", host.base, window.conversation);
-    let upload = host.client.post(upload).bearer_auth(&window.token).header("content-type", "text/html");
+    let upload = format!(
+        "{}/v3/directline/conversations/{}/upload?userId=dl_ana",
+        host.base, window.conversation
+    );
+    let upload = host
+        .client
+        .post(upload)
+        .bearer_auth(&window.token)
+        .header("content-type", "text/html");
     let upload = upload.header("content-disposition", "attachment; filename=\"page.html\"");
-    assert_eq!(upload.body("<script>alert(1)</script>").send().await.unwrap().status(), 200);
-    let get = host.client.get(window.activities(&host)).bearer_auth(&window.token);
+    assert_eq!(
+        upload
+            .body("<script>alert(1)</script>")
+            .send()
+            .await
+            .unwrap()
+            .status(),
+        200
+    );
+    let get = host
+        .client
+        .get(window.activities(&host))
+        .bearer_auth(&window.token);
     let (_, body) = read(get.send().await.unwrap()).await;
-    let url = body["activities"][0]["attachments"][0]["contentUrl"].as_str().expect("an attachment").to_owned();
+    let url = body["activities"][0]["attachments"][0]["contentUrl"]
+        .as_str()
+        .expect("an attachment")
+        .to_owned();
     let response = host.client.get(url).send().await.unwrap();
     assert_eq!(response.status(), 200);
-    assert!(response.headers()["content-security-policy"].to_str().unwrap().contains("sandbox"));
+    assert!(
+        response.headers()["content-security-policy"]
+            .to_str()
+            .unwrap()
+            .contains("sandbox")
+    );
     assert_eq!(response.headers()["x-content-type-options"], "nosniff");
 }

@@ -30,7 +30,12 @@ impl RawConnection {
     pub(crate) async fn read_head(&mut self) -> String {
         let mut bytes = Vec::new();
         while !bytes.ends_with(b"\r\n\r\n") {
-            bytes.push(tokio::time::timeout(PATIENCE, self.0.read_u8()).await.expect("no answer").expect("closed"));
+            bytes.push(
+                tokio::time::timeout(PATIENCE, self.0.read_u8())
+                    .await
+                    .expect("no answer")
+                    .expect("closed"),
+            );
         }
         String::from_utf8(bytes).unwrap()
     }
@@ -44,5 +49,9 @@ pub(crate) async fn exchange(host: &Host, bytes: &[u8]) -> String {
 }
 
 pub(crate) fn status(answer: &str) -> u16 {
-    answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_else(|| panic!("no answer: {answer:?}"))
+    answer
+        .split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok())
+        .unwrap_or_else(|| panic!("no answer: {answer:?}"))
 }

@@ -40,10 +40,17 @@ async fn a_running_turn_finishes_and_nothing_new_begins() {
 #[tokio::test]
 async fn a_turn_that_never_ends_is_cut_off() {
     let gatekeeper = Gatekeeper::new();
-    let config = Config { shutdown_timeout: Duration::from_millis(50), ..Config::default() };
+    let config = Config {
+        shutdown_timeout: Duration::from_millis(50),
+        ..Config::default()
+    };
     let host = Host::start_with(gatekeeper.clone(), config).await;
     let request = host.client.post(format!("{}/api/messages", host.base));
-    let request = tokio::spawn(request.body(message("http://127.0.0.1:1", "hello").to_string()).send());
+    let request = tokio::spawn(
+        request
+            .body(message("http://127.0.0.1:1", "hello").to_string())
+            .send(),
+    );
     gatekeeper.wait().await;
     host.stop().await;
     request.abort();
