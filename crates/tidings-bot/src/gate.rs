@@ -14,7 +14,6 @@ use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
@@ -22,32 +21,10 @@ use tokio::sync::oneshot;
 
 use crate::conversation_key::ConversationKey;
 
-tokio::task_local! {
-    /// The turn that the current task is inside of.
-    static CURRENT_TURN: TurnToken;
-}
+mod turn_token;
 
-/// Names one running turn together with everything nested in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct TurnToken(u64);
-
-impl TurnToken {
-    fn fresh() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        Self(NEXT.fetch_add(1, Ordering::Relaxed))
-    }
-
-    /// The turn that the caller runs inside of, if it does. A task spawned from a handler is not inside the
-    /// turn.
-    pub(crate) fn current() -> Option<Self> {
-        CURRENT_TURN.try_with(|token| *token).ok()
-    }
-
-    /// Runs `future` as part of this turn.
-    pub(crate) fn scope<F: Future>(self, future: F) -> impl Future<Output = F::Output> {
-        CURRENT_TURN.scope(self, future)
-    }
-}
+pub(crate) use turn_token::TurnToken;
+use turn_token::{NOBODY, TurnId};
 
 /// Lets one turn at a time into each conversation. Clones are the same gate.
 #[derive(Clone, Default)]
@@ -58,15 +35,18 @@ pub struct Gate {
 #[derive(Default)]
 struct Lanes {
     held: HashMap<ConversationKey, Lane>,
-    /// Turns that wait for a second conversation while they hold one: the only ones that can close a circle.
-    nested: Vec<(TurnToken, ConversationKey)>,
+    /// The roots of the turns that wait for a second conversation: the only ones that can close a circle.
+    nested: Vec<(TurnId, ConversationKey)>,
     next_waiter: u64,
 }
 
+/// A conversation with somebody inside.
 struct Lane {
-    holder: TurnToken,
-    /// How many guards the holder has: nested turns add to it.
-    depth: usize,
+    holder: TurnId,
+    /// The turns nested in the holder's, each in the one before.
+    nested: Vec<TurnId>,
+    /// The root of all of them.
+    root: TurnId,
     waiters: VecDeque<Waiter>,
 }
 
@@ -86,24 +66,22 @@ impl Gate {
     ///
     /// Inside a turn that holds `key` already, this is at once.
     pub fn enter(&self, key: &ConversationKey) -> Entering {
-        match TurnToken::current() {
-            Some(token) => self.enter_as(key, token, true),
-            None => self.enter_fresh(key),
-        }
+        self.enter_as(key, TurnToken::nested())
     }
 
     /// As [`Gate::enter`], but as a turn of its own, wherever the caller is.
     pub(crate) fn enter_fresh(&self, key: &ConversationKey) -> Entering {
-        self.enter_as(key, TurnToken::fresh(), false)
+        self.enter_as(key, TurnToken::fresh())
     }
 
-    /// Whether the turn that the caller runs inside of holds `key`.
+    /// Whether the turn that the caller runs inside of, or one around it, holds `key`.
     pub(crate) fn is_held_by_current_turn(&self, key: &ConversationKey) -> bool {
-        TurnToken::current().is_some_and(|token| {
-            self.lanes()
+        TurnToken::current().is_some_and(|current| {
+            let lanes = self.lanes();
+            lanes
                 .held
                 .get(key)
-                .is_some_and(|lane| lane.holder == token)
+                .is_some_and(|lane| lane.inside().any(|turn| current.is_within(turn)))
         })
     }
 
@@ -117,44 +95,40 @@ impl Gate {
         self.lanes().held.get(key).map_or(0, |lane| lane.waiters.len())
     }
 
-    fn enter_as(&self, key: &ConversationKey, token: TurnToken, inside_a_turn: bool) -> Entering {
+    fn enter_as(&self, key: &ConversationKey, token: TurnToken) -> Entering {
         let mut lanes = self.lanes();
-        if inside_a_turn && lanes.closes_a_circle(token, key) {
+        if token.is_nested() && lanes.closes_a_circle(&token, key) {
+            let refusal = WouldDeadlock { key: key.clone() };
             return Entering {
                 gate: self.clone(),
-                state: EnteringState::Refused(WouldDeadlock { key: key.clone() }),
+                state: EnteringState::Refused(refusal),
             };
         }
         let number = lanes.next_waiter;
         let state = match lanes.held.entry(key.clone()) {
             Entry::Vacant(vacant) => {
-                vacant.insert(Lane {
-                    holder: token,
-                    depth: 1,
-                    waiters: VecDeque::new(),
-                });
+                vacant.insert(Lane::held_by(&token));
                 EnteringState::Admitted(Some(self.guard(key, token)))
             }
-            Entry::Occupied(mut occupied) if occupied.get().holder == token => {
-                occupied.get_mut().depth += 1;
+            Entry::Occupied(mut occupied) if token.is_within(occupied.get().innermost()) => {
+                occupied.get_mut().nested.push(token.id());
                 EnteringState::Admitted(Some(self.guard(key, token)))
             }
             Entry::Occupied(mut occupied) => {
                 let (admit, admitted) = oneshot::channel();
-                occupied
-                    .get_mut()
-                    .waiters
-                    .push_back(Waiter { number, token, admit });
+                occupied.get_mut().waiters.push_back(Waiter {
+                    number,
+                    token: token.clone(),
+                    admit,
+                });
                 lanes.next_waiter += 1;
-                if inside_a_turn {
-                    lanes.nested.push((token, key.clone()));
-                }
+                let nested_in = token.is_nested().then(|| token.root());
+                lanes.nested.extend(nested_in.map(|root| (root, key.clone())));
                 EnteringState::Waiting(Waiting {
                     admitted,
                     key: key.clone(),
-                    token,
+                    nested_in,
                     number,
-                    inside_a_turn,
                 })
             }
         };
@@ -173,34 +147,29 @@ impl Gate {
         }
     }
 
-    fn leave(&self, key: &ConversationKey) {
+    fn leave(&self, key: &ConversationKey, turn: TurnId) {
         let mut lanes = self.lanes();
         let Entry::Occupied(mut occupied) = lanes.held.entry(key.clone()) else {
             return;
         };
-        let lane = occupied.get_mut();
-        lane.depth -= 1;
-        if lane.depth > 0 {
-            return;
-        }
-        let Some(next) = lane.waiters.pop_front() else {
+        let next = occupied.get_mut().leave(turn);
+        if next.is_none() && occupied.get().is_empty() {
             occupied.remove();
-            return;
-        };
-        lane.holder = next.token;
-        lane.depth = 1;
+        }
         drop(lanes);
-        // A waiter that gave up in this instant hands its guard back; dropping it admits the one behind.
-        drop(next.admit.send(self.guard(key, next.token)));
+        if let Some(next) = next {
+            // A waiter that gave up in this instant hands its guard back; dropping it admits the one behind.
+            drop(next.admit.send(self.guard(key, next.token)));
+        }
     }
 
     fn stop_waiting(&self, waiting: &Waiting) {
         let mut lanes = self.lanes();
-        if waiting.inside_a_turn
+        if let Some(root) = waiting.nested_in
             && let Some(at) = lanes
                 .nested
                 .iter()
-                .position(|(token, key)| *token == waiting.token && *key == waiting.key)
+                .position(|(turn, key)| *turn == root && *key == waiting.key)
         {
             lanes.nested.swap_remove(at);
         }
@@ -228,18 +197,18 @@ impl fmt::Debug for Gate {
 }
 
 impl Lanes {
-    /// Whether `token`, were it to wait for `key`, would wait for itself: whoever is ahead of it in `key`'s
-    /// queue waits, directly or over others, for a conversation that `token` holds.
-    fn closes_a_circle(&self, token: TurnToken, key: &ConversationKey) -> bool {
-        let mut seen: Vec<TurnToken> = Vec::new();
-        let mut ahead: Vec<TurnToken> = match self.held.get(key) {
-            Some(lane) if lane.holder != token => std::iter::once(lane.holder)
-                .chain(lane.waiters.iter().map(|waiter| waiter.token))
-                .collect(),
+    /// Whether `token`, were it to wait for `key`, would wait for itself: somebody ahead of it in `key`'s
+    /// queue waits, directly or over others, for a conversation that `token`'s turn holds. Turns of one root
+    /// count as one.
+    fn closes_a_circle(&self, token: &TurnToken, key: &ConversationKey) -> bool {
+        let mut ahead: Vec<TurnId> = match self.held.get(key) {
+            // Waiting for a sibling, a turn that the same handler started beside this one: that one goes on.
+            Some(lane) if lane.root != token.root() => lane.roots_up_to(None).collect(),
             _ => return false,
         };
+        let mut seen: Vec<TurnId> = Vec::new();
         while let Some(other) = ahead.pop() {
-            if other == token {
+            if other == token.root() {
                 return true;
             }
             if seen.contains(&other) {
@@ -247,18 +216,69 @@ impl Lanes {
             }
             seen.push(other);
             for (_, wanted) in self.nested.iter().filter(|(waiter, _)| *waiter == other) {
-                if let Some(lane) = self.held.get(wanted) {
-                    ahead.push(lane.holder);
-                    ahead.extend(
-                        lane.waiters
-                            .iter()
-                            .map(|waiter| waiter.token)
-                            .take_while(|waiter| *waiter != other),
-                    );
-                }
+                ahead.extend(
+                    self.held
+                        .get(wanted)
+                        .into_iter()
+                        .flat_map(|lane| lane.roots_up_to(Some(other))),
+                );
             }
         }
         false
+    }
+}
+
+impl Lane {
+    fn held_by(token: &TurnToken) -> Self {
+        Self {
+            holder: token.id(),
+            nested: Vec::new(),
+            root: token.root(),
+            waiters: VecDeque::new(),
+        }
+    }
+
+    fn inside(&self) -> impl Iterator<Item = TurnId> {
+        std::iter::once(self.holder).chain(self.nested.iter().copied())
+    }
+
+    /// The turn that goes on at the moment: those around it wait for it.
+    fn innermost(&self) -> TurnId {
+        self.nested.last().copied().unwrap_or(self.holder)
+    }
+
+    /// The roots of those inside and of those who wait before `waiter` does.
+    fn roots_up_to(&self, waiter: Option<TurnId>) -> impl Iterator<Item = TurnId> {
+        let waiting = self.waiters.iter().map(|waiter| waiter.token.root());
+        std::iter::once(self.root).chain(waiting.take_while(move |root| Some(*root) != waiter))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.holder == NOBODY
+    }
+
+    /// `turn` leaves. Gives the waiter that comes in for it; it counts as inside already.
+    fn leave(&mut self, turn: TurnId) -> Option<Waiter> {
+        if turn != self.holder {
+            self.nested.retain(|nested| *nested != turn);
+        } else if self.nested.is_empty() {
+            self.holder = NOBODY;
+            let next = self.waiters.pop_front()?;
+            (self.holder, self.root) = (next.token.id(), next.token.root());
+            return Some(next);
+        } else {
+            // A turn nested in one that was cut off: the conversation stays held until it has ended.
+            self.holder = self.nested.remove(0);
+        }
+        // A sibling of the one that left may go on within what is still inside.
+        let innermost = self.innermost();
+        let at = self
+            .waiters
+            .iter()
+            .position(|waiter| waiter.token.is_within(innermost))?;
+        let next = self.waiters.remove(at)?;
+        self.nested.push(next.token.id());
+        Some(next)
     }
 }
 
@@ -278,9 +298,9 @@ enum EnteringState {
 struct Waiting {
     admitted: oneshot::Receiver<GateGuard>,
     key: ConversationKey,
-    token: TurnToken,
+    /// The root of the turn that waits inside of, if it does.
+    nested_in: Option<TurnId>,
     number: u64,
-    inside_a_turn: bool,
 }
 
 impl Future for Entering {
@@ -340,7 +360,7 @@ pub struct GateGuard {
 
 impl GateGuard {
     pub(crate) fn token(&self) -> TurnToken {
-        self.token
+        self.token.clone()
     }
 
     /// The conversation that is held.
@@ -351,7 +371,7 @@ impl GateGuard {
 
 impl Drop for GateGuard {
     fn drop(&mut self) {
-        self.gate.leave(&self.key);
+        self.gate.leave(&self.key, self.token.id());
     }
 }
 

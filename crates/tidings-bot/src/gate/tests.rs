@@ -81,22 +81,28 @@ async fn a_place_given_up_after_admission_lets_the_next_one_in() {
 async fn the_turn_that_holds_a_conversation_enters_it_again() {
     let gate = Gate::new();
     let outer = gate.enter(&key("a")).await.unwrap();
-    let token = outer.token();
-    token
-        .scope(async {
-            assert!(gate.is_held_by_current_turn(&key("a")));
-            let inner = gate.enter(&key("a")).now_or_never().unwrap().unwrap();
-            let waiting = gate.enter_fresh(&key("a"));
-            drop(inner);
-            assert_eq!(
-                gate.waiting(&key("a")),
-                1,
-                "leaving the nested turn does not leave the outer one"
-            );
-            drop(waiting);
-        })
-        .await;
+    let waiting = gate.enter(&key("a"));
+    assert!(inside(&outer, || gate.is_held_by_current_turn(&key("a"))).await);
+    assert!(!gate.is_held_by_current_turn(&key("a")));
+    let inner = inside(&outer, || gate.enter(&key("a")))
+        .await
+        .now_or_never()
+        .unwrap()
+        .unwrap();
+    let innermost = inside(&inner, || gate.enter(&key("a")))
+        .await
+        .now_or_never()
+        .unwrap()
+        .unwrap();
+    drop(innermost);
+    drop(inner);
+    assert_eq!(
+        gate.waiting(&key("a")),
+        1,
+        "leaving the nested turn does not leave the outer one"
+    );
     drop(outer);
+    drop(waiting.now_or_never().unwrap().unwrap());
     assert_eq!(gate.busy_conversations(), 0);
 }
 
@@ -104,14 +110,62 @@ async fn the_turn_that_holds_a_conversation_enters_it_again() {
 async fn the_conversation_stays_held_while_a_nested_turn_outlives_the_outer_one() {
     let gate = Gate::new();
     let outer = gate.enter(&key("a")).await.unwrap();
-    let inner = outer
-        .token()
-        .scope(async { gate.enter(&key("a")).await.unwrap() })
-        .await;
+    let inner = inside(&outer, || gate.enter(&key("a"))).await.await.unwrap();
     drop(outer);
     assert!(gate.enter(&key("a")).now_or_never().is_none());
+    let innermost = inside(&inner, || gate.enter(&key("a")))
+        .await
+        .now_or_never()
+        .unwrap()
+        .unwrap();
     drop(inner);
+    drop(innermost);
     drop(gate.enter(&key("a")).now_or_never().unwrap().unwrap());
+}
+
+#[tokio::test]
+async fn nested_turns_beside_each_other_take_turns_too() {
+    let gate = Gate::new();
+    let outer = gate.enter(&key("a")).await.unwrap();
+    let stranger = gate.enter(&key("a"));
+    let first = inside(&outer, || gate.enter(&key("a")))
+        .await
+        .now_or_never()
+        .unwrap()
+        .unwrap();
+    let mut second = inside(&outer, || gate.enter(&key("a"))).await;
+    assert!(
+        (&mut second).now_or_never().is_none(),
+        "the first of them is inside"
+    );
+    drop(first);
+    // Ahead of the stranger, for whom the outer turn would have to end.
+    let second = second.now_or_never().unwrap().unwrap();
+    drop(outer);
+    drop(second);
+    drop(stranger.now_or_never().unwrap().unwrap());
+}
+
+#[tokio::test]
+async fn turns_that_one_turn_starts_elsewhere_take_turns_there() {
+    let gate = Gate::new();
+    let outer = gate.enter(&key("a")).await.unwrap();
+    let first = inside(&outer, || gate.enter(&key("b"))).await.await.unwrap();
+    let mut second = inside(&outer, || gate.enter(&key("b"))).await;
+    assert!((&mut second).now_or_never().is_none());
+    // The first may still go back into the conversation that its outer turn holds.
+    drop(
+        inside(&first, || gate.enter(&key("a")))
+            .await
+            .now_or_never()
+            .unwrap()
+            .unwrap(),
+    );
+    drop(first);
+    drop(second.now_or_never().unwrap().unwrap());
+    drop(outer);
+    assert_eq!(gate.busy_conversations(), 0);
+    assert!(gate.lanes().nested.is_empty());
 }
 
 #[tokio::test]

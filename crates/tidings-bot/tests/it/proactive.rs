@@ -1,4 +1,4 @@
-use tidings_activity::{Activity, ChannelAccount, ConversationReference, InputHint};
+use tidings_activity::{Activity, ChannelAccount, ConversationAccount, ConversationReference, InputHint};
 use tidings_bot::{
     BotState, ContinuationFailed, CreateConversation, Error, Middleware, Next, Result, Router, Service,
     TestAdapter, TurnContext, TurnKind, WouldDeadlock, async_trait,
@@ -222,6 +222,44 @@ async fn two_turns_that_tell_each_other_do_not_deadlock() {
         panic!("one is refused, one gets through")
     };
     assert!(error.is::<WouldDeadlock>());
+}
+
+#[tokio::test]
+async fn a_handler_that_tells_many_at_once_tells_each_conversation_one_thing_at_a_time() {
+    async fn broadcast(turn: &mut TurnContext, log: Service<Log>) -> Result<()> {
+        let (adapter, reference) = (turn.adapter().clone(), turn.reference());
+        let tell = |(number, conversation): (usize, &str)| {
+            let (log, mut reference) = (log.0.clone(), reference.clone());
+            reference.conversation = Some(ConversationAccount::new(conversation));
+            let callback = async move |_: &mut TurnContext| {
+                log.add(format!("{number} in"));
+                settle().await;
+                log.add(format!("{number} out"));
+                Ok(())
+            };
+            let adapter = adapter.clone();
+            async move { adapter.continue_conversation(&reference, callback).await }
+        };
+        let told = ["conversation", "conversation", "conversation"]
+            .into_iter()
+            .enumerate()
+            .map(tell);
+        futures_util::future::try_join_all(told).await?;
+        let told = ["elsewhere", "elsewhere"].into_iter().enumerate().map(tell);
+        futures_util::future::try_join_all(told).await?;
+        Ok(())
+    }
+    let log = Log::default();
+    let user = TestAdapter::builder(Router::new().otherwise(broadcast))
+        .set_up(|a| a.service(log.clone()))
+        .build();
+    user.deliver("x").await.unwrap();
+    assert_eq!(
+        log.take(),
+        [
+            "0 in", "0 out", "1 in", "1 out", "2 in", "2 out", "0 in", "0 out", "1 in", "1 out"
+        ]
+    );
 }
 
 #[tokio::test]
