@@ -21,9 +21,8 @@ const READER_CACHE_KIB: i64 = 1024;
 pub(super) struct DatabaseFile {
     pub(super) path: PathBuf,
     busy_timeout: Duration,
-    /// Closing it releases the lock.
-    _lock: File,
-    /// After the lock, which lies in the folder.
+    lock: File,
+    /// Dropped after the lock, which lies in the folder.
     folder: Option<TemporaryFolder>,
 }
 
@@ -43,7 +42,7 @@ impl DatabaseFile {
         Ok(DatabaseFile {
             path,
             busy_timeout,
-            _lock: lock,
+            lock,
             folder,
         })
     }
@@ -124,6 +123,13 @@ impl DatabaseFile {
             .map_err(sqlite)?;
         connection.set_prepared_statement_cache_capacity(128);
         Ok(connection)
+    }
+}
+
+impl Drop for DatabaseFile {
+    fn drop(&mut self) {
+        // Closing the file would do, but not while a process that was just forked still has a copy of it.
+        let _ = self.lock.unlock();
     }
 }
 
