@@ -11,6 +11,7 @@ use crate::conversation_key::ConversationKey;
 use crate::error::{Error, Result};
 use crate::hook::{DeleteHook, Hooks, SendHook, UpdateHook};
 use crate::identity::Identity;
+use crate::inbound::Inbound;
 use crate::outbound::Outbound;
 use crate::router::Captures;
 use crate::services::Services;
@@ -40,13 +41,12 @@ pub enum TurnKind {
 /// The context lives as long as the turn. Work that goes on afterwards takes [`reference`](Self::reference)
 /// and comes back through [`Adapter::continue_conversation`].
 pub struct TurnContext {
-    activity: Activity,
+    inbound: Box<Inbound>,
     adapter: Adapter,
     conversation: ConversationKey,
-    identity: Identity,
     kind: TurnKind,
     outbound: Arc<dyn Outbound>,
-    reference: OnceLock<ConversationReference>,
+    reference: OnceLock<Box<ConversationReference>>,
     responded: bool,
     invoke_response: Option<InvokeResponse>,
     captures: Captures,
@@ -64,15 +64,13 @@ impl TurnContext {
         adapter: Adapter,
         conversation: ConversationKey,
         kind: TurnKind,
-        activity: Activity,
-        identity: Identity,
+        inbound: Box<Inbound>,
         outbound: Arc<dyn Outbound>,
     ) -> Self {
         Self {
-            activity,
+            inbound,
             adapter,
             conversation,
-            identity,
             kind,
             outbound,
             reference: OnceLock::new(),
@@ -90,13 +88,13 @@ impl TurnContext {
 
     /// The activity that the turn is about.
     pub fn activity(&self) -> &Activity {
-        &self.activity
+        &self.inbound.activity
     }
 
     /// The activity, for middleware that puts it right before the bot sees it.
     pub fn activity_mut(&mut self) -> &mut Activity {
         self.reference = OnceLock::new();
-        &mut self.activity
+        &mut self.inbound.activity
     }
 
     /// What it takes to come back to this conversation later. Store it; it stays good after the turn.
@@ -110,7 +108,7 @@ impl TurnContext {
     /// The reference that outgoing activities are addressed by, made once.
     pub(crate) fn addressing(&self) -> &ConversationReference {
         self.reference.get_or_init(|| {
-            let mut reference = self.activity.reference();
+            let mut reference = Box::new(self.inbound.activity.reference());
             if self.kind == TurnKind::Proactive {
                 reference.activity_id = None;
             }
@@ -130,7 +128,7 @@ impl TurnContext {
 
     /// Who brought the activity.
     pub fn identity(&self) -> &Identity {
-        &self.identity
+        &self.inbound.identity
     }
 
     /// The adapter that runs the turn. Clone it for work that goes on after the turn.
@@ -220,11 +218,11 @@ impl TurnContext {
     }
 
     pub(crate) fn is_emulator(&self) -> bool {
-        self.activity.is_on(channel::EMULATOR)
+        self.inbound.activity.is_on(channel::EMULATOR)
     }
 
     pub(crate) fn is_invoke(&self) -> bool {
-        self.activity.kind == ActivityType::Invoke
+        self.inbound.activity.kind == ActivityType::Invoke
     }
 
     pub(crate) fn take_invoke_response(&mut self) -> Option<InvokeResponse> {
@@ -261,7 +259,7 @@ impl fmt::Debug for TurnContext {
         f.debug_struct("TurnContext")
             .field("kind", &self.kind)
             .field("conversation", &self.conversation)
-            .field("activity", &self.activity)
+            .field("activity", &self.inbound.activity)
             .field("responded", &self.responded)
             .finish_non_exhaustive()
     }

@@ -37,6 +37,8 @@ impl Adapter {
     /// [`ProcessError`], which has the HTTP status to answer with. An error that the bot's `on_turn_error`
     /// settled is none, except for an invoke without an answer, a panic, and a turn that took too long.
     pub async fn process(&self, inbound: Inbound) -> Result<TurnResponse, ProcessError> {
+        // Boxed at the door: an activity is large, and the turn moves through several futures on its way into its task.
+        let inbound = Box::new(inbound);
         let conversation = validate(&inbound.activity)?;
         self.check_service_url(&inbound.activity)?;
         let running = match self.core.running.arrive(ActivityKey::of(&inbound.activity)) {
@@ -77,7 +79,7 @@ impl Adapter {
 
     async fn inbound_turn(
         self,
-        inbound: Inbound,
+        inbound: Box<Inbound>,
         conversation: ConversationKey,
         place: Entering,
         running: Running,
@@ -102,7 +104,7 @@ impl Adapter {
     /// The turn itself, inside the gate.
     async fn answer(
         &self,
-        mut inbound: Inbound,
+        mut inbound: Box<Inbound>,
         conversation: ConversationKey,
         key: Option<&ActivityKey>,
     ) -> Ended {
@@ -116,21 +118,13 @@ impl Adapter {
                 Err(error) => return Err(ProcessError::Turn(error)),
             }
         }
-        let Inbound { activity, identity } = inbound;
-        let expects_replies = activity.delivery_mode == Some(DeliveryMode::ExpectReplies);
+        let expects_replies = inbound.activity.delivery_mode == Some(DeliveryMode::ExpectReplies);
         let collector = expects_replies.then(|| Arc::new(Collector::default()));
         let outbound = match &collector {
             Some(collector) => Arc::clone(collector) as Arc<dyn Outbound>,
             None => self.outbound(),
         };
-        let mut turn = TurnContext::new(
-            self.clone(),
-            conversation,
-            TurnKind::Inbound,
-            activity,
-            identity,
-            outbound,
-        );
+        let mut turn = TurnContext::new(self.clone(), conversation, TurnKind::Inbound, inbound, outbound);
         let ended = self
             .core
             .run_turn(&mut turn, key, Logic::Bot(&*self.core.bot))

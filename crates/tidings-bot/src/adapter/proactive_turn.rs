@@ -8,8 +8,8 @@ use crate::callback::{BoxedCallback, TurnCallback, boxed};
 use crate::conversation_key::ConversationKey;
 use crate::error::{Error, Result};
 use crate::gate::{GateGuard, TurnToken};
-use crate::identity::Identity;
 use crate::in_flight::Ticket;
+use crate::inbound::{Inbound, TurnResponse};
 use crate::middleware::Logic;
 use crate::process_error::{ProcessError, TurnFailure};
 use crate::turn::{TurnContext, TurnKind};
@@ -92,6 +92,7 @@ impl Adapter {
         let conversation = ConversationKey::of_activity(&activity).ok_or_else(|| {
             Error::msg("channelId, conversation.id: both are needed to find the conversation")
         })?;
+        let inbound = Box::new(Inbound::anonymous(activity));
         let nested = TurnToken::current().is_some();
         let ticket = if nested {
             self.core.in_flight.enter_nested()
@@ -107,7 +108,7 @@ impl Adapter {
         let turn = async move {
             let inside = place.await?;
             adapter
-                .proactive_turn_inside(inside, conversation, activity, callback, ticket)
+                .proactive_turn_inside(inside, conversation, inbound, callback, ticket)
                 .await
         };
         if runs_at_once {
@@ -127,7 +128,7 @@ impl Adapter {
         &self,
         inside: GateGuard,
         conversation: ConversationKey,
-        activity: Activity,
+        inbound: Box<Inbound>,
         callback: BoxedCallback,
         ticket: Ticket,
     ) -> Result<()> {
@@ -135,8 +136,7 @@ impl Adapter {
             self.clone(),
             conversation,
             TurnKind::Proactive,
-            activity,
-            Identity::anonymous(),
+            inbound,
             self.outbound(),
         );
         let run = self.core.run_turn(&mut turn, None, Logic::Callback(callback));
@@ -152,7 +152,7 @@ impl Adapter {
     fn committed(&self, turn: &TurnContext) {
         let facts = super::Core::facts(turn, None);
         for observer in &self.core.observers {
-            observer.committed(&facts, &crate::inbound::TurnResponse::ok());
+            observer.committed(&facts, &TurnResponse::ok());
         }
     }
 }

@@ -6,9 +6,13 @@ impl TurnContext {
     /// The language of the turn as a BCP 47 tag: what [`set_locale`](Self::set_locale) said, else the
     /// activity's own. One that is not shaped like a language tag is ignored.
     pub fn locale(&self) -> Option<&str> {
-        self.locale
-            .as_deref()
-            .or_else(|| self.activity.locale.as_deref().filter(|tag| is_language_tag(tag)))
+        self.locale.as_deref().or_else(|| {
+            self.inbound
+                .activity
+                .locale
+                .as_deref()
+                .filter(|tag| is_language_tag(tag))
+        })
     }
 
     /// Decides the language for the rest of the turn. Outgoing activities keep the activity's own locale.

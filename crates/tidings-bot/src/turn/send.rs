@@ -15,8 +15,15 @@ impl TurnContext {
     /// # Errors
     /// A [`SendError`](tidings_connector::SendError) when the channel did not take it.
     pub async fn say(&mut self, text: impl Into<String>) -> Result<()> {
-        let activity = Activity::message(text.into()).with_input_hint(InputHint::AcceptingInput);
-        self.send(activity).await.map(drop)
+        let text = Some(text.into());
+        let input_hint = Some(InputHint::AcceptingInput);
+        self.send_all(vec![Activity {
+            text,
+            input_hint,
+            ..Activity::default()
+        }])
+        .await
+        .map(drop)
     }
 
     /// Sends `activity` into the conversation, at once, and gives the id under which the channel knows it.
