@@ -1,7 +1,7 @@
 //! The accept loop: HTTP/1.1 connections with limits, in the one function that could give way to `axum::serve`.
 
 use std::convert::Infallible;
-use std::future::{Ready, ready};
+use std::future::ready;
 use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +23,7 @@ use crate::api_error::ApiError;
 use crate::config::Config;
 use crate::drain::Drain;
 use crate::guard::Guard;
+use crate::messages;
 
 /// The largest head of a request; a larger one is answered with 431.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
@@ -35,6 +36,7 @@ const LAST_ANSWER: Duration = Duration::from_secs(1);
 pub(crate) struct Front {
     pub(crate) guard: Guard,
     pub(crate) drain: Drain,
+    pub(crate) messages: Arc<messages::Endpoint>,
     pub(crate) router: Router,
 }
 
@@ -112,16 +114,16 @@ async fn pause_after(error: &std::io::Error) {
     }
 }
 
-type Answer<F> = Either<Ready<Result<Response, Infallible>>, F>;
+type Answer = Result<Response, Infallible>;
 
 impl Front {
-    fn call(
-        &self,
-        request: Request<Incoming>,
-    ) -> Answer<impl Future<Output = Result<Response, Infallible>> + Send + use<>> {
+    fn call(&self, request: Request<Incoming>) -> impl Future<Output = Answer> + Send + use<> {
         match self.admit(&request) {
-            Ok(()) => Either::Right(self.router.clone().call(request.map(Body::new))),
             Err(error) => Either::Left(ready(Ok(error.into_response()))),
+            Ok(()) if request.uri().path() == messages::PATH => {
+                Either::Right(Either::Left(Arc::clone(&self.messages).answer(request)))
+            }
+            Ok(()) => Either::Right(Either::Right(self.router.clone().call(request.map(Body::new)))),
         }
     }
 

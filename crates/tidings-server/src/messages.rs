@@ -1,15 +1,14 @@
 //! `POST /api/messages`: the bot's messaging endpoint, as channels know it.
 
+use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::body::Body;
-use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
-use bytes::Bytes;
-use http::{HeaderMap, StatusCode, header};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, Method, Request, StatusCode, header};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
 use tidings_activity::{Activity, DecodeError, DecodeErrorKind};
 
 use crate::api_error::ApiError;
@@ -18,55 +17,35 @@ use crate::turns::{self, Turns};
 /// The largest body. Direct Line allows 256 K characters and Teams about 100 KB, so nothing real comes near.
 pub(crate) const MAX_BODY_BYTES: usize = 1024 * 1024;
 
-#[derive(Clone)]
-struct Endpoint {
-    turns: Turns,
-    body_timeout: Duration,
-}
+/// Where channels post activities.
+pub(crate) const PATH: &str = "/api/messages";
 
-pub(crate) fn router(turns: Turns, body_timeout: Duration) -> Router {
-    let method_not_allowed = async || ApiError::method_not_allowed();
-    Router::new()
-        .route("/api/messages", post(receive).fallback(method_not_allowed))
-        .with_state(Endpoint { turns, body_timeout })
-}
-
-async fn receive(State(endpoint): State<Endpoint>, request: Request) -> Response {
-    match endpoint.receive(request).await {
-        Ok(response) | Err(response) => response,
-    }
+/// The endpoint. It is called beside the router: this is the one hot path, and a router's boxes are most of its cost.
+pub(crate) struct Endpoint {
+    pub(crate) turns: Turns,
+    pub(crate) body_timeout: Duration,
 }
 
 impl Endpoint {
-    async fn receive(&self, request: Request) -> Result<Response, Response> {
-        check_content_type(request.headers()).map_err(IntoResponse::into_response)?;
-        let body = self
-            .read(request.into_body())
-            .await
-            .map_err(IntoResponse::into_response)?;
-        let activity = Activity::from_slice(&body).map_err(|error| bad_activity(&error).into_response())?;
-        drop(body);
-        self.turns
-            .run(activity)
-            .await
-            .map(turns::answer)
-            .map_err(IntoResponse::into_response)
+    pub(crate) async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Response, Infallible> {
+        let answer = self.receive(request).await;
+        Ok(answer.unwrap_or_else(IntoResponse::into_response))
     }
 
-    async fn read(&self, body: Body) -> Result<Bytes, ApiError> {
-        let collected = tokio::time::timeout(self.body_timeout, Limited::new(body, MAX_BODY_BYTES).collect());
-        match collected.await {
-            Ok(Ok(body)) => Ok(body.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ApiError::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "MessageSizeTooBig",
-                format!("the body may have at most {MAX_BODY_BYTES} bytes"),
-            )),
-            Ok(Err(_)) => Err(ApiError::new(
-                StatusCode::BAD_REQUEST,
-                "BadSyntax",
-                "the body ended too early",
-            )),
+    async fn receive(&self, request: Request<Incoming>) -> Result<Response, Refusal> {
+        if request.method() != Method::POST {
+            return Err(Refusal::Method);
+        }
+        check_content_type(request.headers())?;
+        let body = self.read(request.into_body()).await?;
+        let activity = Activity::from_slice(&body).map_err(|error| bad_activity(&error))?;
+        drop(body);
+        Ok(turns::answer(self.turns.run(activity).await?))
+    }
+
+    async fn read(&self, body: Incoming) -> Result<Bytes, ApiError> {
+        match tokio::time::timeout(self.body_timeout, read(body)).await {
+            Ok(read) => read,
             Err(_) => {
                 let message = "the body took too long to arrive";
                 Err(ApiError::new(
@@ -77,6 +56,58 @@ impl Endpoint {
             }
         }
     }
+}
+
+enum Refusal {
+    Method,
+    Error(ApiError),
+}
+
+impl From<ApiError> for Refusal {
+    fn from(error: ApiError) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Method => ([(header::ALLOW, "POST")], ApiError::method_not_allowed()).into_response(),
+            Self::Error(error) => error.into_response(),
+        }
+    }
+}
+
+/// The whole body, up to the limit. One that came in one piece is not copied.
+async fn read(mut body: Incoming) -> Result<Bytes, ApiError> {
+    let mut first = Bytes::new();
+    let mut more: Option<BytesMut> = None;
+    while let Some(frame) = body.frame().await {
+        let frame = frame
+            .map_err(|_| ApiError::new(StatusCode::BAD_REQUEST, "BadSyntax", "the body ended too early"))?;
+        let Ok(data) = frame.into_data() else { continue };
+        let so_far = more.as_ref().map_or(first.len(), BytesMut::len);
+        if so_far + data.len() > MAX_BODY_BYTES {
+            return Err(too_large());
+        }
+        match &mut more {
+            Some(whole) => whole.extend_from_slice(&data),
+            None if first.is_empty() => first = data,
+            None => more = Some([first.as_ref(), &data].concat().as_slice().into()),
+        }
+        if body.is_end_stream() {
+            break;
+        }
+    }
+    Ok(more.map_or(first, BytesMut::freeze))
+}
+
+fn too_large() -> ApiError {
+    ApiError::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "MessageSizeTooBig",
+        format!("the body may have at most {MAX_BODY_BYTES} bytes"),
+    )
 }
 
 /// JSON under any of its names and with any parameter; no name at all is taken for JSON too, as the Bot Framework does.

@@ -210,7 +210,11 @@ impl Server {
         let front = Front {
             guard: Guard::new(self.config.allowed_hosts.clone()),
             drain: drain.clone(),
-            router: self.router(&turns, &closing),
+            messages: Arc::new(messages::Endpoint {
+                turns,
+                body_timeout: self.config.body_timeout,
+            }),
+            router: self.router(&closing),
         };
         let config = self.config.clone();
         let stop = stop_accepting.clone();
@@ -257,15 +261,14 @@ impl Server {
         })
     }
 
-    fn router(&self, turns: &Turns, closing: &CancellationToken) -> Router {
-        let body_timeout = self.config.body_timeout;
+    fn router(&self, closing: &CancellationToken) -> Router {
         // What users and bots upload must never act as a page of this origin.
         let inert = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; sandbox");
         let nosniff = HeaderValue::from_static("nosniff");
         let local_channel = self
             .direct_line
             .router()
-            .layer(RequestBodyTimeoutLayer::new(body_timeout))
+            .layer(RequestBodyTimeoutLayer::new(self.config.body_timeout))
             .layer(SetResponseHeaderLayer::if_not_present(
                 header::CONTENT_SECURITY_POLICY,
                 inert,
@@ -274,9 +277,8 @@ impl Server {
                 header::X_CONTENT_TYPE_OPTIONS,
                 nosniff,
             ));
-        messages::router(turns.clone(), body_timeout)
+        jobs::router(self.proactive.jobs(), closing.clone())
             .merge(local_channel)
-            .merge(jobs::router(self.proactive.jobs(), closing.clone()))
             .merge(health::router(self.database.clone()))
             .merge(page::router(&websocket_sources(self.address)))
     }
