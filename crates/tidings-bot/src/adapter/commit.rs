@@ -39,7 +39,12 @@ impl Core {
         for observer in &self.observers {
             observer.stage(&facts, &mut batch);
         }
-        self.keep(turn.states_mut().take_changed(), batch, key).await
+        let states = turn.states_mut().take_changed();
+        if states.is_empty() && batch.is_empty() {
+            return Ok(());
+        }
+        // Boxed for the same reason as a failure is: most turns have nothing to keep.
+        Box::pin(self.keep(states, batch, key)).await
     }
 
     /// Keeps what was staged and changed, without the observers: what `on_turn_error` leaves behind.

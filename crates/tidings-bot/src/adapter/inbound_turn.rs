@@ -43,7 +43,7 @@ impl Adapter {
         self.check_service_url(&inbound.activity)?;
         let running = match self.core.running.arrive(ActivityKey::of(&inbound.activity)) {
             Arrival::First(running) => running,
-            // The sender is gone only if the turn's task was cut off: the runtime is shutting down.
+            // The sender is gone only if the turn's task was cut off, as when the runtime shuts down.
             Arrival::Again(answer) => return answer.await.unwrap_or(Err(ProcessError::ShuttingDown)),
             Arrival::TooMany => return Err(ProcessError::Overloaded),
         };

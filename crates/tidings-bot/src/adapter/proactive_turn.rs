@@ -1,16 +1,18 @@
 //! Turns in which the bot speaks first.
 
+use std::sync::Arc;
+
 use tidings_activity::{Activity, ConversationReference};
 use tracing::Instrument;
 
-use super::{Adapter, CreateConversation};
+use super::{Adapter, Core, CreateConversation};
 use crate::callback::{BoxedCallback, TurnCallback, boxed};
 use crate::conversation_key::ConversationKey;
 use crate::error::{Error, Result};
 use crate::gate::{GateGuard, TurnToken};
-use crate::in_flight::Ticket;
 use crate::inbound::{Inbound, TurnResponse};
 use crate::middleware::Logic;
+use crate::outbound::Outbound;
 use crate::process_error::{ProcessError, TurnFailure};
 use crate::turn::{TurnContext, TurnKind};
 
@@ -49,10 +51,28 @@ impl Adapter {
     where
         C: for<'a> TurnCallback<'a> + 'static,
     {
+        self.continue_conversation_through(self.outbound(), reference, callback)
+            .await
+    }
+
+    /// As [`continue_conversation`](Self::continue_conversation), but what the turn sends goes into `outbound`: a
+    /// [`Collector`](crate::Collector), say, whose content the callback stages before it ends.
+    ///
+    /// # Errors
+    /// As [`continue_conversation`](Self::continue_conversation).
+    pub async fn continue_conversation_through<C>(
+        &self,
+        outbound: Arc<dyn Outbound>,
+        reference: &ConversationReference,
+        callback: C,
+    ) -> Result<()>
+    where
+        C: for<'a> TurnCallback<'a> + 'static,
+    {
         require(reference.conversation_id(), "conversation.id")?;
         require(reference.service_url.as_deref(), "serviceUrl")?;
         require(reference.channel_id.as_deref(), "channelId")?;
-        self.proactive_turn(reference.continuation(), boxed(callback))
+        self.proactive_turn(reference.continuation(), outbound, boxed(callback))
             .await
     }
 
@@ -78,7 +98,10 @@ impl Adapter {
         // The made-up id of the event is no activity's; that of a first message, which the channel made, is
         // one.
         reference.activity_id = created.first_activity_id;
-        match self.proactive_turn(created.activity, boxed(callback)).await {
+        match self
+            .proactive_turn(created.activity, self.outbound(), boxed(callback))
+            .await
+        {
             Ok(()) => Ok(reference),
             Err(error) => Err(ContinuationFailed {
                 reference: Box::new(reference),
@@ -88,7 +111,12 @@ impl Adapter {
         }
     }
 
-    async fn proactive_turn(&self, activity: Activity, callback: BoxedCallback) -> Result<()> {
+    async fn proactive_turn(
+        &self,
+        activity: Activity,
+        outbound: Arc<dyn Outbound>,
+        callback: BoxedCallback,
+    ) -> Result<()> {
         let conversation = ConversationKey::of_activity(&activity).ok_or_else(|| {
             Error::msg("channelId, conversation.id: both are needed to find the conversation")
         })?;
@@ -107,9 +135,17 @@ impl Adapter {
         let adapter = self.clone();
         let turn = async move {
             let inside = place.await?;
-            adapter
-                .proactive_turn_inside(inside, conversation, inbound, callback, ticket)
-                .await
+            let mut turn = TurnContext::new(
+                adapter.clone(),
+                conversation,
+                TurnKind::Proactive,
+                inbound,
+                outbound,
+            );
+            let ended = adapter.proactive_turn_inside(&inside, &mut turn, callback).await;
+            drop(inside);
+            drop(ticket);
+            ended
         };
         if runs_at_once {
             // Part of the running turn: it ends with it.
@@ -126,34 +162,17 @@ impl Adapter {
 
     async fn proactive_turn_inside(
         &self,
-        inside: GateGuard,
-        conversation: ConversationKey,
-        inbound: Box<Inbound>,
+        inside: &GateGuard,
+        turn: &mut TurnContext,
         callback: BoxedCallback,
-        ticket: Ticket,
     ) -> Result<()> {
-        let mut turn = TurnContext::new(
-            self.clone(),
-            conversation,
-            TurnKind::Proactive,
-            inbound,
-            self.outbound(),
-        );
-        let run = self.core.run_turn(&mut turn, None, Logic::Callback(callback));
-        let ended = inside.token().scope(run).await;
-        if ended.is_ok() {
-            self.committed(&turn);
-        }
-        drop(inside);
-        drop(ticket);
-        ended.map_err(|failed| failed.error)
-    }
-
-    fn committed(&self, turn: &TurnContext) {
-        let facts = super::Core::facts(turn, None);
+        let run = self.core.run_turn(turn, None, Logic::Callback(callback));
+        inside.token().scope(run).await.map_err(|failed| failed.error)?;
+        let facts = Core::facts(turn, None);
         for observer in &self.core.observers {
             observer.committed(&facts, &TurnResponse::ok());
         }
+        Ok(())
     }
 }
 

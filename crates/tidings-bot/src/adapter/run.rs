@@ -43,7 +43,8 @@ impl Core {
         };
         match ended {
             Ok(()) => Ok(()),
-            Err(error) => Err(self.turn_failed(turn, error).await),
+            // Boxed, so that the task of a turn that ends well has no room for it: tasks are moved when they start.
+            Err(error) => Err(Box::pin(self.turn_failed(turn, error)).await),
         }
     }
 

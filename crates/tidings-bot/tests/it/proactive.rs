@@ -1,7 +1,9 @@
+use std::sync::Arc;
+
 use tidings_activity::{Activity, ChannelAccount, ConversationAccount, ConversationReference, InputHint};
 use tidings_bot::{
-    BotState, ContinuationFailed, CreateConversation, Error, Middleware, Next, Result, Router, Service,
-    TestAdapter, TurnContext, TurnKind, WouldDeadlock, async_trait,
+    BotState, Collector, ContinuationFailed, CreateConversation, Error, Middleware, Next, Outbound, Result,
+    Router, Service, TestAdapter, TurnContext, TurnKind, WouldDeadlock, async_trait,
 };
 use tidings_connector::SendError;
 
@@ -93,6 +95,32 @@ async fn replies_of_a_proactive_turn_are_sent_even_if_the_reference_expects_them
         .await
         .unwrap();
     user.heard().assert_reply("hello");
+}
+
+#[tokio::test]
+async fn what_a_turn_sends_can_be_collected_instead() {
+    let user = TestAdapter::new(Router::new());
+    let collector = Arc::new(Collector::default());
+    let collected = Arc::clone(&collector);
+    let callback = async move |turn: &mut TurnContext| {
+        assert_eq!(
+            turn.send(Activity::message("kept")).await?.id,
+            "",
+            "no ids inside"
+        );
+        turn.say("back").await?;
+        assert_eq!(collected.take().len(), 2);
+        turn.say("rest").await
+    };
+    let through = Arc::clone(&collector) as Arc<dyn Outbound>;
+    user.adapter()
+        .continue_conversation_through(through, &reference(&user), callback)
+        .await
+        .unwrap();
+    user.heard().assert_silent();
+    let rest = collector.take();
+    assert_eq!(rest.len(), 1);
+    assert_eq!(rest[0].conversation_id(), Some("conversation"), "addressed");
 }
 
 #[tokio::test]

@@ -3,8 +3,8 @@ use std::sync::Arc;
 
 use tidings_activity::Activity;
 use tidings_bot::{
-    BotState, Error, Result, Router, Service, StateError, StatePropertyAccessor, TestAdapter, TurnContext,
-    async_trait,
+    BotState, Error, ProcessError, Result, Router, Service, StateError, StatePropertyAccessor, TestAdapter,
+    TurnContext, async_trait,
 };
 use tidings_store::{Database, Document, ETag, MemoryStorage, Storage, StorageError};
 
@@ -216,9 +216,11 @@ async fn steps_that_fail_keep_the_state_elsewhere_as_it_was() {
 #[tokio::test]
 async fn steps_without_any_database_fail_the_turn() {
     let user = TestAdapter::new(Router::new().otherwise(both));
-    let error = user.deliver("x").await.unwrap_err();
+    let ProcessError::Turn(error) = user.deliver("x").await.unwrap_err() else {
+        panic!("the turn failed")
+    };
+    assert!(matches!(error.downcast_ref(), Some(StateError::NoDatabase)));
     assert!(error.to_string().contains("AdapterBuilder::database"), "{error}");
-    let _ = StateError::NoDatabase;
 }
 
 #[tokio::test]
