@@ -19,7 +19,7 @@ use crate::answer::operation_id;
 use crate::path::Path;
 use crate::service_url::{Guard, ServiceUrl};
 use crate::transport::{Answer, Deadline, Transport};
-use crate::{Credentials, Phase, SendError, TokenRequest};
+use crate::{Credentials, Phase, SendError, ServiceUrlError, TokenRequest};
 
 /// What is read of a JSON answer at most.
 const JSON_LIMIT: usize = 1024 * 1024;
@@ -69,6 +69,16 @@ impl fmt::Debug for ConnectorClient {
 }
 
 impl ConnectorClient {
+    /// Whether the connector at `service_url` may be called, before anything is called: for the door at which
+    /// activities arrive. What was allowed once is remembered, so this costs little.
+    ///
+    /// # Errors
+    ///
+    /// Names `serviceUrl` and, where that would help, how to allow its host.
+    pub fn check_service_url(&self, service_url: &str) -> Result<(), ServiceUrlError> {
+        self.inner.guard.admit(service_url).map(drop)
+    }
+
     /// The connector behind `service_url`, if it may be called.
     fn service(&self, service_url: &str) -> Result<Arc<ServiceUrl>, SendError> {
         Ok(self.inner.guard.admit(service_url)?)

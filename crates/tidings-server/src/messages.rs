@@ -10,6 +10,7 @@ use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use tidings_activity::{Activity, DecodeError, DecodeErrorKind};
+use tidings_connector::ConnectorClient;
 
 use crate::api_error::ApiError;
 use crate::turns::{self, Turns};
@@ -23,6 +24,7 @@ pub(crate) const PATH: &str = "/api/messages";
 /// The endpoint. It is called beside the router: this is the one hot path, and a router's boxes are most of its cost.
 pub(crate) struct Endpoint {
     pub(crate) turns: Turns,
+    pub(crate) connector: ConnectorClient,
     pub(crate) body_timeout: Duration,
 }
 
@@ -40,7 +42,19 @@ impl Endpoint {
         let body = self.read(request.into_body()).await?;
         let activity = Activity::from_slice(&body).map_err(|error| bad_activity(&error))?;
         drop(body);
+        self.check_service_url(&activity)?;
         Ok(turns::answer(self.turns.run(activity).await?))
+    }
+
+    /// A bot that may not answer there is better told now than by its first reply.
+    fn check_service_url(&self, activity: &Activity) -> Result<(), ApiError> {
+        let Some(service_url) = activity.service_url.as_deref().filter(|url| !url.is_empty()) else {
+            // The adapter names it with the other fields that every turn needs.
+            return Ok(());
+        };
+        self.connector.check_service_url(service_url).map_err(|error| {
+            ApiError::new(StatusCode::FORBIDDEN, "ForbiddenServiceUrl", error.to_string()).field("serviceUrl")
+        })
     }
 
     async fn read(&self, body: Incoming) -> Result<Bytes, ApiError> {

@@ -92,9 +92,8 @@ impl Server {
             Some(pages) => options.max_pages(pages),
             None => options,
         })?;
-        let service_urls = ServiceUrlPolicy::local().allow_all(&config.allowed_service_hosts);
         let connector = ConnectorClient::builder()
-            .service_urls(service_urls.clone())
+            .service_urls(ServiceUrlPolicy::local().allow_all(&config.allowed_service_hosts))
             .product(concat!("tidings/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(config.connect_timeout)
             .timeout(config.send_timeout)
@@ -102,7 +101,6 @@ impl Server {
         let proactive = Proactive::new(database.clone(), Arc::new(SystemClock));
         let adapter = Adapter::builder()
             .connector(connector.clone())
-            .service_urls(service_urls)
             .storage(Arc::new(database.clone()))
             .service(proactive.clone())
             .service(proactive.jobs())
@@ -212,6 +210,7 @@ impl Server {
             drain: drain.clone(),
             messages: Arc::new(messages::Endpoint {
                 turns,
+                connector: self.connector.clone(),
                 body_timeout: self.config.body_timeout,
             }),
             router: self.router(&closing),
