@@ -31,7 +31,7 @@ CREATE TABLE deliveries (
     reason           TEXT,
     reference        TEXT    NOT NULL,
     activity         TEXT    NOT NULL,
-    dedupe_key       TEXT,
+    dedupe_key       TEXT    UNIQUE,
     -- When the head of a conversation may be claimed next.
     due_at           INTEGER,
     expires_at       INTEGER NOT NULL,
@@ -52,7 +52,6 @@ CREATE TABLE deliveries (
     CHECK (due_at IS NULL OR state IN ('available', 'retryable'))
 ) STRICT;
 
--- All three hold only what they are asked for, so a message sent at the first attempt costs little.
-CREATE UNIQUE INDEX deliveries_by_dedupe_key ON deliveries (dedupe_key) WHERE dedupe_key IS NOT NULL;
+-- Both hold only what they are asked for, so a message sent at the first attempt costs little.
 CREATE INDEX deliveries_open ON deliveries (channel_id, conversation_id, id) WHERE ended_at IS NULL;
 CREATE INDEX deliveries_due ON deliveries (due_at) WHERE due_at IS NOT NULL;

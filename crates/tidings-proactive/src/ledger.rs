@@ -14,7 +14,7 @@ use tidings_store::rusqlite::{Connection, OptionalExtension as _, Row, params};
 use crate::delivery::{DeadReason, DeliveryId, DeliveryState, Failure};
 use crate::row;
 
-pub(crate) use read::{count_due, delivery, next_due};
+pub(crate) use read::{delivery, due};
 
 /// A lane with more expired deliveries than this is cleared over several transactions, not in one long one.
 const EXPIRED_AT_ONCE: usize = 256;
@@ -24,8 +24,9 @@ const LANE_IS_BUSY: &str =
     "SELECT 1 FROM deliveries WHERE channel_id = ?1 AND conversation_id = ?2 AND ended_at IS NULL LIMIT 1";
 const OLDEST_OF_LANE: &str = "SELECT id, expires_at FROM deliveries
      WHERE channel_id = ?1 AND conversation_id = ?2 AND ended_at IS NULL ORDER BY id LIMIT 1";
-const DUE: &str = "SELECT id, expires_at, channel_id, conversation_id FROM deliveries
-     WHERE due_at <= ?1 ORDER BY due_at, id LIMIT ?2";
+// No `LIMIT ?`: SQLite would prepare the statement anew for each value. Whoever has enough stops reading.
+const DUE: &str = "SELECT id, expires_at, channel_id, conversation_id, due_at FROM deliveries
+     WHERE due_at IS NOT NULL ORDER BY due_at, id";
 const TAKE_BACK: &str = "UPDATE deliveries
      SET state = 'retryable', due_at = ?1, repeat_possible = 1, updated_at = ?1,
          error_status = NULL, error_code = NULL,
@@ -98,18 +99,6 @@ pub(crate) enum Next {
 
 /// Puts a delivery on record, once for each dedupe key; a replay gives the id of the first and claims nothing.
 pub(crate) fn insert(tx: &Connection, new: NewDelivery, now: Timestamp, claim: bool) -> Result<Inserted> {
-    if let Some(key) = &new.dedupe_key {
-        let first = tx
-            .prepare_cached(BY_DEDUPE_KEY)?
-            .query_row([key], |row| row.get(0))
-            .optional()?;
-        if let Some(id) = first {
-            return Ok(Inserted {
-                id: DeliveryId(id),
-                claimed: None,
-            });
-        }
-    }
     let lane_is_busy = tx
         .prepare_cached(LANE_IS_BUSY)?
         .exists(params![new.channel_id, new.conversation_id])?;
@@ -120,10 +109,11 @@ pub(crate) fn insert(tx: &Connection, new: NewDelivery, now: Timestamp, claim: b
         DeliveryState::Available
     };
     let now_micros = now.as_microsecond();
-    tx.prepare_cached(
+    let inserted = tx.prepare_cached(
         "INSERT INTO deliveries (channel_id, conversation_id, class, state, reference, activity, dedupe_key,
                                  due_at, expires_at, starts, created_at, updated_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11)
+         ON CONFLICT (dedupe_key) DO NOTHING",
     )?
     .execute(params![
         new.channel_id,
@@ -138,6 +128,15 @@ pub(crate) fn insert(tx: &Connection, new: NewDelivery, now: Timestamp, claim: b
         u32::from(claim),
         now_micros,
     ])?;
+    if inserted == 0 {
+        let first = tx
+            .prepare_cached(BY_DEDUPE_KEY)?
+            .query_row([&new.dedupe_key], |row| row.get(0))?;
+        return Ok(Inserted {
+            id: DeliveryId(first),
+            claimed: None,
+        });
+    }
     let id = DeliveryId(tx.last_insert_rowid());
     if !claim {
         return Ok(Inserted { id, claimed: None });
@@ -159,13 +158,17 @@ pub(crate) fn insert(tx: &Connection, new: NewDelivery, now: Timestamp, claim: b
 
 /// Claims up to `limit` heads that are due, longest due first. What has expired ends here instead.
 pub(crate) fn claim_due(tx: &Connection, now: Timestamp, limit: usize) -> Result<Vec<Claimed>> {
-    let due: Vec<(Head, String, String)> = tx
-        .prepare_cached(DUE)?
-        .query_map(
-            params![now.as_microsecond(), i64::try_from(limit).unwrap_or(i64::MAX)],
-            |row| Ok((Head::from_row(row)?, row.get(2)?, row.get(3)?)),
-        )?
-        .collect::<std::result::Result<_, _>>()?;
+    let mut due: Vec<(Head, String, String)> = Vec::new();
+    let mut statement = tx.prepare_cached(DUE)?;
+    let mut rows = statement.query([])?;
+    while due.len() < limit
+        && let Some(row) = rows.next()?
+    {
+        if row.get::<_, i64>(4)? > now.as_microsecond() {
+            break;
+        }
+        due.push((Head::from_row(row)?, row.get(2)?, row.get(3)?));
+    }
     let mut claimed = Vec::with_capacity(due.len());
     for (head, channel_id, conversation_id) in due {
         if head.expires_at > now.as_microsecond() {
@@ -261,14 +264,19 @@ fn promote(
     Ok(None)
 }
 
+/// An `UPDATE ... RETURNING` would do the same, but SQLite collects its rows in a temporary table first.
 fn claim(tx: &Connection, id: i64, now: Timestamp) -> Result<Claimed> {
+    tx.prepare_cached(
+        "UPDATE deliveries SET state = 'sending', due_at = NULL, starts = starts + 1, updated_at = ?2
+         WHERE id = ?1",
+    )?
+    .execute([id, now.as_microsecond()])?;
     let claimed = tx
         .prepare_cached(
-            "UPDATE deliveries SET state = 'sending', due_at = NULL, starts = starts + 1, updated_at = ?2
-             WHERE id = ?1
-             RETURNING id, channel_id, conversation_id, reference, activity, starts, expires_at",
+            "SELECT id, channel_id, conversation_id, reference, activity, starts, expires_at
+             FROM deliveries WHERE id = ?1",
         )?
-        .query_row([id, now.as_microsecond()], |row| {
+        .query_row([id], |row| {
             Ok(Claimed {
                 id: DeliveryId(row.get(0)?),
                 channel_id: row.get(1)?,

@@ -9,6 +9,7 @@
 
 mod attempt;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -39,6 +40,8 @@ pub(crate) struct Worker {
     slots: Arc<Semaphore>,
     running: AsyncMutex<()>,
     wake: Notify,
+    /// A delivery was left for the table because no slot was free.
+    missed: AtomicBool,
     changed: watch::Sender<u64>,
 }
 
@@ -50,7 +53,18 @@ struct Open {
 /// The right to send.
 struct Slot {
     channel: Arc<dyn Channel>,
-    _permit: OwnedSemaphorePermit,
+    worker: Arc<Worker>,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Drop for Slot {
+    /// Whoever found no slot while this one was held finds it now.
+    fn drop(&mut self) {
+        drop(self.permit.take());
+        if self.worker.missed.load(Ordering::Relaxed) && self.worker.missed.swap(false, Ordering::AcqRel) {
+            self.worker.wake();
+        }
+    }
 }
 
 impl Worker {
@@ -63,6 +77,7 @@ impl Worker {
             options,
             running: AsyncMutex::new(()),
             wake: Notify::new(),
+            missed: AtomicBool::new(false),
             changed: watch::Sender::new(0),
         }
     }
@@ -86,6 +101,8 @@ impl Worker {
         let Some(slot) = self.slot() else {
             let (answer, _) = self.db.write(move |tx| change(tx, false)).await?;
             self.bump();
+            self.missed.store(true, Ordering::Release);
+            self.wake();
             return Ok(answer);
         };
         // In a task of its own: if the caller is dropped while it waits, the claimed delivery still has an owner.
@@ -165,14 +182,15 @@ impl Worker {
                 // The tasks that hold the slots take the next delivery themselves.
                 return Ok(self.options.poll_every);
             }
-            let (due, next) = self
-                .db
-                .read(move |conn| Ok((ledger::count_due(conn, now, free)?, ledger::next_due(conn)?)))
-                .await?;
-            let wanted = if unseen { due.max(CLAIM_ON_WAKE) } else { due };
+            let due = self.db.read(move |conn| ledger::due(conn, now, free)).await?;
+            let wanted = if unseen {
+                due.count.max(CLAIM_ON_WAKE)
+            } else {
+                due.count
+            };
             unseen = false;
             if wanted == 0 {
-                let until = next.map(|next| next.duration_since(now).unsigned_abs());
+                let until = due.next.map(|next| next.duration_since(now).unsigned_abs());
                 return Ok(until.map_or(self.options.poll_every, |until| {
                     until.min(self.options.poll_every)
                 }));
@@ -270,13 +288,14 @@ impl Worker {
     }
 
     /// A free slot, if a worker runs. Taken under the lock, so that none is given out once `run` waits for all.
-    fn slot(&self) -> Option<Slot> {
+    fn slot(self: &Arc<Self>) -> Option<Slot> {
         let open = self.open();
         let open = open.as_ref().filter(|open| !open.shutdown.is_cancelled())?;
         let permit = Arc::clone(&self.slots).try_acquire_owned().ok()?;
         Some(Slot {
             channel: Arc::clone(&open.channel),
-            _permit: permit,
+            worker: Arc::clone(self),
+            permit: Some(permit),
         })
     }
 }

@@ -83,10 +83,10 @@ pub(super) fn job(conn: &Connection, number: JobNumber) -> Result<Option<Job>, S
 }
 
 pub(super) fn page(conn: &Connection, newest: usize) -> Result<JobPage, StoreError> {
-    let limit = i64::try_from(newest).unwrap_or(i64::MAX);
     let mut jobs: Vec<Job> = conn
-        .prepare_cached(&format!("{SELECT} ORDER BY number DESC LIMIT ?1"))?
-        .query_map([limit], from_row)?
+        .prepare_cached(&format!("{SELECT} ORDER BY number DESC"))?
+        .query_map([], from_row)?
+        .take(newest)
         .collect::<Result<_, _>>()?;
     jobs.reverse();
     // Numbers have no gaps: a rolled back start gives its number back, and no job is ever deleted. So the numbers

@@ -7,27 +7,33 @@ use tidings_store::rusqlite::{self, Connection, OptionalExtension as _};
 use crate::delivery::{Delivery, DeliveryId, Failure};
 use crate::row;
 
-pub(super) const NEXT_DUE: &str =
-    "SELECT due_at FROM deliveries WHERE due_at IS NOT NULL ORDER BY due_at LIMIT 1";
-pub(super) const COUNT_DUE: &str =
-    "SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE due_at <= ?1 LIMIT ?2)";
+pub(super) const DUE_TIMES: &str = "SELECT due_at FROM deliveries WHERE due_at IS NOT NULL ORDER BY due_at";
 
-/// When the next delivery is due, if one waits for its time.
-pub(crate) fn next_due(conn: &Connection) -> Result<Option<Timestamp>, StoreError> {
-    let due = conn
-        .prepare_cached(NEXT_DUE)?
-        .query_row([], |row| row::timestamp(row, 0))
-        .optional()?;
-    Ok(due)
+/// What waits for its time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Due {
+    /// How many deliveries are due, counted up to a limit.
+    pub(crate) count: usize,
+    /// When the next one is due, if fewer than the limit are.
+    pub(crate) next: Option<Timestamp>,
 }
 
-/// How many deliveries are due, counted up to `limit`.
-pub(crate) fn count_due(conn: &Connection, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
-    let count: i64 = conn.prepare_cached(COUNT_DUE)?.query_row(
-        [now.as_microsecond(), i64::try_from(limit).unwrap_or(i64::MAX)],
-        |row| row.get(0),
-    )?;
-    Ok(usize::try_from(count).unwrap_or(0))
+/// How many deliveries are due, counted up to `limit`, and when the next one is.
+pub(crate) fn due(conn: &Connection, now: Timestamp, limit: usize) -> Result<Due, StoreError> {
+    let mut statement = conn.prepare_cached(DUE_TIMES)?;
+    let mut rows = statement.query([])?;
+    let mut due = Due::default();
+    while due.count < limit
+        && let Some(row) = rows.next()?
+    {
+        let time = row::timestamp(row, 0)?;
+        if time > now {
+            due.next = Some(time);
+            break;
+        }
+        due.count += 1;
+    }
+    Ok(due)
 }
 
 /// The delivery with this id.

@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, HashMap};
 use proptest::prelude::*;
 use tidings_store::rusqlite::Connection;
 
+use super::read::Due;
 use super::*;
 use crate::MIGRATIONS;
 
@@ -51,10 +52,9 @@ fn nothing_is_found_by_scanning() {
     for (sql, index) in [
         (LANE_IS_BUSY, "deliveries_open"),
         (OLDEST_OF_LANE, "deliveries_open"),
-        (BY_DEDUPE_KEY, "deliveries_by_dedupe_key"),
+        (BY_DEDUPE_KEY, "sqlite_autoindex_deliveries_1"),
         (DUE, "deliveries_due"),
-        (read::NEXT_DUE, "deliveries_due"),
-        (read::COUNT_DUE, "deliveries_due"),
+        (read::DUE_TIMES, "deliveries_due"),
         (TAKE_BACK, "deliveries_open"),
         (END_WAITS, "deliveries_due"),
     ] {
@@ -215,7 +215,7 @@ proptest! {
             take(&mut in_hand, claim_due(&conn, at(now), 8).unwrap())?;
             now += 7;
             let Some(id) = in_hand.keys().next().copied() else {
-                if next_due(&conn).unwrap().is_none() { break }
+                if due(&conn, at(now), 1).unwrap() == Due::default() { break }
                 continue;
             };
             let delivery = in_hand.remove(&id).unwrap();

@@ -156,6 +156,13 @@ impl Desk {
         Running { stop, worker }
     }
 
+    /// Waits until the worker has begun, by having it deliver something.
+    pub(crate) async fn until_it_runs(&self) {
+        let first = self.enqueue("somebody", "hello").await;
+        self.call().await.deliver();
+        self.until(first, DeliveryState::Delivered).await;
+    }
+
     /// The next activity that the worker sends.
     pub(crate) async fn call(&self) -> Call {
         self.calls.lock().await.recv().await.unwrap()

@@ -125,24 +125,41 @@ async fn more_than_fits_in_flight_is_left_to_the_table_and_each_arrives_once_in_
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_delivery_that_found_no_slot_does_not_wait_for_the_poll() {
+    let mut options = options(1);
+    // Longer than any test: only a wake-up can help.
+    options.poll_every = std::time::Duration::from_secs(u64::from(u32::MAX));
+    let desk = Desk::on(DatabaseOptions::temporary(), options);
+    let running = desk.run();
+    for round in 0..20 {
+        let texts = [format!("{round} a"), format!("{round} b"), format!("{round} c")];
+        join_all(texts.iter().map(|text| desk.enqueue(text, text))).await;
+        for _ in &texts {
+            desk.call().await.deliver();
+        }
+    }
+    running.stop().await;
+    assert_eq!(desk.ledger().await, [("delivered".to_owned(), 60)]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_chatty_conversation_gives_way() {
     let desk = Desk::on(DatabaseOptions::temporary(), options(1));
     let running = desk.run();
-    for n in 0..40 {
+    desk.enqueue("chatty", "0").await;
+    let mut call = desk.call().await;
+    for n in 1..40 {
         desk.enqueue("chatty", &n.to_string()).await;
     }
     desk.enqueue("quiet", "me too").await;
     desk.clock.advance(jiff::SignedDuration::from_millis(1));
     let mut before_quiet = 0;
-    loop {
-        let call = desk.call().await;
-        let is_quiet = call.conversation() == "quiet";
-        call.deliver();
-        if is_quiet {
-            break;
-        }
+    while call.conversation() == "chatty" {
         before_quiet += 1;
+        call.deliver();
+        call = desk.call().await;
     }
+    call.deliver();
     assert_eq!(before_quiet, 16);
     for n in 16..40 {
         let call = desk.call().await;

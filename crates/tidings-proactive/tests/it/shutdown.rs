@@ -77,6 +77,7 @@ impl Channel for Nobody {
 async fn a_caller_that_is_dropped_while_it_waits_leaves_no_orphan() {
     let desk = Desk::new();
     let running = desk.run();
+    desk.until_it_runs().await;
     let job = desk.jobs.start(reference("alice")).await.unwrap();
     {
         let complete = desk.jobs.complete(job, "Done.");
@@ -88,5 +89,5 @@ async fn a_caller_that_is_dropped_while_it_waits_leaves_no_orphan() {
     assert_eq!(call.text(), "Done.");
     call.deliver();
     running.stop().await;
-    assert_eq!(desk.ledger().await, [("delivered".to_owned(), 1)]);
+    assert_eq!(desk.ledger().await, [("delivered".to_owned(), 2)]);
 }
