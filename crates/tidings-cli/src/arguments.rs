@@ -24,9 +24,15 @@ Environment (also read from the file .env; flags win):
 `tidings config` prints the rest.
 
 Exit codes:
-  0 stopped as asked   2 wrong arguments   65 the database file is not a database, or a newer one
-  69 the address is taken, or no server answers   73 the database cannot be written   74 disk full or input/output error
-  75 the database is locked by another process   78 wrong configuration   1 anything else";
+  0   stopped as asked
+  2   wrong arguments
+  65  the file is not a database, or one of a newer version
+  69  the address is taken, or no server answers
+  73  the database cannot be read or written
+  74  the disk is full or fails
+  75  the database is in use by another process
+  78  wrong configuration
+  1   anything else";
 
 /// A bot that speaks first.
 ///
