@@ -158,7 +158,20 @@ pub(crate) fn insert(tx: &Connection, new: NewDelivery, now: Timestamp, claim: b
 
 /// Claims up to `limit` heads that are due, longest due first. What has expired ends here instead.
 pub(crate) fn claim_due(tx: &Connection, now: Timestamp, limit: usize) -> Result<Vec<Claimed>> {
-    let mut due: Vec<(Head, String, String)> = Vec::new();
+    let mut claimed = Vec::new();
+    for (head, channel_id, conversation_id) in due_heads(tx, now, limit)? {
+        if head.expires_at > now.as_microsecond() {
+            claimed.push(claim(tx, head.id, now)?);
+        } else {
+            expire(tx, head.id, now)?;
+            claimed.extend(promote(tx, &channel_id, &conversation_id, now, true)?);
+        }
+    }
+    Ok(claimed)
+}
+
+fn due_heads(tx: &Connection, now: Timestamp, limit: usize) -> Result<Vec<(Head, String, String)>> {
+    let mut due = Vec::new();
     let mut statement = tx.prepare_cached(DUE)?;
     let mut rows = statement.query([])?;
     while due.len() < limit
@@ -169,16 +182,7 @@ pub(crate) fn claim_due(tx: &Connection, now: Timestamp, limit: usize) -> Result
         }
         due.push((Head::from_row(row)?, row.get(2)?, row.get(3)?));
     }
-    let mut claimed = Vec::with_capacity(due.len());
-    for (head, channel_id, conversation_id) in due {
-        if head.expires_at > now.as_microsecond() {
-            claimed.push(claim(tx, head.id, now)?);
-        } else {
-            expire(tx, head.id, now)?;
-            claimed.extend(promote(tx, &channel_id, &conversation_id, now, true)?);
-        }
-    }
-    Ok(claimed)
+    Ok(due)
 }
 
 /// Records how an attempt ended and claims what the worker sends next. Does nothing to a row that is not `sending`.

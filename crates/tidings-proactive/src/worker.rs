@@ -136,6 +136,8 @@ impl Worker {
             .running
             .try_lock()
             .map_err(|_| ProactiveError::AlreadyRunning)?;
+        // A run that was dropped instead of stopped may still have deliveries in flight: those are not taken back.
+        self.all_slots_are_back().await;
         let now = self.clock.now();
         let taken_back = self.db.write(move |tx| ledger::recover(tx, now)).await?;
         if taken_back > 0 {
@@ -166,10 +168,14 @@ impl Worker {
             };
         }
         drop(open);
-        // Every slot back means that every delivery in flight is settled.
+        self.all_slots_are_back().await;
+        Ok(())
+    }
+
+    /// Waits until every delivery in flight is settled.
+    async fn all_slots_are_back(&self) {
         let all = u32::try_from(self.options.concurrency).unwrap_or(u32::MAX);
         let _ = self.slots.acquire_many(all).await;
-        Ok(())
     }
 
     /// Claims what is due for the free slots and returns how long to wait before the next look.

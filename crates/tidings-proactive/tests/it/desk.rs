@@ -111,6 +111,10 @@ impl Running {
         self.stop.cancel();
     }
 
+    pub(crate) fn abort(self) {
+        self.worker.abort();
+    }
+
     pub(crate) async fn stop(self) {
         self.stop.cancel();
         self.worker.await.unwrap().unwrap();

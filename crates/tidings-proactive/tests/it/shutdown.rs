@@ -91,3 +91,21 @@ async fn a_caller_that_is_dropped_while_it_waits_leaves_no_orphan() {
     running.stop().await;
     assert_eq!(desk.ledger().await, [("delivered".to_owned(), 2)]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_run_after_one_that_was_aborted_does_not_repeat_what_is_in_flight() {
+    let desk = Desk::new();
+    let aborted = desk.run();
+    let first = desk.enqueue("alice", "first").await;
+    let call = desk.call().await;
+    aborted.abort();
+    let running = desk.run();
+    call.deliver();
+    let delivery = desk.until(first, DeliveryState::Delivered).await;
+    assert_eq!((delivery.starts, delivery.repeat_possible), (1, false));
+    desk.enqueue("alice", "second").await;
+    let call = desk.call().await;
+    assert_eq!(call.text(), "second");
+    call.deliver();
+    running.stop().await;
+}
