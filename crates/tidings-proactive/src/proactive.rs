@@ -78,10 +78,10 @@ impl Proactive {
         Self::with_options(db, clock, ProactiveOptions::default())
     }
 
-    /// The engine on `db` with `options`. A `concurrency` of 0 counts as 1.
+    /// The engine on `db` with `options`. A `concurrency` outside of 1 to 10,000 counts as the nearer of the two.
     #[must_use]
     pub fn with_options(db: Database, clock: Arc<dyn Clock>, mut options: ProactiveOptions) -> Self {
-        options.concurrency = options.concurrency.max(1);
+        options.concurrency = options.concurrency.clamp(1, 10_000);
         Proactive {
             worker: Arc::new(Worker::new(db, clock, options)),
         }
