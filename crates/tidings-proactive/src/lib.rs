@@ -21,6 +21,7 @@ mod notice;
 mod proactive;
 mod rng;
 mod row;
+mod test_channel;
 mod verdict;
 mod worker;
 
@@ -36,6 +37,7 @@ pub use notice::Notice;
 pub use proactive::{Proactive, ProactiveOptions};
 pub use rng::{Rng, SeededRng, SystemRng};
 use tidings_store::Migrations;
+pub use tokio_util::sync::CancellationToken;
 
 /// The engine's tables. Hand it to the database when opening it.
 pub const MIGRATIONS: Migrations = Migrations {
