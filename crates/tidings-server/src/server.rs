@@ -11,7 +11,7 @@ use axum::Router;
 use http::HeaderValue;
 use http::header;
 use tidings_activity::ChannelAccount;
-use tidings_bot::{Adapter, Bot};
+use tidings_bot::{Adapter, AdapterBuilder, Bot};
 use tidings_connector::{ConnectorClient, ServiceUrlPolicy};
 use tidings_directline::{BaseUrl, DirectLine, DirectLineOptions};
 use tidings_proactive::Proactive;
@@ -71,6 +71,20 @@ impl Server {
     ///
     /// What stands in the way; the message says what to do about it.
     pub async fn bind(config: &Config, bot: impl Bot) -> Result<Self, StartError> {
+        Self::bind_with(config, bot, |adapter| adapter).await
+    }
+
+    /// As [`bind`](Self::bind), with an adapter that `set_up` adds to: middleware, services, states, observers. The
+    /// database, the connector, [`Jobs`](tidings_proactive::Jobs) and [`Proactive`] are in it already.
+    ///
+    /// # Errors
+    ///
+    /// As [`bind`](Self::bind).
+    pub async fn bind_with(
+        config: &Config,
+        bot: impl Bot,
+        set_up: impl FnOnce(AdapterBuilder) -> AdapterBuilder,
+    ) -> Result<Self, StartError> {
         if config.app_id.is_some() {
             return Err(StartError::AuthenticatedMode);
         }
@@ -104,7 +118,8 @@ impl Server {
             .storage(Arc::new(database.clone()))
             .service(proactive.clone())
             .service(proactive.jobs())
-            .bot(bot)
+            .bot(bot);
+        let adapter = set_up(adapter)
             .build()
             .map_err(|error| StartError::Bot(error.to_string()))?;
         let account = ChannelAccount::new(BOT_ID, config.bot_name.clone());

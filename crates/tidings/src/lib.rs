@@ -64,4 +64,4 @@ pub use tidings_bot::{Error, Result};
 pub mod prelude;
 mod serve;
 
-pub use serve::serve;
+pub use serve::{serve, serve_with};

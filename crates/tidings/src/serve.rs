@@ -1,4 +1,4 @@
-use tidings_bot::{Bot, Result};
+use tidings_bot::{AdapterBuilder, Bot, Result};
 use tidings_server::{Config, Flags, Server, telemetry};
 
 /// Serves `bot` until SIGTERM or Ctrl-C: its endpoint, its durable jobs, a local channel and a page with chat windows.
@@ -24,9 +24,35 @@ use tidings_server::{Config, Flags, Server, telemetry};
 ///
 /// What stands in the way of a start, in one line that says what to do: a wrong setting, a taken port, a locked database.
 pub async fn serve(bot: impl Bot) -> Result<()> {
+    serve_with(bot, |adapter| adapter).await
+}
+
+/// As [`serve`], with an adapter that `set_up` adds to: middleware, services of your own, custom states.
+///
+/// ```no_run
+/// use tidings::prelude::*;
+///
+/// #[derive(Clone)]
+/// struct Greeting(String);
+///
+/// #[tokio::main]
+/// async fn main() -> tidings::Result<()> {
+///     let bot = Router::new().otherwise(greet);
+///     tidings::serve_with(bot, |adapter| adapter.service(Greeting("Good morning.".into()))).await
+/// }
+///
+/// async fn greet(turn: &mut TurnContext, Service(greeting): Service<Greeting>) -> tidings::Result<()> {
+///     turn.say(greeting.0).await
+/// }
+/// ```
+///
+/// # Errors
+///
+/// As [`serve`].
+pub async fn serve_with(bot: impl Bot, set_up: impl FnOnce(AdapterBuilder) -> AdapterBuilder) -> Result<()> {
     let config = Config::load(&Flags::default())?;
     telemetry::init(&config)?;
-    let server = Server::bind(&config, bot).await?;
+    let server = Server::bind_with(&config, bot, set_up).await?;
     server.log_ready();
     server.run_until_signal().await?;
     Ok(())

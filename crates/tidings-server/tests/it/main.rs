@@ -11,5 +11,6 @@ mod local_channel;
 mod messages;
 mod page;
 mod raw_http;
+mod set_up;
 mod shutdown;
 mod start;
