@@ -39,13 +39,20 @@ impl InFlight {
         }
     }
 
-    /// A ticket for a turn that comes from outside.
-    pub(crate) fn enter(&self) -> Result<Ticket, NotAdmitted> {
+    /// A ticket for a turn that comes from outside, unless as many run as are allowed at once, or more wait for its
+    /// conversation (`waiting`) than there would be room for still: so one conversation that hangs leaves half of
+    /// all places to the others.
+    pub(crate) fn enter(&self, waiting: impl FnOnce() -> usize) -> Result<Ticket, NotAdmitted> {
         let mut state = self.inner.state();
         if state.closing {
             return Err(NotAdmitted::Closing);
         }
         if state.running >= self.inner.limit {
+            return Err(NotAdmitted::Full);
+        }
+        let room = self.inner.limit - state.running - 1;
+        // Those who wait are counted only when so many run at all that they could be too many.
+        if state.running > room && waiting() > room {
             return Err(NotAdmitted::Full);
         }
         state.running += 1;
@@ -113,20 +120,35 @@ mod tests {
     #[tokio::test]
     async fn at_the_limit_nobody_more_comes_in_and_a_leaver_makes_room() {
         let in_flight = InFlight::new(2);
-        let first = in_flight.enter().ok().unwrap();
-        let _second = in_flight.enter().ok().unwrap();
-        assert_eq!(in_flight.enter().err(), Some(NotAdmitted::Full));
+        let first = in_flight.enter(|| 0).ok().unwrap();
+        let _second = in_flight.enter(|| 0).ok().unwrap();
+        assert_eq!(in_flight.enter(|| 0).err(), Some(NotAdmitted::Full));
         drop(first);
-        assert!(in_flight.enter().is_ok());
+        assert!(in_flight.enter(|| 0).is_ok());
+    }
+
+    #[test]
+    fn no_more_may_wait_for_one_conversation_than_there_is_room_for_still() {
+        let in_flight = InFlight::new(10);
+        let mut tickets: Vec<_> = (0..6_usize)
+            .map(|running| in_flight.enter(|| running.saturating_sub(1)))
+            .collect();
+        assert!(tickets.iter().all(Result::is_ok));
+        // Six run; with one more there would be room for three.
+        assert_eq!(in_flight.enter(|| 4).err(), Some(NotAdmitted::Full));
+        tickets.push(in_flight.enter(|| 3));
+        assert!(tickets.iter().all(Result::is_ok));
+        assert_eq!(in_flight.enter(|| 3).err(), Some(NotAdmitted::Full));
+        assert!(in_flight.enter(|| 2).is_ok());
     }
 
     #[tokio::test]
     async fn closing_waits_for_the_last_one_and_lets_nested_turns_finish() {
         let in_flight = InFlight::new(2);
-        let first = in_flight.enter().ok().unwrap();
+        let first = in_flight.enter(|| 0).ok().unwrap();
         let mut closing = std::pin::pin!(in_flight.close());
         assert!(closing.as_mut().now_or_never().is_none());
-        assert_eq!(in_flight.enter().err(), Some(NotAdmitted::Closing));
+        assert_eq!(in_flight.enter(|| 0).err(), Some(NotAdmitted::Closing));
         let nested = in_flight.enter_nested();
         drop(first);
         assert!(closing.as_mut().now_or_never().is_none());

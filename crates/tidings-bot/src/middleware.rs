@@ -11,6 +11,9 @@ use crate::turn::TurnContext;
 
 /// Code around every turn, proactive ones included: the first registered is the outermost.
 ///
+/// A middleware that turns the bot's error into `Ok` settles the turn, but what was staged and changed in it until
+/// then is gone: a half-done handler leaves nothing.
+///
 /// ```
 /// use tidings_bot::{Middleware, Next, Result, TurnContext, async_trait};
 ///
@@ -66,10 +69,16 @@ impl<'a> Next<'a> {
                     )
                     .await
             }
-            [] => match self.logic {
-                Logic::Bot(bot) => bot.on_turn(turn).await,
-                Logic::Callback(callback) => callback(turn).await,
-            },
+            [] => {
+                let ended = match self.logic {
+                    Logic::Bot(bot) => bot.on_turn(turn).await,
+                    Logic::Callback(callback) => callback(turn).await,
+                };
+                if ended.is_err() {
+                    turn.drop_staged();
+                }
+                ended
+            }
         }
     }
 }

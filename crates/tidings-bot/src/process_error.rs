@@ -23,8 +23,9 @@ pub enum ProcessError {
     /// The activity asks for answers to an address that this bot does not talk to. 403.
     #[error("serviceUrl: {0}")]
     ServiceUrl(#[source] std::sync::Arc<ServiceUrlError>),
-    /// As many turns run as are allowed at once. 503, worth another try.
-    #[error("too many turns are running; try again in a moment")]
+    /// As many turns run or wait as are allowed at once, in all or in this conversation: see
+    /// [`AdapterBuilder::max_turns`](crate::AdapterBuilder::max_turns). 503, worth another try.
+    #[error("too many turns are running or waiting; try again in a moment")]
     Overloaded,
     /// The process is about to end and takes nothing new. 503, worth another try elsewhere.
     #[error("the bot is shutting down")]

@@ -161,15 +161,10 @@ impl TurnContext {
 
     /// Stages `step` for the turn's commit: written when the handler returns `Ok`, dropped when it fails.
     pub fn stage(&mut self, step: impl Step) {
-        self.stage_boxed(Box::new(step));
-    }
-
-    /// As [`stage`](Self::stage), for a step that is boxed already.
-    pub fn stage_boxed(&mut self, step: Box<dyn Step>) {
         self.steps
             .get_mut()
             .unwrap_or_else(PoisonError::into_inner)
-            .push(step);
+            .push(Box::new(step));
     }
 
     /// Runs `hook` around everything this turn sends from now on.
@@ -245,10 +240,15 @@ impl TurnContext {
         std::mem::take(self.steps.get_mut().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Drops everything staged and remembers why: the turn goes on in `on_turn_error`.
-    pub(crate) fn fail(&mut self, error: Error) {
+    /// Drops everything staged and changed.
+    pub(crate) fn drop_staged(&mut self) {
         drop(self.take_steps());
         self.states = TurnStates::default();
+    }
+
+    /// Drops everything staged and changed and remembers why: the turn goes on in `on_turn_error`.
+    pub(crate) fn fail(&mut self, error: Error) {
+        self.drop_staged();
         self.captures = Captures::default();
         self.error = Some(error);
     }

@@ -78,5 +78,3 @@ pub use rusqlite;
 pub use storage::Storage;
 pub use store_error::{StorageError, StoreError, StoreErrorKind};
 
-/// The [`Storage`] implementation on SQLite: the [`Database`] itself.
-pub type SqliteStorage = Database;

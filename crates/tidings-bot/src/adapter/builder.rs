@@ -17,8 +17,9 @@ use crate::outbound::{ConnectorOutbound, Outbound};
 use crate::services::Services;
 use crate::state::BotState;
 
-/// How many turns run or wait at once, unless [`AdapterBuilder::max_turns`] says otherwise.
-const MAX_TURNS: usize = 1024;
+/// How many turns run or wait at once, unless [`AdapterBuilder::max_turns`] says otherwise: half of it is for one
+/// conversation, which a thousand messages at once must not fill.
+const MAX_TURNS: usize = 2048;
 
 /// How long a turn may take, unless [`AdapterBuilder::turn_limit`] says otherwise: four times what a channel
 /// waits for.
@@ -144,7 +145,10 @@ impl AdapterBuilder {
     }
 
     /// How many turns may run or wait for their conversation at once; more are refused with
-    /// [`ProcessError::Overloaded`](crate::ProcessError::Overloaded). Default 1024.
+    /// [`ProcessError::Overloaded`](crate::ProcessError::Overloaded). Default 2048.
+    ///
+    /// No more may wait for one conversation than there are places left. So a conversation whose handler hangs
+    /// takes half of them at most, and the others go on.
     pub fn max_turns(mut self, max_turns: usize) -> Self {
         self.max_turns = max_turns;
         self

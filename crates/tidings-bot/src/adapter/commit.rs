@@ -6,7 +6,7 @@ use tidings_store::{Batch, Database, DocumentChange, Migrations, Step, Storage, 
 
 use super::Core;
 use crate::activity_key::ActivityKey;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::state::{StateDocument, StateError};
 use crate::turn::TurnContext;
 
@@ -68,10 +68,7 @@ impl Core {
         match &self.storage {
             Some(storage) if storage.database().is_none() => {
                 self.keep_steps(batch, key).await?;
-                for state in &mut states {
-                    keep_state(&**storage, state).await?;
-                }
-                Ok(())
+                keep_elsewhere(&**storage, &mut states).await
             }
             _ => keep_together(self.database()?, &mut states, batch).await,
         }
@@ -132,41 +129,64 @@ async fn keep_together(database: &Database, states: &mut [StateDocument], batch:
             document.key = conflict,
             "somebody else wrote the state meanwhile; merging"
         );
-        let keys: Vec<&str> = states.iter().map(StateDocument::key).collect();
-        let mut found = Storage::read(database, &keys).await?;
-        for state in &mut *states {
-            let document = found.remove(state.key());
-            state.rebase(document)?;
-        }
+        rebase(database, states).await?;
     }
-    Err(too_busy(&states[0]).into())
+    Err(too_busy(states))
 }
 
-/// One document into a storage of its own, tried again when somebody else wrote it meanwhile.
-async fn keep_state(storage: &dyn Storage, state: &mut StateDocument) -> Result<()> {
+/// Documents into a storage of its own, in one call, tried again when somebody else wrote one of them meanwhile.
+async fn keep_elsewhere(storage: &dyn Storage, states: &mut [StateDocument]) -> Result<()> {
+    if states.is_empty() {
+        return Ok(());
+    }
     for _ in 0..TRIES {
-        let written = match state.change() {
-            DocumentChange::Write { key, document } => storage.write_document(&key, document).await.map(drop),
-            DocumentChange::Delete { key, .. } => {
-                // A storage deletes without comparing, so compare first.
-                state.rebase(storage.read_document(&key).await?)?;
-                storage.delete(&[&key]).await
-            }
-        };
-        match written {
-            Ok(()) => return Ok(()),
-            Err(StoreError::Conflict { .. }) => state.rebase(storage.read_document(state.key()).await?)?,
-            Err(error) => return Err(error.into()),
+        if states.iter().any(StateDocument::is_deleted) {
+            // A storage deletes without comparing, so compare first.
+            rebase(storage, states).await?;
         }
+        let (mut writes, mut deletions) = (Vec::new(), Vec::new());
+        for change in states.iter().map(StateDocument::change) {
+            match change {
+                DocumentChange::Write { key, document } => writes.push((key, document)),
+                DocumentChange::Delete { key, .. } => deletions.push(key),
+            }
+        }
+        if !writes.is_empty() {
+            match storage.write(writes).await {
+                Ok(_) => {}
+                Err(StoreError::Conflict { .. }) => {
+                    rebase(storage, states).await?;
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if !deletions.is_empty() {
+            let deletions: Vec<&str> = deletions.iter().map(String::as_str).collect();
+            storage.delete(&deletions).await?;
+        }
+        return Ok(());
     }
-    Err(too_busy(state).into())
+    Err(too_busy(states))
 }
 
-fn too_busy(state: &StateDocument) -> StateError {
-    StateError::TooBusy {
-        key: state.key().to_owned(),
-        tries: TRIES,
+/// Moves the turn's changes onto what the storage has now.
+async fn rebase(storage: &dyn Storage, states: &mut [StateDocument]) -> Result<()> {
+    let keys: Vec<&str> = states.iter().map(StateDocument::key).collect();
+    let mut found = storage.read(&keys).await?;
+    for state in states {
+        let document = found.remove(state.key());
+        state.rebase(document)?;
     }
+    Ok(())
+}
+
+fn too_busy(states: &[StateDocument]) -> Error {
+    let keys: Vec<&str> = states.iter().map(StateDocument::key).collect();
+    Error::new(StateError::TooBusy {
+        key: keys.join(", "),
+        tries: TRIES,
+    })
 }
 
 /// Steps that stay with the turn until a transaction takes them.

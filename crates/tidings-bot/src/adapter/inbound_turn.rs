@@ -47,7 +47,8 @@ impl Adapter {
             Arrival::Again(answer) => return answer.await.unwrap_or(Err(ProcessError::ShuttingDown)),
             Arrival::TooMany => return Err(ProcessError::Overloaded),
         };
-        let ticket = match self.core.in_flight.enter() {
+        let waiting = || self.core.gate.waiting(&conversation);
+        let ticket = match self.core.in_flight.enter(waiting) {
             Ok(ticket) => ticket,
             Err(reason) => {
                 let refused = Err(reason.into());

@@ -127,7 +127,7 @@ impl Adapter {
         } else {
             self.core
                 .in_flight
-                .enter()
+                .enter(|| self.core.gate.waiting(&conversation))
                 .map_err(|reason| Error::new(ProcessError::from(reason)))?
         };
         let runs_at_once = self.core.gate.is_held_by_current_turn(&conversation);

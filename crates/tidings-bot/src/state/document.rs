@@ -105,7 +105,7 @@ impl StateDocument {
         if self.deleted {
             return DocumentChange::Delete {
                 key: self.key.clone(),
-                etag: self.etag.clone(),
+                etag: Some(self.known_etag()),
             };
         }
         let mut value = self.base.clone();
@@ -115,14 +115,22 @@ impl StateDocument {
                 None => value.remove(property),
             };
         }
-        let etag = self.etag.clone().unwrap_or_else(ETag::absent);
         DocumentChange::Write {
             key: self.key.clone(),
             document: Document {
                 value,
-                etag: Some(etag),
+                etag: Some(self.known_etag()),
             },
         }
+    }
+
+    fn known_etag(&self) -> ETag {
+        self.etag.clone().unwrap_or_else(ETag::absent)
+    }
+
+    /// Whether [`change`](Self::change) is a deletion.
+    pub(crate) fn is_deleted(&self) -> bool {
+        self.deleted
     }
 
     /// Moves the turn's changes onto what somebody else has written meanwhile.
@@ -226,6 +234,32 @@ mod tests {
             let conflict = document.rebase(found(&theirs, "2")).unwrap_err();
             assert!(matches!(conflict, StateError::Conflict { property, .. } if property == "n"));
         }
+    }
+
+    #[test]
+    fn removing_what_others_changed_or_removed_too_is_a_conflict() {
+        for theirs in [json!({"n": 2}), json!({})] {
+            let mut document = document(&json!({"n": 1}));
+            document.remove("n");
+            assert!(document.rebase(found(&theirs, "2")).is_err(), "{theirs}");
+        }
+    }
+
+    #[test]
+    fn what_both_sides_add_is_a_conflict() {
+        for theirs in [json!({"n": 1}), json!({"n": null})] {
+            let mut document = StateDocument::new("key".to_owned(), None);
+            document.set("n", json!(1));
+            assert!(document.rebase(found(&theirs, "1")).is_err(), "{theirs}");
+        }
+    }
+
+    #[test]
+    fn what_others_change_and_change_back_is_no_conflict() {
+        let mut document = document(&json!({"n": 1}));
+        document.set("n", json!(2));
+        document.rebase(found(&json!({"n": 1}), "3")).unwrap();
+        assert_eq!(written(&document), (json!({"n": 2}), "3".to_owned()));
     }
 
     #[test]

@@ -16,11 +16,6 @@ impl Heard {
         Self { activities }
     }
 
-    /// The activities.
-    pub fn into_activities(self) -> Vec<Activity> {
-        self.activities
-    }
-
     /// The texts of those activities that have one.
     pub fn texts(&self) -> Vec<&str> {
         self.activities

@@ -104,6 +104,40 @@ async fn turns_at_once_are_bounded_and_those_that_wait_count() {
 }
 
 #[tokio::test]
+async fn a_conversation_that_hangs_leaves_room_for_the_others() {
+    let door = Door::default();
+    let user = slow_user(&door, 10);
+    let (ann, ben) = (user.conversation("ann"), user.conversation("ben"));
+    let hanging = futures_util::future::join_all((0..10).map(|_| ann.deliver("x")));
+    let others = async {
+        door.someone_is_there().await;
+        assert_eq!(user.adapter().turns_in_flight(), 6, "one inside, five behind it");
+        for _ in 0..7 {
+            door.open();
+        }
+        ben.deliver("x").await
+    };
+    let (hanging, other) = tokio::join!(hanging, others);
+    assert!(other.is_ok());
+    let (ran, refused): (Vec<_>, Vec<_>) = hanging.into_iter().partition(Result::is_ok);
+    assert_eq!((ran.len(), refused.len()), (6, 4));
+    assert!(
+        refused
+            .iter()
+            .all(|refused| matches!(refused, Err(ProcessError::Overloaded)))
+    );
+}
+
+#[tokio::test]
+async fn a_thousand_messages_at_once_in_one_conversation_are_all_answered() {
+    let bot = Router::new().otherwise(async |turn: &mut TurnContext| turn.say("here").await);
+    let user = TestAdapter::new(bot);
+    let answers = futures_util::future::join_all((0..1000).map(|_| user.deliver("x"))).await;
+    assert!(answers.iter().all(Result::is_ok));
+    assert_eq!(user.heard().len(), 1000);
+}
+
+#[tokio::test]
 async fn shutdown_lets_running_turns_finish_and_takes_nothing_new() {
     let door = Door::default();
     let user = slow_user(&door, 10);

@@ -68,24 +68,11 @@ async fn an_apology_is_no_answer_to_an_invoke() {
 
 #[tokio::test]
 async fn on_turn_error_that_fails_itself_leaves_the_first_error() {
-    let user = TestAdapter::new(
-        router().on_turn_error(async |_turn: &mut TurnContext| -> Result<()> { Err(Error::msg("second")) }),
-    );
-    assert!(
-        user.send("fail")
-            .await
-            .unwrap_err()
-            .to_string()
-            .contains("it broke")
-    );
-    let user = TestAdapter::new(router().on_turn_error(panics));
-    assert!(
-        user.send("fail")
-            .await
-            .unwrap_err()
-            .to_string()
-            .contains("it broke")
-    );
+    let fails = async |_turn: &mut TurnContext| -> Result<()> { Err(Error::msg("second")) };
+    for bot in [router().on_turn_error(fails), router().on_turn_error(panics)] {
+        let error = TestAdapter::new(bot).send("fail").await.unwrap_err();
+        assert!(error.to_string().contains("it broke"), "{error}");
+    }
 }
 
 #[tokio::test]

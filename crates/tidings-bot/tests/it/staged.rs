@@ -3,8 +3,8 @@ use std::sync::Arc;
 
 use tidings_activity::Activity;
 use tidings_bot::{
-    BotState, Error, ProcessError, Result, Router, Service, StateError, StatePropertyAccessor, TestAdapter,
-    TurnContext, async_trait,
+    BotState, Error, Middleware, Next, ProcessError, Result, Router, Service, StateError,
+    StatePropertyAccessor, TestAdapter, TurnContext, async_trait,
 };
 use tidings_store::{Database, Document, ETag, MemoryStorage, Storage, StorageError};
 
@@ -74,6 +74,86 @@ async fn neither_is_kept_when_the_handler_fails_and_what_was_said_was_said() {
     assert_eq!(user.heard().texts(), ["said"]);
     assert_eq!(notes(&database).await, ["durable"], "what is durable stays");
     user.send("show").await.unwrap().assert_reply("None");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_and_a_time_out_after_staging_leave_nothing_either() {
+    async fn panics(turn: &mut TurnContext) -> Result<()> {
+        both(turn).await?;
+        panic!("after staging")
+    }
+    async fn hangs(turn: &mut TurnContext) -> Result<()> {
+        both(turn).await?;
+        std::future::pending().await
+    }
+    for bot in [Router::new().otherwise(panics), Router::new().otherwise(hangs)] {
+        let database = database();
+        // State in memory: while the clock is paused, waiting for a database thread would count as time.
+        let user = TestAdapter::builder(bot.message("show", show))
+            .set_up(|adapter| adapter.database(database.clone()))
+            .build();
+        assert_eq!(user.deliver("x").await.unwrap_err().status(), 500);
+        user.send("show").await.unwrap().assert_reply("None");
+        assert!(notes(&database).await.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn what_on_turn_error_stages_is_kept_unless_it_fails_too() {
+    async fn fails(turn: &mut TurnContext) -> Result<()> {
+        both(turn).await?;
+        Err(Error::msg("it broke"))
+    }
+    async fn notes_it(turn: &mut TurnContext) -> Result<()> {
+        turn.stage(Note("apology"));
+        Ok(())
+    }
+    async fn notes_it_and_panics(turn: &mut TurnContext) -> Result<()> {
+        visits().set(turn, &2).await?;
+        notes_it(turn).await?;
+        panic!("while apologising")
+    }
+    let kept = database();
+    let settled = user(&kept, Router::new().otherwise(fails).on_turn_error(notes_it));
+    settled.send("x").await.unwrap().assert_silent();
+    assert_eq!(notes(&kept).await, ["apology"]);
+    settled.send("show").await.unwrap().assert_reply("None");
+
+    let dropped = database();
+    let bot = Router::new().otherwise(fails).on_turn_error(notes_it_and_panics);
+    let failed = user(&dropped, bot);
+    let error = failed.send("x").await.unwrap_err();
+    assert!(error.to_string().contains("it broke"), "{error}");
+    assert!(notes(&dropped).await.is_empty());
+    failed.send("show").await.unwrap().assert_reply("None");
+}
+
+#[tokio::test]
+async fn a_middleware_that_settles_a_failure_does_not_keep_what_the_handler_left_half_done() {
+    struct Settling;
+    #[async_trait]
+    impl Middleware for Settling {
+        async fn on_turn(&self, turn: &mut TurnContext, next: Next<'_>) -> Result<()> {
+            turn.stage(Note("before"));
+            if next.run(turn).await.is_err() {
+                turn.stage(Note("settled"));
+            }
+            Ok(())
+        }
+    }
+    async fn fails(turn: &mut TurnContext) -> Result<()> {
+        both(turn).await?;
+        Err(Error::msg("it broke"))
+    }
+    let database = database();
+    let storage = Arc::new(database.clone());
+    let user = TestAdapter::builder(Router::new().otherwise(fails))
+        .set_up(|adapter| adapter.storage(storage).middleware(Settling))
+        .build();
+    user.send("x").await.unwrap().assert_silent();
+    assert_eq!(notes(&database).await, ["settled"]);
+    let key = "test/conversations/conversation";
+    assert_eq!(Storage::read_document(&database, key).await.unwrap(), None);
 }
 
 #[tokio::test]

@@ -229,6 +229,71 @@ async fn the_same_property_on_both_sides_is_an_error_to_on_turn_error() {
 }
 
 #[tokio::test]
+async fn a_turn_that_only_reads_never_conflicts() {
+    async fn reads(turn: &mut TurnContext, store: Service<Store>) -> Result<()> {
+        let seen = BotState::conversation()
+            .property::<u32>("theirs")
+            .get(turn)
+            .await?;
+        put(&store.0, &json!({"theirs": 2})).await;
+        turn.say(format!("{seen:?}")).await
+    }
+    for store in stores() {
+        put(&store, &json!({"theirs": 1})).await;
+        user(&store, Router::new().otherwise(reads))
+            .send("x")
+            .await
+            .unwrap()
+            .assert_reply("Some(1)");
+        assert_eq!(stored(&store, KEY).await, Some(json!({"theirs": 2})));
+    }
+}
+
+/// Changes two documents; somebody else writes one of them meanwhile: the other property, or the same one.
+async fn two_documents(turn: &mut TurnContext, Text(theirs): Text, store: Service<Store>) -> Result<()> {
+    BotState::user().property("mine").set(turn, &1).await?;
+    BotState::conversation().property("mine").set(turn, &1).await?;
+    put(&store.0, &json!({theirs: 2})).await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn of_two_documents_both_are_kept_or_none() {
+    for store in stores() {
+        let user = user(&store, Router::new().otherwise(two_documents));
+        let error = user.deliver("mine").await.unwrap_err();
+        assert!(
+            matches!(&error, ProcessError::Turn(error) if error.is::<StateError>()),
+            "{error}"
+        );
+        assert_eq!(stored(&store, KEY).await, Some(json!({"mine": 2})));
+        assert_eq!(stored(&store, "test/users/user").await, None);
+
+        store.delete(&[KEY]).await.unwrap();
+        user.deliver("theirs").await.unwrap();
+        assert_eq!(stored(&store, KEY).await, Some(json!({"theirs": 2, "mine": 1})));
+        assert_eq!(stored(&store, "test/users/user").await, Some(json!({"mine": 1})));
+    }
+}
+
+#[tokio::test]
+async fn one_document_is_deleted_while_another_is_written() {
+    async fn moves(turn: &mut TurnContext) -> Result<()> {
+        BotState::user().property("mine").set(turn, &1).await?;
+        BotState::conversation().delete(turn).await
+    }
+    for store in stores() {
+        put(&store, &json!({"mine": 1})).await;
+        user(&store, Router::new().otherwise(moves))
+            .deliver("x")
+            .await
+            .unwrap();
+        assert_eq!(stored(&store, KEY).await, None);
+        assert_eq!(stored(&store, "test/users/user").await, Some(json!({"mine": 1})));
+    }
+}
+
+#[tokio::test]
 async fn deleting_what_others_changed_is_a_conflict_too() {
     async fn delete(turn: &mut TurnContext, store: Service<Store>) -> Result<()> {
         BotState::conversation().delete(turn).await?;
