@@ -136,7 +136,8 @@ impl Transport {
                 None => {
                     let dialed = tokio::select! {
                         biased;
-                        dialed = self.dialer.dial(address) => dialed,
+                        // Rare and large: boxed, so that a call which finds a connection does not carry it.
+                        dialed = Box::pin(self.dialer.dial(address)) => dialed,
                         () = &mut alarm => {
                             let message = deadline.missed(&format!("there was no connection to {origin}"));
                             return Err(SendError::new(Phase::BeforeBody, message));
