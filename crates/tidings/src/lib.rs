@@ -7,21 +7,38 @@
 //! ```no_run
 //! use tidings::prelude::*;
 //!
+//! async fn echo(turn: &mut TurnContext, text: Text) -> tidings::Result<()> {
+//!     turn.say(format!("You said: {text}")).await
+//! }
+//!
 //! #[tokio::main]
 //! async fn main() -> tidings::Result<()> {
-//!     let bot = Router::new()
-//!         .message(["run", "run job"], start)
-//!         .message("done {job}", finish)
-//!         .otherwise(help);
-//!     tidings::serve(bot).await // port 3978, SQLite beside it
+//!     tidings::serve(Router::new().otherwise(echo)).await // port 3978, SQLite beside it
+//! }
+//! ```
+//!
+//! Run it and open <http://127.0.0.1:3978>: chat windows on a local channel, no cloud account needed.
+//!
+//! # A bot that speaks first
+//!
+//! [`Jobs`](proactive::Jobs) are work that somebody asked for. Completing one and owing its notice are one commit; a
+//! worker brings the notice to the conversation that asked, and again after a crash. In a test, the windows are those of
+//! a [`TestAdapter`](bot::TestAdapter):
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use tidings::bot::TestAdapter;
+//! use tidings::prelude::*;
+//! use tidings::proactive::{CancellationToken, MIGRATIONS};
+//! use tidings::store::{Database, SystemClock};
+//!
+//! async fn run(turn: &mut TurnContext, jobs: Jobs) -> tidings::Result<()> {
+//!     let job = jobs.start(turn.reference()).await?; // on disk when it returns
+//!     turn.say(format!("We're starting job {job} for you.")).await
 //! }
 //!
-//! async fn start(turn: &mut TurnContext, jobs: Jobs) -> tidings::Result<()> {
-//!     let job = jobs.start(turn.reference()).await?;
-//!     turn.say(format!("We're starting job {job} for you. We'll notify you when it's complete.")).await
-//! }
-//!
-//! async fn finish(turn: &mut TurnContext, jobs: Jobs, Capture(job): Capture<JobNumber>) -> tidings::Result<()> {
+//! async fn done(turn: &mut TurnContext, Capture(job): Capture<JobNumber>, jobs: Jobs) -> tidings::Result<()> {
 //!     let answer = match jobs.complete(job, format!("Job {job} is complete.")).await? {
 //!         Completion::Completed => format!("Completing job {job}."),
 //!         Completion::AlreadyComplete => format!("Job {job} is already complete."),
@@ -30,26 +47,47 @@
 //!     turn.say(answer).await
 //! }
 //!
-//! async fn help(turn: &mut TurnContext) -> tidings::Result<()> {
-//!     turn.say("Type `run` to start a new job.").await
-//! }
+//! # #[tokio::main]
+//! # async fn main() -> tidings::Result<()> {
+//! let proactive = Proactive::new(Database::temporary([MIGRATIONS])?, Arc::new(SystemClock));
+//! let ann = TestAdapter::builder(Router::new().message("run", run).message("done {job}", done))
+//!     .set_up(|adapter| adapter.service(proactive.jobs()))
+//!     .build();
+//! let windows = Arc::new(ann.clone());
+//! tokio::spawn(async move { proactive.run(windows, CancellationToken::new()).await });
+//!
+//! ann.send("run").await?.assert_reply("We're starting job 1001 for you.");
+//! ann.conversation("job-system").send("done 1001").await?.assert_reply("Completing job 1001.");
+//! assert_eq!(ann.next().await.text.as_deref(), Some("Job 1001 is complete."));
+//! # Ok(())
+//! # }
 //! ```
 //!
-//! Run it and open <http://127.0.0.1:3978>: two chat windows on a local channel, no cloud account needed.
+//! [`serve`] runs the worker itself.
 //!
 //! # Where to look
 //!
-//! | for | see |
-//! |---|---|
-//! | routing, extractors, state, middleware, tests of your own bot | [`bot`] |
-//! | activities, references, cards | [`activity`] |
-//! | jobs and notices that outlive the process | [`proactive`] |
-//! | where state is kept | [`store`] |
-//! | talking to a channel's REST API yourself | [`connector`] |
-//! | the server as a library: configuration, graceful shutdown | [`server`] |
-//! | the local channel: Direct Line and its connector | [`direct_line`] |
+//! This crate is a front door: it gives the crates behind it under shorter names.
 //!
-//! [`serve`] is the short way; [`server::Server`] is the same with a configuration of your own.
+//! | for | see | crate |
+//! |---|---|---|
+//! | what most bots need, in one `use` | [`prelude`] | |
+//! | routing, extractors, state, middleware, tests of your own bot | [`bot`] | `tidings-bot` |
+//! | jobs and notices that outlive the process | [`proactive`] | `tidings-proactive` |
+//! | activities, references, cards | [`activity`] | `tidings-activity` |
+//! | where state is kept | [`store`] | `tidings-store` |
+//! | talking to a channel's REST API yourself | [`connector`] | `tidings-connector` |
+//! | the server as a library: configuration, graceful shutdown | [`server`] | `tidings-server` |
+//! | the local channel: Direct Line and its connector | [`direct_line`] | `tidings-directline` |
+//!
+//! [`serve`] is the short way, [`serve_with`] adds middleware and services of your own, and [`server::Server`] is the same
+//! in pieces.
+//!
+//! Two pages of the repository go further: `docs/how-to-proactive-messaging.md`, step by step, and
+//! `docs/from-botbuilder.md`, concept by concept for those who know the SDKs in JavaScript and .NET.
+//!
+//! This version is for trying and building on one machine: it speaks to channels without authentication only, and
+//! [`serve`] listens on loopback addresses only.
 
 pub use tidings_activity as activity;
 pub use tidings_bot as bot;
@@ -61,6 +99,8 @@ pub use tidings_store as store;
 
 pub use tidings_bot::{Error, Result};
 
+#[cfg(doctest)]
+mod pages;
 pub mod prelude;
 mod serve;
 
