@@ -18,10 +18,26 @@ fn all(steps: &mut Steps) -> Result<()> {
     steps.loud("rustfmt", &mut cargo(&["fmt", "--all", "--", "--check"]))?;
     prerequisite::deny(steps)?;
     // Advisories are left out: their database is not reachable from every build machine.
-    steps.loud("cargo deny", &mut cargo(&["deny", "check", "bans", "licenses", "sources"]))?;
-    let clippy = ["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"];
+    steps.loud(
+        "cargo deny",
+        &mut cargo(&["deny", "check", "bans", "licenses", "sources"]),
+    )?;
+    let clippy = [
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "--deny",
+        "warnings",
+    ];
     steps.loud("clippy", &mut cargo(&clippy))?;
     let doc = ["doc", "--workspace", "--no-deps", "--document-private-items"];
-    steps.loud("rustdoc", cargo(&doc).env("RUSTDOCFLAGS", "--deny warnings --allow rustdoc::private_intra_doc_links"))?;
+    steps.loud(
+        "rustdoc",
+        cargo(&doc).env(
+            "RUSTDOCFLAGS",
+            "--deny warnings --allow rustdoc::private_intra_doc_links",
+        ),
+    )?;
     test::run_as_steps(steps)
 }

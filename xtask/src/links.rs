@@ -11,7 +11,8 @@ pub(crate) fn check() -> Result<()> {
     let mut dead = Vec::new();
     for file in markdown_files(&root)? {
         let path = root.join(&file);
-        let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let text =
+            std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         let folder = path.parent().unwrap_or(&root);
         for target in relative_links(&text) {
             if !folder.join(&target).exists() {
@@ -19,14 +20,26 @@ pub(crate) fn check() -> Result<()> {
             }
         }
     }
-    if dead.is_empty() { Ok(()) } else { bail!("links that lead nowhere:\n  {}", dead.join("\n  ")) }
+    if dead.is_empty() {
+        Ok(())
+    } else {
+        bail!("links that lead nowhere:\n  {}", dead.join("\n  "))
+    }
 }
 
 fn markdown_files(root: &Path) -> Result<Vec<PathBuf>> {
     let args = ["ls-files", "--cached", "--others", "--exclude-standard", "*.md"];
-    let out = Command::new("git").args(args).current_dir(root).output().context("git lists the files")?;
+    let out = Command::new("git")
+        .args(args)
+        .current_dir(root)
+        .output()
+        .context("git lists the files")?;
     let names = String::from_utf8_lossy(&out.stdout);
-    Ok(names.lines().map(PathBuf::from).filter(|name| root.join(name).exists()).collect())
+    Ok(names
+        .lines()
+        .map(PathBuf::from)
+        .filter(|name| root.join(name).exists())
+        .collect())
 }
 
 /// The targets of `[text](target)` that are neither addresses nor anchors, without their anchor.
@@ -41,7 +54,9 @@ fn relative_links(text: &str) -> Vec<String> {
             continue;
         }
         for rest in line.split("](").skip(1) {
-            let Some(target) = rest.split([')', ' ']).next() else { continue };
+            let Some(target) = rest.split([')', ' ']).next() else {
+                continue;
+            };
             let file = target.split('#').next().unwrap_or_default();
             if !file.is_empty() && !file.contains("://") && !file.starts_with("mailto:") {
                 links.push(file.to_owned());

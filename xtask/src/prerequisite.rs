@@ -47,8 +47,15 @@ pub(crate) fn chromium(steps: &mut Steps) -> Result<()> {
             "Chromium is missing: the tests open the page in it; on Debian run `sudo sh -c '{by_hand}'`, on macOS `brew install --cask chromium`"
         );
     }
-    steps.quiet("chromium: apt-get install", Command::new("sh").args(["-c", by_hand]))?;
-    if there() { Ok(()) } else { bail!("Chromium was installed, but cannot be started: run `chromium --version`") }
+    steps.quiet(
+        "chromium: apt-get install",
+        Command::new("sh").args(["-c", by_hand]),
+    )?;
+    if there() {
+        Ok(())
+    } else {
+        bail!("Chromium was installed, but cannot be started: run `chromium --version`")
+    }
 }
 
 /// cargo-nextest, which runs the tests.
@@ -74,7 +81,10 @@ fn cargo_tool(steps: &mut Steps, command: &str, package: &str, version: &str) ->
     }
     let package = format!("{package}@{version}");
     steps
-        .quiet(&format!("cargo install {package}"), &mut cargo(&["install", "--locked", &package]))
+        .quiet(
+            &format!("cargo install {package}"),
+            &mut cargo(&["install", "--locked", &package]),
+        )
         .with_context(|| format!("install it by hand with `cargo install --locked {package}`"))
 }
 
@@ -83,13 +93,24 @@ fn is_root() -> bool {
 }
 
 fn output(program: &str, args: &[&str]) -> Option<String> {
-    let out = Command::new(program).args(args).stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
-    out.status.success().then(|| String::from_utf8_lossy(&out.stdout).into_owned())
+    let out = Command::new(program)
+        .args(args)
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .ok()?;
+    out.status
+        .success()
+        .then(|| String::from_utf8_lossy(&out.stdout).into_owned())
 }
 
 /// Whether `v20.19.1` is at least (20, 19).
 fn at_least(version: &str, (major, minor): (u32, u32)) -> bool {
-    let mut parts = version.trim().trim_start_matches('v').split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    let mut parts = version
+        .trim()
+        .trim_start_matches('v')
+        .split('.')
+        .map(|part| part.parse::<u32>().unwrap_or(0));
     (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) >= (major, minor)
 }
 

@@ -20,7 +20,10 @@ impl Stamp {
         for source in sources {
             add(source, &mut hasher)?;
         }
-        Ok(Self { file, fingerprint: format!("{:016x}", hasher.finish()) })
+        Ok(Self {
+            file,
+            fingerprint: format!("{:016x}", hasher.finish()),
+        })
     }
 
     /// Whether the sources are the same as when [`Stamp::keep`] was last called.
@@ -33,7 +36,8 @@ impl Stamp {
         if let Some(folder) = self.file.parent() {
             fs::create_dir_all(folder)?;
         }
-        fs::write(&self.file, &self.fingerprint).with_context(|| format!("cannot write {}", self.file.display()))
+        fs::write(&self.file, &self.fingerprint)
+            .with_context(|| format!("cannot write {}", self.file.display()))
     }
 }
 
@@ -49,7 +53,9 @@ fn add(path: &Path, hasher: &mut DefaultHasher) -> Result<()> {
             add(&entry, hasher)?;
         }
     } else if path.exists() {
-        fs::read(path).with_context(|| format!("cannot read {}", path.display()))?.hash(hasher);
+        fs::read(path)
+            .with_context(|| format!("cannot read {}", path.display()))?
+            .hash(hasher);
     }
     Ok(())
 }

@@ -30,7 +30,9 @@ impl Steps {
     /// Runs a command that says nothing worth reading unless it fails; a spinner shows that it lives.
     pub(crate) fn quiet(&mut self, name: &str, command: &mut Command) -> Result<()> {
         println!("\n==> {name}");
-        let log = crate::target().join("xtask").join(format!("{}.log", name.replace([' ', '/'], "-")));
+        let log = crate::target()
+            .join("xtask")
+            .join(format!("{}.log", name.replace([' ', '/'], "-")));
         std::fs::create_dir_all(log.parent().unwrap_or(Path::new(".")))?;
         let out = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
         self.time(name, |spinner| {
@@ -85,7 +87,10 @@ fn spelled(command: &Command) -> String {
 }
 
 fn cannot_start(command: &Command) -> String {
-    format!("cannot start {}: is it installed and on the PATH?", command.get_program().to_string_lossy())
+    format!(
+        "cannot start {}: is it installed and on the PATH?",
+        command.get_program().to_string_lossy()
+    )
 }
 
 /// `cargo` with these arguments, in the root of the checkout.

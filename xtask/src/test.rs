@@ -25,10 +25,19 @@ pub(crate) fn run_as_steps(steps: &mut Steps) -> Result<()> {
     steps.loud("page: tests", &mut npm("console", &["test", "--silent"]))?;
 
     steps.loud("rust: tests", &mut cargo(&["nextest", "run", "--workspace"]))?;
-    steps.loud("rust: documentation tests", &mut cargo(&["test", "--workspace", "--doc", "--quiet"]))?;
+    steps.loud(
+        "rust: documentation tests",
+        &mut cargo(&["test", "--workspace", "--doc", "--quiet"]),
+    )?;
 
-    steps.loud("tidings: release build", &mut cargo(&["build", "--release", "--package", "tidings-cli"]))?;
+    steps.loud(
+        "tidings: release build",
+        &mut cargo(&["build", "--release", "--package", "tidings-cli"]),
+    )?;
     page::install(steps, "interop")?;
     let binary = crate::target().join("release").join("tidings");
-    steps.loud("interop: real clients", npm("interop", &["test", "--silent"]).env("TIDINGS_BIN", binary))
+    steps.loud(
+        "interop: real clients",
+        npm("interop", &["test", "--silent"]).env("TIDINGS_BIN", binary),
+    )
 }

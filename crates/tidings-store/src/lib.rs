@@ -77,4 +77,3 @@ pub use open_error::OpenError;
 pub use rusqlite;
 pub use storage::Storage;
 pub use store_error::{StorageError, StoreError, StoreErrorKind};
-

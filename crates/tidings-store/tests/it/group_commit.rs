@@ -28,23 +28,25 @@ async fn the_log_is_ahead_and_every_commit_is_synced() {
     );
 }
 
+/// Adds the notes `0..count`, all of which wait for the writer at the same time.
+async fn add_at_once(database: &Database, count: u64) {
+    let mut writer = HeldWriter::hold(database).await;
+    let mut operations = Vec::new();
+    for number in 0..count {
+        let add = notes::add(database.clone(), number.to_string());
+        operations.push(writer.queue(add).await);
+    }
+    writer.release().await;
+    for operation in operations {
+        operation.await.unwrap().unwrap();
+    }
+}
+
 #[tokio::test]
 async fn waiting_operations_share_a_commit_up_to_256() {
     for (waiting, commits) in [(1, 1), (255, 1), (256, 1), (257, 2), (512, 2), (513, 3)] {
         let database = notes::temporary();
-        let mut writer = HeldWriter::hold(&database).await;
-        let mut operations = Vec::new();
-        for number in 0..waiting {
-            operations.push(
-                writer
-                    .queue(notes::add(database.clone(), number.to_string()))
-                    .await,
-            );
-        }
-        writer.release().await;
-        for operation in operations {
-            operation.await.unwrap().unwrap();
-        }
+        add_at_once(&database, waiting).await;
         let expected: Vec<String> = (0..waiting).map(|number| number.to_string()).collect();
         assert_eq!(
             notes::all(&database).await,
@@ -65,19 +67,7 @@ async fn waiting_operations_share_a_commit_up_to_256() {
 #[tokio::test]
 async fn more_callers_than_the_queue_has_places_are_all_served() {
     let database = notes::temporary();
-    let mut writer = HeldWriter::hold(&database).await;
-    let mut operations = Vec::new();
-    for number in 0..3000 {
-        operations.push(
-            writer
-                .queue(notes::add(database.clone(), number.to_string()))
-                .await,
-        );
-    }
-    writer.release().await;
-    for operation in operations {
-        operation.await.unwrap().unwrap();
-    }
+    add_at_once(&database, 3000).await;
     assert_eq!(notes::all(&database).await.len(), 3000);
     assert_eq!(database.stats().operations, 3001);
 }
