@@ -1,22 +1,20 @@
 mod action;
 mod adaptive;
-mod hero;
 mod media;
 mod oauth;
 mod picture;
+mod picture_card;
 mod receipt;
 mod signin;
-mod thumbnail;
 
 pub use action::{CardAction, CardActionType};
 pub use adaptive::AdaptiveCard;
-pub use hero::HeroCard;
 pub use media::{AnimationCard, AudioCard, MediaUrl, VideoCard};
 pub use oauth::{OAuthCard, TokenExchangeResource, TokenPostResource};
 pub use picture::{CardImage, ThumbnailUrl};
+pub use picture_card::{HeroCard, ThumbnailCard};
 pub use receipt::{Fact, ReceiptCard, ReceiptItem};
 pub use signin::SigninCard;
-pub use thumbnail::ThumbnailCard;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -27,6 +27,22 @@ pub(crate) use turn_token::TurnToken;
 use turn_token::{NOBODY, TurnId};
 
 /// Lets one turn at a time into each conversation. Clones are the same gate.
+///
+/// ```
+/// use tidings_bot::{ConversationKey, Gate, WouldDeadlock};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), WouldDeadlock> {
+/// let (gate, conversation) = (Gate::new(), ConversationKey::new("msteams", "19:a"));
+/// let inside = gate.enter(&conversation).await?;
+/// let next = gate.enter(&conversation);
+/// assert_eq!(gate.waiting(&conversation), 1);
+/// drop(inside);
+/// let inside = next.await?;
+/// # drop(inside);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Default)]
 pub struct Gate {
     inner: Arc<Mutex<Lanes>>,

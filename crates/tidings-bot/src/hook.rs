@@ -12,6 +12,37 @@ use crate::turn::TurnContext;
 /// [`TurnContext::on_send`] on. The first registered is the outermost.
 ///
 /// The activities are addressed already. After `next` each carries the id that the channel gave it.
+///
+/// ```
+/// use tidings_activity::{Activity, ResourceResponse};
+/// use tidings_bot::{Middleware, Next, NextSend, Result, SendHook, TurnContext, async_trait};
+///
+/// /// Signs whatever the bot says.
+/// struct Signature;
+///
+/// #[async_trait]
+/// impl SendHook for Signature {
+///     async fn on_send(
+///         &self,
+///         turn: &mut TurnContext,
+///         activities: &mut Vec<Activity>,
+///         next: NextSend<'_>,
+///     ) -> Result<Vec<ResourceResponse>> {
+///         for text in activities.iter_mut().filter_map(|activity| activity.text.as_mut()) {
+///             text.push_str(" (the bot)");
+///         }
+///         next.run(turn, activities).await
+///     }
+/// }
+///
+/// #[async_trait]
+/// impl Middleware for Signature {
+///     async fn on_turn(&self, turn: &mut TurnContext, next: Next<'_>) -> Result<()> {
+///         turn.on_send(Signature);
+///         next.run(turn).await
+///     }
+/// }
+/// ```
 #[async_trait]
 pub trait SendHook: Send + Sync + 'static {
     /// Not calling [`NextSend::run`] sends nothing.

@@ -12,23 +12,69 @@
 //! - A [`TestAdapter`] talks to the bot in your tests.
 //!
 //! ```
-//! use tidings_bot::{Capture, Result, Router, TestAdapter, Text, TurnContext};
+//! use serde::{Deserialize, Serialize};
+//! use tidings_activity::ConversationReference;
+//! use tidings_bot::{
+//!     Adapter, Capture, Error, EventValue, Result, Router, Scope, StateProperty, StatePropertyAccessor, TestAdapter,
+//!     Text, TurnContext,
+//! };
 //!
-//! async fn greet(turn: &mut TurnContext, Capture(name): Capture<String>) -> Result<()> {
-//!     turn.say(format!("Hello, {name}.")).await
+//! /// What the bot remembers about a user.
+//! #[derive(Default, Serialize, Deserialize)]
+//! struct Watched(Vec<String>);
+//!
+//! impl StateProperty for Watched {
+//!     const NAME: &'static str = "watched";
+//!     const SCOPE: Scope = Scope::User;
+//! }
+//!
+//! /// Handlers are plain functions; what they need stands in their arguments. State is saved when they end well.
+//! async fn watch(
+//!     turn: &mut TurnContext,
+//!     Capture(product): Capture<String>,
+//!     watched: StatePropertyAccessor<Watched>,
+//! ) -> Result<()> {
+//!     let mut now = watched.get_or_default(turn).await?;
+//!     now.0.push(product);
+//!     watched.set(turn, &now).await?;
+//!     turn.say(format!("Watching {}.", now.0.join(" and "))).await
+//! }
+//!
+//! async fn clicked(turn: &mut TurnContext, EventValue(product): EventValue<String>) -> Result<()> {
+//!     turn.say(format!("You clicked on {product}.")).await
 //! }
 //!
 //! async fn help(turn: &mut TurnContext, text: Text) -> Result<()> {
 //!     turn.say(format!("I do not understand \"{text}\".")).await
 //! }
 //!
+//! async fn apologise(turn: &mut TurnContext, error: Error) -> Result<()> {
+//!     turn.say(format!("Sorry, that went wrong: {error}")).await
+//! }
+//!
+//! /// The bot speaks first.
+//! async fn tell(adapter: &Adapter, reference: &ConversationReference, news: String) -> Result<()> {
+//!     let callback = async move |turn: &mut TurnContext| turn.say(news.as_str()).await;
+//!     adapter.continue_conversation(reference, callback).await
+//! }
+//!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<()> {
-//! let bot = Router::new().message("hello i am {name}", greet).otherwise(help);
+//! let bot = Router::new()
+//!     .message("watch {product}", watch)
+//!     .event("clicked", clicked)
+//!     .otherwise(help)
+//!     .on_turn_error(apologise);
 //!
-//! let user = TestAdapter::new(bot);
-//! user.send("Hello, I  am Ann").await?.assert_reply("I do not understand \"Hello, I  am Ann\".");
-//! user.send("HELLO i am Ann").await?.assert_reply("Hello, Ann.");
+//! let ann = TestAdapter::new(bot);
+//! ann.send("watch tea").await?.assert_reply("Watching tea.");
+//! ann.send(" WATCH  Coffee ").await?.assert_reply("Watching tea and Coffee.");
+//! ann.event("clicked", "tea").await?.assert_reply("You clicked on tea.");
+//! ann.send("sell tea").await?.assert_reply("I do not understand \"sell tea\".");
+//!
+//! let reference = ann.complete("hello".into()).reference();
+//! tell(ann.adapter(), &reference, "Tea is cheaper now.".to_owned()).await?;
+//! assert_eq!(ann.next().await.text.as_deref(), Some("Tea is cheaper now."));
 //! # Ok(())
 //! # }
 //! ```

@@ -19,6 +19,34 @@ pub use deduplication::{Deduplication, DeduplicationLimits};
 ///
 /// An observer says before an inbound turn whether there is to be one, adds to what the turn commits, and
 /// hears of the commit. Observers run in the order in which they were registered.
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicU64, Ordering};
+///
+/// use tidings_bot::{Result, Router, TestAdapter, TurnFacts, TurnObserver, TurnResponse};
+///
+/// /// Counts the turns that were committed.
+/// #[derive(Default)]
+/// struct Counter(AtomicU64);
+///
+/// impl TurnObserver for Counter {
+///     fn committed(&self, _: &TurnFacts<'_>, _: &TurnResponse) {
+///         self.0.fetch_add(1, Ordering::Relaxed);
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<()> {
+/// let counter = Arc::new(Counter::default());
+/// let user = TestAdapter::builder(Router::new())
+///     .set_up(|adapter| adapter.observer(counter.clone()))
+///     .build();
+/// user.send("hello").await?.assert_silent();
+/// assert_eq!(counter.0.load(Ordering::Relaxed), 1);
+/// # Ok(())
+/// # }
+/// ```
 #[async_trait]
 pub trait TurnObserver: Send + Sync + 'static {
     /// Whether `inbound` starts a turn. Called inside the conversation's gate, so not twice at once for one

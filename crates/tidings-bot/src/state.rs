@@ -32,8 +32,12 @@ pub(crate) use turn_states::TurnStates;
 ///
 /// The write compares eTags. When somebody else wrote the document meanwhile, it is read again and only the
 /// properties that *this* turn changed are written into it. When the same property was changed on both sides,
-/// the turn fails with [`StateError::Conflict`] instead of overwriting. Properties nobody asked for, and the
-/// `$type` marks of .NET bots, stay.
+/// the turn fails with [`StateError::Conflict`] instead of overwriting, also when both set the same value or both
+/// removed it: two turns that count to 2 have not counted to 3. A turn that only reads never conflicts. Properties
+/// nobody asked for, and the `$type` marks of .NET bots, stay.
+///
+/// A turn that changes several documents keeps all of them or none, as far as its
+/// [`Storage`](tidings_store::Storage) writes the changes of one call so.
 ///
 /// # Keys
 ///

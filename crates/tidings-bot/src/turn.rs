@@ -39,7 +39,35 @@ pub enum TurnKind {
 /// when it fails. So do not announce by `say` what is only staged.
 ///
 /// The context lives as long as the turn. Work that goes on afterwards takes [`reference`](Self::reference)
-/// and comes back through [`Adapter::continue_conversation`].
+/// and comes back through [`Adapter::continue_conversation`]:
+///
+/// ```
+/// use tidings_bot::{Result, TurnContext};
+///
+/// # async fn brew() {}
+/// async fn tea(turn: &mut TurnContext) -> Result<()> {
+///     let (adapter, reference) = (turn.adapter().clone(), turn.reference());
+///     tokio::spawn(async move {
+///         brew().await;
+///         let ready = async |turn: &mut TurnContext| turn.say("Your tea is ready.").await;
+///         if let Err(error) = adapter.continue_conversation(&reference, ready).await {
+///             eprintln!("nobody was told: {error}");
+///         }
+///     });
+///     turn.say("I will put the kettle on.").await
+/// }
+/// ```
+///
+/// The compiler does not let the context itself out of its turn:
+///
+/// ```compile_fail,E0521
+/// use tidings_bot::{Result, TurnContext};
+///
+/// async fn tea(turn: &mut TurnContext) -> Result<()> {
+///     tokio::spawn(async move { turn.say("Your tea is ready.").await });
+///     Ok(())
+/// }
+/// ```
 pub struct TurnContext {
     inbound: Box<Inbound>,
     adapter: Adapter,
