@@ -1,16 +1,11 @@
 //! `tidings jobs list`: the job log of a running server.
 
-use std::time::Duration;
-
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Deserialize;
 use tidings_server::{Config, Flags};
 
 use crate::arguments::JobsList;
-use crate::{Failure, print, runtime};
-
-/// How long the server may take to answer.
-const TIMEOUT: Duration = Duration::from_secs(10);
+use crate::{Failure, print, request, runtime};
 
 #[derive(Deserialize)]
 struct Page {
@@ -47,34 +42,15 @@ pub(crate) fn list(arguments: &JobsList) -> Result<(), Failure> {
 }
 
 async fn fetch(server: &str, limit: u16) -> Result<String, Failure> {
-    let no_server = |error: reqwest::Error| {
-        let reason = if error.is_connect() {
-            "nothing listens there"
-        } else {
-            "the request failed"
-        };
-        Failure::NoServer(format!(
-            "no server at {server}: {reason}; start one with `tidings serve`, or name it with --server URL"
-        ))
-    };
-    let client = reqwest::Client::builder()
-        .timeout(TIMEOUT)
-        .no_proxy()
-        .build()
-        .map_err(no_server)?;
-    let answer = client
-        .get(format!("{server}/api/v1/jobs?limit={limit}"))
-        .send()
-        .await
-        .map_err(no_server)?;
-    let status = answer.status();
-    let body = answer.text().await.map_err(no_server)?;
-    if status.is_success() {
-        return Ok(body);
+    match request::get(&format!("{server}/api/v1/jobs?limit={limit}")).await {
+        Ok((status, body)) if status.is_success() => Ok(body),
+        Ok((status, _)) => Err(Failure::NoServer(format!(
+            "the server at {server} answered {status}; is it a Tidings server?"
+        ))),
+        Err(problem) => Err(Failure::NoServer(format!(
+            "no server at {server}: {problem}; start one with `tidings serve`, or name it with --server URL"
+        ))),
     }
-    Err(Failure::NoServer(format!(
-        "the server at {server} answered {status}; is it a Tidings server?"
-    )))
 }
 
 fn table(page: &Page) -> String {

@@ -4,6 +4,7 @@ mod arguments;
 mod banner;
 mod failure;
 mod jobs;
+mod request;
 mod serve;
 
 use std::io::Write;

@@ -2,6 +2,8 @@
 
 use std::net::TcpListener;
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
 use crate::binary::{Served, failure, tidings};
 
 #[tokio::test]
@@ -82,8 +84,62 @@ async fn the_settings_are_wrong() {
 async fn no_server_answers() {
     let folder = tempfile::tempdir().unwrap();
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let (code, line) =
-        failure(tidings(folder.path()).args(["jobs", "list", "--server", &format!("http://{closed}")])).await;
-    assert_eq!(code, 69);
-    assert!(line.contains("start one with `tidings serve`"), "{line}");
+    let list = async |server: &str| {
+        let (code, line) = failure(tidings(folder.path()).args(["jobs", "list", "--server", server])).await;
+        assert_eq!(code, 69, "{line}");
+        line
+    };
+    let line = list(&format!("http://{closed}")).await;
+    assert!(
+        line.contains("nothing listens there; start one with `tidings serve`"),
+        "{line}"
+    );
+    for server in [
+        "https://127.0.0.1:1",
+        "127.0.0.1:1",
+        "localhost",
+        "/",
+        "http://a b",
+    ] {
+        let line = list(server).await;
+        assert!(line.contains("the URL must look like http://"), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn another_server_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    for (answer, expected) in [
+        (
+            "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
+            "answered 404 Not Found",
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",
+            "is no Tidings server",
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhi",
+            "its answer broke off",
+        ),
+        ("SSH-2.0-OpenSSH\r\n", "does not speak HTTP"),
+    ] {
+        let other = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = format!("http://{}", other.local_addr().unwrap());
+        let asked = async {
+            let (mut call, _) = other.accept().await.unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                request.push(call.read_u8().await.unwrap());
+            }
+            call.write_all(answer.as_bytes()).await.unwrap();
+        };
+        let mut command = tidings(folder.path());
+        let ((code, line), ()) = tokio::join!(
+            failure(command.args(["jobs", "list", "--server", &server])),
+            asked
+        );
+        assert_eq!(code, 69, "{line}");
+        assert!(line.contains(expected), "{line}");
+    }
 }
