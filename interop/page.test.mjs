@@ -164,8 +164,6 @@ describe('the page', { skip }, () => {
 
   it('sends files, and shows the pictures among them', async () => {
     const page = await open();
-    const png =
-      'iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAFUlEQVQI12Pkzk5kwAaYGHCAwSkBAKz8AOeLT6xAAAAAAElFTkSuQmCC';
     await page.you.section
       .locator('input[type="file"]')
       .setInputFiles({ name: 'tide.png', mimeType: 'image/png', buffer: Buffer.from(png, 'base64') });
@@ -186,6 +184,19 @@ describe('the page', { skip }, () => {
     contexts.push(context);
     const page = await Page.open(context, server.url.replace('127.0.0.1', 'localhost'));
     await page.you.run();
+
+    // A picture from the bot has an address of its own, at 127.0.0.1.
+    const conversation = `${server.url}/v3/conversations/${await page.you.conversationId()}`;
+    const post = async (path, data) => (await context.request.post(`${conversation}${path}`, { data })).json();
+    const { id } = await post('/attachments', { name: 'tide.png', type: 'image/png', originalBase64: png });
+    const contentUrl = `${server.url}/v3/attachments/${id}/views/original`;
+    await post('/activities', {
+      type: 'message',
+      attachments: [{ contentType: 'image/png', contentUrl, name: 'tide from the bot' }]
+    });
+    const picture = page.you.section.getByRole('img', { name: 'tide from the bot' });
+    await picture.waitFor();
+    await picture.evaluate(image => image.decode());
     assert.deepEqual(page.complaints, []);
   });
 
@@ -353,6 +364,9 @@ describe('the page', { skip }, () => {
     assert.deepEqual(page.complaints, []);
   });
 });
+
+/** A picture of 8 by 8 pixels. */
+const png = 'iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAFUlEQVQI12Pkzk5kwAaYGHCAwSkBAKz8AOeLT6xAAAAAAElFTkSuQmCC';
 
 function order(place) {
   return ['', 'you', 'job-system', 'job-log'].indexOf(place);

@@ -111,13 +111,11 @@ fn bracketed(host: &str) -> Option<Ipv6Addr> {
     host.strip_prefix('[')?.strip_suffix(']')?.parse().ok()
 }
 
-/// The `ws:` sources a page opened by a loopback name may connect to, for its content security policy. An IPv6 address
+/// What a page opened by one loopback name may reach by the others, for its content security policy. An IPv6 address
 /// cannot stand in a policy; there `'self'` has to do.
-pub(crate) fn websocket_sources(address: SocketAddr) -> String {
-    format!(
-        "ws://localhost:{port} ws://127.0.0.1:{port}",
-        port = address.port()
-    )
+pub(crate) fn loopback_sources(scheme: &str, address: SocketAddr) -> String {
+    let port = address.port();
+    format!("{scheme}://localhost:{port} {scheme}://127.0.0.1:{port}")
 }
 
 #[cfg(test)]
@@ -231,8 +229,8 @@ mod tests {
     }
 
     #[test]
-    fn a_page_may_open_sockets_by_each_loopback_name() {
-        let sources = websocket_sources("127.0.0.1:3978".parse().unwrap());
+    fn a_page_may_reach_each_loopback_name() {
+        let sources = loopback_sources("ws", "127.0.0.1:3978".parse().unwrap());
         assert_eq!(sources, "ws://localhost:3978 ws://127.0.0.1:3978");
     }
 }

@@ -14,7 +14,7 @@ use futures_util::stream;
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use tidings_proactive::{Job, Jobs};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::api_error::ApiError;
@@ -34,16 +34,21 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 struct Log {
     jobs: Jobs,
     subscribers: Arc<Semaphore>,
+    told: Arc<Mutex<Told>>,
     closing: CancellationToken,
+}
+
+/// The newest event, as text: every subscriber of a change tells the same, so one of them reads for all.
+#[derive(Default)]
+struct Told {
+    /// What [`Jobs::watch`] said before the log was read; `None` before the first time.
+    change: Option<u64>,
+    page: Arc<str>,
 }
 
 /// The routes. Event streams end when `closing` is cancelled.
 pub(crate) fn router(jobs: Jobs, closing: CancellationToken) -> Router {
-    let log = Log {
-        jobs,
-        subscribers: Arc::new(Semaphore::new(MAX_SUBSCRIBERS)),
-        closing,
-    };
+    let log = Log::new(jobs, closing);
     let method_not_allowed = async || ApiError::method_not_allowed();
     Router::new()
         .route("/api/v1/jobs", get(list).fallback(method_not_allowed))
@@ -85,6 +90,28 @@ impl From<Job> for Line {
 }
 
 impl Log {
+    fn new(jobs: Jobs, closing: CancellationToken) -> Self {
+        Self {
+            jobs,
+            subscribers: Arc::new(Semaphore::new(MAX_SUBSCRIBERS)),
+            told: Arc::default(),
+            closing,
+        }
+    }
+
+    /// What an event says now. Subscribers who ask at the same time wait for one reading.
+    async fn event_text(&self, changes: &mut watch::Receiver<u64>) -> Option<Arc<str>> {
+        let mut told = self.told.lock().await;
+        // Marked as seen before reading, so that a change during the read is told next time.
+        let change = Some(*changes.borrow_and_update());
+        if told.change != change {
+            let page = self.page(DEFAULT_LIMIT).await.ok()?;
+            told.page = serde_json::to_string(&page).ok()?.into();
+            told.change = change;
+        }
+        Some(Arc::clone(&told.page))
+    }
+
     async fn page(&self, limit: usize) -> Result<Page, ApiError> {
         let page = self.jobs.page(limit).await.map_err(|error| {
             tracing::error!(error = %error, "the job log cannot be read");
@@ -172,17 +199,49 @@ impl Subscriber {
             self.changes.changed().await.ok()?;
             tokio::time::sleep(COALESCE).await;
         }
-        // Marked as seen before reading, so that a change during the read is told next time.
-        self.changes.borrow_and_update();
         self.told_once = true;
-        let page = self.log.page(DEFAULT_LIMIT).await.ok()?;
-        Event::default().event("jobs").json_data(&page).ok()
+        let text = self.log.event_text(&mut self.changes).await?;
+        Some(Event::default().event("jobs").data(&*text))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use futures_util::StreamExt;
+    use tidings_activity::{ConversationAccount, ConversationReference};
+    use tidings_proactive::Proactive;
+    use tidings_store::{Database, SystemClock};
+
     use super::*;
+
+    #[tokio::test]
+    async fn subscribers_share_one_reading_of_the_log() {
+        let database = Database::temporary([tidings_proactive::MIGRATIONS]).unwrap();
+        let jobs = Proactive::new(database.clone(), Arc::new(SystemClock)).jobs();
+        let log = Log::new(jobs.clone(), CancellationToken::new());
+        let mut streams: Vec<_> = (0..8)
+            .map(|_| {
+                let place = Arc::clone(&log.subscribers).try_acquire_owned().unwrap();
+                Box::pin(live(log.clone(), place))
+            })
+            .collect();
+        let reference = ConversationReference {
+            conversation: Some(ConversationAccount {
+                id: Some("conversation".to_owned()),
+                ..ConversationAccount::default()
+            }),
+            ..ConversationReference::default()
+        };
+        let mut reads = Vec::new();
+        for _ in 0..2 {
+            let before = database.stats().reads;
+            let told = futures_util::future::join_all(streams.iter_mut().map(StreamExt::next)).await;
+            assert!(told.iter().all(Option::is_some));
+            reads.push(database.stats().reads - before);
+            jobs.start(reference.clone()).await.unwrap();
+        }
+        assert_eq!(reads, [1, 1]);
+    }
 
     #[test]
     fn limits_are_bounded_and_named() {

@@ -94,6 +94,10 @@ impl IntoResponse for Refusal {
 
 /// The whole body, up to the limit. One that came in one piece is not copied.
 async fn read(mut body: Incoming) -> Result<Bytes, ApiError> {
+    // One that says at once that it is too large is not waited for.
+    if body.size_hint().lower() > MAX_BODY_BYTES as u64 {
+        return Err(too_large());
+    }
     let mut first = Bytes::new();
     let mut more: Option<BytesMut> = None;
     while let Some(frame) = body.frame().await {

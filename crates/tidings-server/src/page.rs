@@ -1,5 +1,7 @@
 //! The page at `/`: the console if it was built, else a plain page with two chat windows.
 
+use std::net::SocketAddr;
+
 use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -8,6 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
 use crate::api_error::ApiError;
+use crate::guard::loopback_sources;
 
 /// The built console; empty where it has not been built.
 #[derive(RustEmbed)]
@@ -30,19 +33,34 @@ const PLAIN: [(&str, &str, &str); 3] = [
     ),
 ];
 
-/// Routes of the page. `websockets` are the sources its scripts may open sockets to.
-pub(crate) fn router(websockets: &str) -> Router {
+/// Routes of the page of the server at `address`.
+pub(crate) fn router(address: SocketAddr) -> Router {
+    // Sockets and uploaded files have absolute addresses, by another loopback name than the page perhaps.
+    let (sockets, files) = (loopback_sources("ws", address), loopback_sources("http", address));
     let policy = format!(
         "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
-         img-src 'self' data: blob: https:; media-src 'self' data: blob: https:; font-src 'self' data:; \
-         connect-src 'self' blob: data: {websockets}; worker-src 'self' blob:; manifest-src 'self'; \
-         base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+         img-src 'self' data: blob: https: {files}; media-src 'self' data: blob: https: {files}; \
+         font-src 'self' data:; connect-src 'self' blob: data: {sockets}; worker-src 'self' blob:; \
+         manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     );
     // The addresses are host names and ports; a policy that is no header value would be a bug of this file.
     let policy = HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("default-src 'none'"));
     Router::new()
-        .fallback(get(asset).fallback(async || ApiError::not_found()))
+        .fallback(get(asset).fallback(wrong_method))
         .with_state(policy)
+}
+
+async fn wrong_method(uri: Uri) -> Response {
+    let path = uri.path().trim_start_matches('/');
+    let exists = match Console::get("index.html") {
+        Some(_) => path.is_empty() || Console::get(path).is_some(),
+        None => PLAIN.into_iter().any(|(name, ..)| name == path),
+    };
+    if exists {
+        ([(header::ALLOW, "GET, HEAD")], ApiError::method_not_allowed()).into_response()
+    } else {
+        not_found()
+    }
 }
 
 async fn asset(State(policy): State<HeaderValue>, uri: Uri, headers: HeaderMap) -> Response {

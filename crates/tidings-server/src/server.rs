@@ -25,7 +25,7 @@ use tower_http::timeout::RequestBodyTimeoutLayer;
 
 use crate::config::Config;
 use crate::drain::Drain;
-use crate::guard::{Guard, websocket_sources};
+use crate::guard::Guard;
 use crate::http_server::{self, Front};
 use crate::proactive_channel::ProactiveChannel;
 use crate::signal::StopSignals;
@@ -294,7 +294,7 @@ impl Server {
         jobs::router(self.proactive.jobs(), closing.clone())
             .merge(local_channel)
             .merge(health::router(self.database.clone()))
-            .merge(page::router(&websocket_sources(self.address)))
+            .merge(page::router(self.address))
     }
 }
 

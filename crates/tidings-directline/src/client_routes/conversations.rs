@@ -28,12 +28,14 @@ const NAME_CHARACTERS: usize = 256;
 /// The optional body of `POST /tokens/generate` and `POST /conversations`. `trustedOrigins` is accepted and
 /// not used.
 #[derive(Debug, Default, Deserialize)]
+#[serde(expecting = "an object")]
 pub(crate) struct StartParameters {
     user: Option<UserParameter>,
     locale: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(expecting = "an object with an 'id'")]
 struct UserParameter {
     id: Option<String>,
     name: Option<String>,

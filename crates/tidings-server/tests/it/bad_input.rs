@@ -154,6 +154,67 @@ async fn a_body_without_a_length_has_the_same_limit() {
 }
 
 #[tokio::test]
+async fn a_body_that_announces_too_much_is_refused_before_it_comes() {
+    let host = Host::start(bot()).await;
+    for path in ["/api/messages", "/v3/directline/tokens/generate"] {
+        for length in ["1048577", "99999999999"] {
+            let head = format!(
+                "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+                 Content-Length: {length}\r\n\r\n"
+            );
+            let mut connection = crate::raw_http::RawConnection::open(&host).await;
+            connection.write(head.as_bytes()).await;
+            let status = crate::raw_http::status(&connection.read_head().await);
+            assert_eq!(status, 413, "{path} {length}");
+        }
+    }
+    still_works(&host).await;
+}
+
+#[tokio::test]
+async fn queries_and_paths_that_make_no_sense_are_refused() {
+    let host = Host::start(bot()).await;
+    let start = host
+        .client
+        .post(format!("{}/v3/directline/conversations", host.base));
+    let (_, conversation) = read(start.send().await.unwrap()).await;
+    let activities = format!(
+        "/v3/directline/conversations/{}/activities",
+        conversation["conversationId"].as_str().unwrap()
+    );
+    for watermark in [
+        "-1",
+        "1.5",
+        "x",
+        "%00",
+        "%ff",
+        "9223372036854775808",
+        "99999999999999999999999999",
+    ] {
+        let (status, body) = read(host.get(&format!("{activities}?watermark={watermark}")).await).await;
+        assert_eq!(
+            (status, &body["error"]["code"]),
+            (400, &json!("BadArgument")),
+            "{watermark}"
+        );
+    }
+    let long = "a=1&".repeat(10_000);
+    assert_eq!(host.get(&format!("/api/v1/jobs?{long}")).await.status(), 200);
+    assert_eq!(
+        host.get("/v3/directline/conversations/%ff/activities")
+            .await
+            .status(),
+        400
+    );
+    for path in [b"/\xff\xfe".as_slice(), b"/v3/conversations/\xff/members"] {
+        let request = [b"GET ", path, b" HTTP/1.1\r\nHost: localhost\r\n\r\n"].concat();
+        let answer = crate::raw_http::exchange(&host, &request).await;
+        assert_eq!(crate::raw_http::status(&answer), 400);
+    }
+    still_works(&host).await;
+}
+
+#[tokio::test]
 async fn only_post_is_allowed_and_said_so() {
     let host = Host::start(bot()).await;
     let url = format!("{}/api/messages", host.base);

@@ -117,3 +117,47 @@ async fn a_notice_that_waited_arrives_when_the_channel_is_back() {
         "It is complete."
     );
 }
+
+/// Ids are the channel's own business: whatever stands in them comes back to it, also from the database.
+#[tokio::test]
+async fn ids_with_any_characters_come_back_as_they_were() {
+    let host = Host::start(bot()).await;
+    let channel = channel(200).await;
+    let id = "a/b ?#%25;é|..";
+    let mut activity = message(&channel.uri(), "run");
+    activity["conversation"]["id"] = json!(id);
+    activity["id"] = json!(id);
+    activity["from"]["id"] = json!(id);
+    assert_eq!(host.post(&activity).await.status(), 200);
+    let number = host.jobs.page(1).await.unwrap().jobs[0].number;
+    host.jobs.complete(number, "It is complete.").await.unwrap();
+    until_notice(&host, "delivered").await;
+    let (_, log) = read(host.get("/api/v1/jobs").await).await;
+    assert_eq!(log["jobs"][0]["conversationId"], json!(id));
+    let calls = channel.received_requests().await.unwrap();
+    assert_eq!(calls.len(), 2);
+    for (call, has_activity) in calls.iter().zip([true, false]) {
+        let ids: Vec<String> = call
+            .url
+            .path_segments()
+            .unwrap()
+            .skip(2)
+            .step_by(2)
+            .map(|segment| {
+                percent_encoding::percent_decode_str(segment)
+                    .decode_utf8()
+                    .unwrap()
+                    .into_owned()
+            })
+            .collect();
+        assert_eq!(
+            ids,
+            if has_activity { vec![id, id] } else { vec![id] },
+            "{}",
+            call.url
+        );
+        let body: serde_json::Value = call.body_json().unwrap();
+        assert_eq!(body["conversation"]["id"], json!(id));
+        assert_eq!(body["recipient"]["id"], json!(id));
+    }
+}

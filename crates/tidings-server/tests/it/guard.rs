@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::harness::{Host, bot, message, read};
+use crate::raw_http::{RawConnection, status};
 
 const ROUTES: [&str; 8] = [
     "/",
@@ -62,6 +63,37 @@ async fn a_foreign_origin_is_refused_on_every_route() {
             );
         }
     }
+}
+
+/// Browsers ask nobody before they open a socket: `Origin` is all there is against a foreign page.
+#[tokio::test]
+async fn a_foreign_page_opens_no_socket() {
+    let host = Host::start(bot()).await;
+    let start = host
+        .client
+        .post(format!("{}/v3/directline/conversations", host.base));
+    let (_, conversation) = read(start.send().await.unwrap()).await;
+    let stream = conversation["streamUrl"].as_str().unwrap();
+    let target = stream.split_once(host.authority()).unwrap().1;
+    let upgrade = async |origin: &str| {
+        let request = format!(
+            "GET {target} HTTP/1.1\r\nHost: {}\r\nOrigin: {origin}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+            host.authority()
+        );
+        let mut connection = RawConnection::open(&host).await;
+        connection.write(request.as_bytes()).await;
+        status(&connection.read_head().await)
+    };
+    for origin in [
+        "https://example.com",
+        "null",
+        "http://localhost.example.com",
+        "http://10.0.0.1",
+    ] {
+        assert_eq!(upgrade(origin).await, 403, "{origin}");
+    }
+    assert_eq!(upgrade(&host.base).await, 101);
 }
 
 #[tokio::test]

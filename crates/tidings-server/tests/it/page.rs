@@ -1,6 +1,6 @@
 //! The page at `/`.
 
-use crate::harness::{Host, bot};
+use crate::harness::{Host, bot, read};
 
 #[tokio::test]
 async fn the_page_is_served_with_a_strict_policy() {
@@ -27,6 +27,52 @@ async fn the_page_is_served_with_a_strict_policy() {
         !page.contains("<script>"),
         "the policy forbids scripts in the page: {page}"
     );
+}
+
+/// A page opened as `localhost` shows what was uploaded to `127.0.0.1`, and the other way round.
+#[tokio::test]
+async fn uploaded_pictures_and_sockets_are_allowed_by_each_loopback_name() {
+    let host = Host::start(bot()).await;
+    let port = host.authority().rsplit_once(':').unwrap().1;
+    let response = host.get("/").await;
+    let policy = response.headers()["content-security-policy"].to_str().unwrap();
+    for (directive, scheme) in [("img-src", "http"), ("media-src", "http"), ("connect-src", "ws")] {
+        let sources: Vec<&str> = policy
+            .split(';')
+            .find_map(|part| part.trim().strip_prefix(directive))
+            .unwrap()
+            .split_whitespace()
+            .collect();
+        for name in ["localhost", "127.0.0.1"] {
+            let source = format!("{scheme}://{name}:{port}");
+            assert!(
+                sources.contains(&source.as_str()),
+                "{source} in {directive}: {policy}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_page_is_only_read() {
+    let host = Host::start(bot()).await;
+    for method in ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"] {
+        let request = host
+            .client
+            .request(method.parse().unwrap(), format!("{}/", host.base));
+        let response = request.send().await.unwrap();
+        assert_eq!(response.headers()["allow"], "GET, HEAD", "{method}");
+        let (status, body) = read(response).await;
+        assert_eq!(
+            (status, body["error"]["code"].as_str()),
+            (405, Some("MethodNotAllowed")),
+            "{method}"
+        );
+        let elsewhere = host
+            .client
+            .request(method.parse().unwrap(), format!("{}/no/such/file", host.base));
+        assert_eq!(elsewhere.send().await.unwrap().status(), 404, "{method}");
+    }
 }
 
 #[tokio::test]
