@@ -4,6 +4,9 @@ use tidings_activity::ChannelAccount;
 use tidings_store::StoreError;
 use tidings_store::rusqlite::{Connection, OptionalExtension as _, Row};
 
+/// Longest id and name of a user in characters.
+pub(crate) const NAME_CHARACTERS: usize = 256;
+
 /// One member and its place in the order of joining.
 #[derive(Debug, Clone)]
 pub(crate) struct Member {

@@ -16,12 +16,9 @@ use crate::conversation::Conversation;
 use crate::history::{History, Place, micros, timestamp};
 use crate::identifier::passing_activity_id;
 use crate::live::Passing;
-use crate::member;
+use crate::member::{self, NAME_CHARACTERS};
 use crate::order::Turn;
 use crate::refusal::Refusal;
-
-/// Longest user id and name in characters.
-const NAME_CHARACTERS: usize = 256;
 
 /// What the writer made of an activity.
 struct Taken {

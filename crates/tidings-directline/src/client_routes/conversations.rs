@@ -17,13 +17,11 @@ use crate::channel::Channel;
 use crate::conversation::Conversation;
 use crate::extract::{Ids, Parameters};
 use crate::identifier::{new_conversation_id, watermark};
+use crate::member::NAME_CHARACTERS;
 use crate::refusal::Refusal;
 
 /// Largest body of a request that only says who begins.
 const BODY_BYTES: usize = 64 * 1024;
-
-/// Longest user id and name in characters.
-const NAME_CHARACTERS: usize = 256;
 
 /// The optional body of `POST /tokens/generate` and `POST /conversations`. `trustedOrigins` is accepted and
 /// not used.

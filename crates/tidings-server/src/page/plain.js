@@ -1,5 +1,7 @@
 // Two chat windows on Direct Line 3.0, and the job log. No build, no dependency: what `cargo run` alone can serve.
 const base = '/v3/directline';
+// Another tab took the conversation over; it comes back when this one is looked at again.
+const COLLISION = 1008;
 
 class Chat {
   constructor(section) {
@@ -52,7 +54,10 @@ class Chat {
       this.show((await this.call(`/conversations/${encodeURIComponent(this.id)}/activities`)).activities);
       const socket = new WebSocket(streamUrl);
       socket.onmessage = ({ data }) => data && this.show(JSON.parse(data).activities ?? []);
-      socket.onclose = () => setTimeout(() => this.connect(), 1000);
+      socket.onclose = ({ code }) => {
+        if (code === COLLISION) window.addEventListener('focus', () => this.connect(), { once: true });
+        else setTimeout(() => this.connect(), 1000);
+      };
     } catch {
       setTimeout(() => this.connect(), 2000);
     }
