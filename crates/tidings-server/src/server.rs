@@ -16,7 +16,7 @@ use tidings_connector::{ConnectorClient, ServiceUrlPolicy};
 use tidings_directline::{BaseUrl, DirectLine, DirectLineOptions};
 use tidings_proactive::Proactive;
 use tidings_store::{Database, DatabaseOptions, SystemClock};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -35,6 +35,9 @@ use crate::{health, jobs, messages, page};
 
 /// The bot's id in the local channel.
 const BOT_ID: &str = "bot";
+/// Connections that wait to be accepted. With the usual 128, a burst of callers finds the queue full, and whoever does
+/// tries again only after a second.
+const LISTEN_QUEUE: u32 = 1024;
 /// How long the worker may take to put down what it is sending, once turns are over or cut off.
 const SETTLE: Duration = Duration::from_secs(2);
 
@@ -91,7 +94,7 @@ impl Server {
         if !config.listen.ip().is_loopback() {
             return Err(StartError::NotLoopback(config.listen));
         }
-        let listener = listen(config.listen).await?;
+        let listener = listen(config.listen)?;
         let listen_error = |source| StartError::Listen {
             address: config.listen,
             source,
@@ -298,11 +301,21 @@ impl Server {
     }
 }
 
-async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|source| match source.kind() {
-            ErrorKind::AddrInUse => StartError::AddressTaken(address),
-            _ => StartError::Listen { address, source },
-        })
+fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    let bind = || {
+        let socket = if address.is_ipv4() {
+            TcpSocket::new_v4()
+        } else {
+            TcpSocket::new_v6()
+        }?;
+        // A restart may take the port at once. On Windows the same option would let another program take it too.
+        #[cfg(not(windows))]
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(LISTEN_QUEUE)
+    };
+    bind().map_err(|source: std::io::Error| match source.kind() {
+        ErrorKind::AddrInUse => StartError::AddressTaken(address),
+        _ => StartError::Listen { address, source },
+    })
 }

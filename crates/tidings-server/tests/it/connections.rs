@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tidings_server::Config;
+use tokio::time::timeout;
 
 use crate::harness::{Host, PATIENCE, bot};
 use crate::raw_http::{RawConnection, exchange, status};
@@ -128,8 +129,33 @@ async fn connections_beyond_the_limit_wait_for_a_place() {
         assert!(futures_util::poll!(answer.as_mut()).is_pending());
     }
     drop(first);
-    let answer = tokio::time::timeout(PATIENCE, answer)
+    let answer = timeout(PATIENCE, answer)
         .await
         .expect("the second was never served");
     assert_eq!(status(&answer), 200);
+}
+
+/// Nobody of a burst waits for the kernel's second try: the queue in front of the accept loop holds them all. (Other
+/// systems cut the queue to 128.)
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_burst_of_connections_is_taken_while_nothing_is_accepted() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = Config {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        database: crate::harness::database(folder.path()),
+        ..Config::default()
+    };
+    // Bound and not yet running: nothing is accepted.
+    let server = tidings_server::Server::bind(&config, bot()).await.unwrap();
+    let mut burst = Vec::new();
+    for _ in 0..400 {
+        let connection = tokio::net::TcpStream::connect(server.local_addr());
+        burst.push(
+            timeout(PATIENCE, connection)
+                .await
+                .expect("the queue is full")
+                .unwrap(),
+        );
+    }
 }
