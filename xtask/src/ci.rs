@@ -31,13 +31,7 @@ fn all(steps: &mut Steps) -> Result<()> {
         "warnings",
     ];
     steps.loud("clippy", &mut cargo(&clippy))?;
-    let doc = ["doc", "--workspace", "--no-deps", "--document-private-items"];
-    steps.loud(
-        "rustdoc",
-        cargo(&doc).env(
-            "RUSTDOCFLAGS",
-            "--deny warnings --allow rustdoc::private_intra_doc_links",
-        ),
-    )?;
+    let doc = ["doc", "--workspace", "--no-deps"];
+    steps.loud("rustdoc", cargo(&doc).env("RUSTDOCFLAGS", "--deny warnings"))?;
     test::run_as_steps(steps)
 }
