@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::body::{Body, HttpBody as _};
+use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 use http::StatusCode;
@@ -16,10 +16,6 @@ const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The whole body, if it has at most `limit` bytes (413) and arrives in time (408).
 pub(crate) async fn read(body: Body, limit: usize) -> Result<Bytes, Refusal> {
-    // One that says at once that it is too large is not waited for.
-    if usize::try_from(body.size_hint().lower()).map_or(true, |size| size > limit) {
-        return Err(Refusal::too_large("The body", limit, "bytes"));
-    }
     in_time(async move {
         let mut stream = body.into_data_stream();
         let mut whole = BytesMut::new();

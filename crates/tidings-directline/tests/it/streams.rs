@@ -146,6 +146,23 @@ async fn empty_frames_keep_a_stream_alive_both_ways() {
 }
 
 #[tokio::test]
+async fn what_a_client_sends_over_a_stream_has_at_most_16_kib() {
+    let mut site = Site::new().await;
+    let chat = site.conversation().await;
+    site.serve().await;
+    for (size, lives) in [(16 * 1024 - 1, true), (16 * 1024, true), (16 * 1024 + 1, false)] {
+        let mut socket = site.open_stream(&chat, "").await;
+        socket.0.send(Message::text("x".repeat(size))).await.unwrap();
+        if lives {
+            site.answer(&chat, "still here").await;
+            assert!(socket.set().await.is_some(), "{size}");
+        } else {
+            while socket.frame().await.is_some() {}
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_stream_url_is_good_for_a_minute_and_for_one_conversation() {
     let mut site = Site::new().await;
     let chat = site.conversation().await;

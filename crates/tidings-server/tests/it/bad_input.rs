@@ -156,17 +156,15 @@ async fn a_body_without_a_length_has_the_same_limit() {
 #[tokio::test]
 async fn a_body_that_announces_too_much_is_refused_before_it_comes() {
     let host = Host::start(bot()).await;
-    for path in ["/api/messages", "/v3/directline/tokens/generate"] {
-        for length in ["1048577", "99999999999"] {
-            let head = format!(
-                "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
-                 Content-Length: {length}\r\n\r\n"
-            );
-            let mut connection = crate::raw_http::RawConnection::open(&host).await;
-            connection.write(head.as_bytes()).await;
-            let status = crate::raw_http::status(&connection.read_head().await);
-            assert_eq!(status, 413, "{path} {length}");
-        }
+    for length in ["1048577", "99999999999"] {
+        let head = format!(
+            "POST /api/messages HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+             Content-Length: {length}\r\n\r\n"
+        );
+        let mut connection = crate::raw_http::RawConnection::open(&host).await;
+        connection.write(head.as_bytes()).await;
+        let status = crate::raw_http::status(&connection.read_head().await);
+        assert_eq!(status, 413, "{length}");
     }
     still_works(&host).await;
 }
