@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use rusqlite::Connection;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{Batch, Committed, Document, DocumentChange, ETag, OpenError, Storage, StorageError, StoreError};
@@ -130,7 +131,7 @@ impl Database {
     {
         let queue = self.shared.queue.as_ref().ok_or(StoreError::Closed)?;
         let (reply, answer) = oneshot::channel();
-        let message = Message::Run(Box::new(Write::new(work, reply)));
+        let message = Message::Run(Box::new(Write::new(work, reply)), Handle::try_current().ok());
         queue.send(message).await.map_err(|_| StoreError::Closed)?;
         answer.await.unwrap_or(Err(StoreError::Closed))
     }

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use rusqlite::Connection;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::file::DatabaseFile;
@@ -16,7 +17,8 @@ use crate::{OpenError, StoreError};
 const BATCH: usize = 256;
 
 pub(super) enum Message {
-    Run(Box<dyn Operation>),
+    /// An operation, and the runtime on which its caller waits.
+    Run(Box<dyn Operation>, Option<Handle>),
     Close,
 }
 
@@ -69,6 +71,33 @@ where
     }
 }
 
+/// Results on their way to their callers; given at the latest when this is dropped.
+struct Answers(Vec<Box<dyn Operation>>);
+
+impl Answers {
+    /// To wake a runtime from another thread costs a system call. So many callers are answered from within, by one
+    /// task; a runtime that has ended drops that task, which answers them too.
+    fn give(self, runtime: Option<Handle>) {
+        if let Some(runtime) = runtime
+            && self.0.len() > 1
+        {
+            runtime.spawn(async move { drop(self) });
+        }
+    }
+}
+
+impl Drop for Answers {
+    fn drop(&mut self) {
+        for operation in self.0.drain(..) {
+            // The caller's value may panic as it is dropped.
+            let _ = worker::guarded(|| {
+                operation.answer();
+                Ok(())
+            });
+        }
+    }
+}
+
 /// What the writer thread owns beside its connection and the file.
 pub(super) struct Writer {
     pub(super) messages: mpsc::Receiver<Message>,
@@ -111,24 +140,22 @@ pub(super) fn start(
 impl Writer {
     fn run(&mut self, mut transaction: Transaction<'_>) {
         let mut messages = Vec::with_capacity(BATCH);
-        let mut operations = Vec::with_capacity(BATCH);
         while self.messages.blocking_recv_many(&mut messages, BATCH) > 0 {
+            let mut operations = Vec::with_capacity(messages.len());
+            let mut runtime = None;
             for message in messages.drain(..) {
                 match message {
-                    Message::Run(operation) => operations.push(operation),
+                    Message::Run(operation, waiting_on) => {
+                        operations.push(operation);
+                        runtime = runtime.or(waiting_on);
+                    }
                     // What was taken in before the queue closed still arrives.
                     Message::Close => self.messages.close(),
                 }
             }
             let committed = transaction.run(&mut operations);
             self.counters.ran(operations.len(), committed);
-            for operation in operations.drain(..) {
-                // The caller's value may panic as it is dropped.
-                let _ = worker::guarded(|| {
-                    operation.answer();
-                    Ok(())
-                });
-            }
+            Answers(operations).give(runtime);
         }
     }
 
