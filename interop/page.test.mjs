@@ -167,6 +167,8 @@ describe('the page', { skip }, () => {
     await page.you.section
       .locator('input[type="file"]')
       .setInputFiles({ name: 'tide.png', mimeType: 'image/png', buffer: Buffer.from(png, 'base64') });
+    // Web Chat takes a moment to take the file up; what is sent before that goes without it.
+    await page.you.section.locator('.webchat__attachment-icon--checked').waitFor();
     await page.you.send('a picture');
     await page.you.shows('a picture');
     const picture = page.you.section.getByRole('img', { name: 'tide.png' });
