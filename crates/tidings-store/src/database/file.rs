@@ -136,7 +136,7 @@ impl Drop for DatabaseFile {
 /// The file with every link resolved, so that two names of one file meet at one lock. It is created if it is missing.
 fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
     // Never open an existing one: closing it again would drop SQLite's locks on it in this process.
-    match OpenOptions::new().write(true).create_new(true).open(path) {
+    match private().write(true).create_new(true).open(path) {
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         // On a file system that cannot be written, an existing file still gets its own message below.
@@ -173,7 +173,7 @@ fn lock(path: &Path) -> Result<File, OpenError> {
     let mut name = path.as_os_str().to_owned();
     name.push("-lock");
     let lock_path = PathBuf::from(name);
-    let mut file = OpenOptions::new()
+    let mut file = private()
         .read(true)
         .write(true)
         .create(true)
@@ -236,6 +236,14 @@ impl TemporaryFolder {
             }
         }
     }
+}
+
+/// What is created is for its owner only. SQLite gives the log and its index the mode of the database.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
 }
 
 #[cfg(unix)]

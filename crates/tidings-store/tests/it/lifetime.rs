@@ -166,3 +166,27 @@ fn a_database_outlives_the_runtime_it_was_used_on() {
         assert_eq!(runtime.block_on(notes::all(&database)).len(), round);
     }
 }
+
+/// The file holds conversations and the key that signs tokens.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_new_database_is_for_its_owner_only() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(notes::options(&folder)).unwrap();
+    Storage::write(&database, vec![("key".to_owned(), Document::default())])
+        .await
+        .unwrap();
+    let mut files = 0;
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        let entry = entry.unwrap();
+        let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{}", entry.path().display());
+        files += 1;
+    }
+    assert_eq!(
+        files, 4,
+        "the database, its lock, its log and the index of the log"
+    );
+}
