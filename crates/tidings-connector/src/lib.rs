@@ -24,10 +24,12 @@
 
 mod answer;
 mod client;
+mod cloud;
 pub mod code;
 mod credentials;
 mod departure;
 mod path;
+mod registration;
 mod retry_after;
 mod send_error;
 mod service_url;
@@ -35,6 +37,8 @@ mod transport;
 
 pub use client::ConnectorClient;
 pub use client::builder::{BuildError, ConnectorClientBuilder};
+pub use cloud::Cloud;
 pub use credentials::{Anonymous, Credentials, CredentialsError, TokenRequest};
+pub use registration::{AppRegistration, AppType};
 pub use send_error::{Phase, SendError};
 pub use service_url::{ServiceUrlError, ServiceUrlPolicy};
