@@ -2,7 +2,7 @@
 //!
 //! A slot is the right to send one delivery at a time; there are as many as `ProactiveOptions::concurrency`. The
 //! usual way of a delivery never touches the table a second time before it is sent: the call that puts it on
-//! record takes a slot first, claims it in the same commit and sends it in the same task (`commit`). Only when
+//! record takes a slot, claims it in the same commit and sends it in the same task (`commit`). Only when
 //! no slot is free, no worker runs, or the conversation has something waiting, is it left for the table, which
 //! `run` polls and from which the commit that settles deliveries (`settle`) takes the next ones.
 //! Nothing is sent inside a transaction.
@@ -99,26 +99,33 @@ impl Worker {
         self: &Arc<Self>,
         change: impl FnOnce(&Connection, bool) -> Result<(T, Option<Claimed>), StoreError> + Send + 'static,
     ) -> Result<T, ProactiveError> {
-        let Some(slot) = self.slot() else {
-            let (answer, _) = self.db.write(move |tx| change(tx, false)).await?;
-            self.bump();
-            self.missed.store(true, Ordering::Release);
-            self.wake();
-            return Ok(answer);
-        };
         // In a task of its own: if the caller is dropped while it waits, the claimed delivery still has an owner.
         let (answer, answered) = oneshot::channel();
         let worker = Arc::clone(self);
         tokio::spawn(async move {
-            match worker.db.write(move |tx| change(tx, true)).await {
-                Ok((value, claimed)) => {
-                    worker.bump();
-                    let _ = answer.send(Ok(value));
-                    if let Some(claimed) = claimed {
-                        worker.send_here(slot, claimed, 0).await;
-                    }
+            let here = Arc::clone(&worker);
+            let committed = worker
+                .db
+                .write(move |tx| {
+                    // Taken only now, so that nobody holds a slot while he waits for the writer.
+                    let slot = here.slot();
+                    let (value, claimed) = change(tx, slot.is_some())?;
+                    Ok((value, slot, claimed))
+                })
+                .await;
+            let (value, slot, claimed) = match committed {
+                Ok(committed) => committed,
+                Err(error) => return drop(answer.send(Err(error))),
+            };
+            worker.bump();
+            let _ = answer.send(Ok(value));
+            match (slot, claimed) {
+                (Some(slot), Some(claimed)) => worker.send_here(slot, claimed, 0).await,
+                (Some(_), None) => {}
+                (None, _) => {
+                    worker.missed.store(true, Ordering::Release);
+                    worker.wake();
                 }
-                Err(error) => drop(answer.send(Err(error))),
             }
         });
         match answered.await {
