@@ -73,7 +73,7 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
         .any(|&(block, length)| (bits ^ u32::from(Ipv4Addr::from(block))) >> (32 - length) == 0)
 }
 
-/// Of IPv6 only 2000::/3 is the public internet, and not all of it; and some addresses are IPv4 ones in disguise.
+/// Of IPv6 only `2000::/3` is the public internet, and not all of it; and some addresses are IPv4 ones in disguise.
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let [a, b, c, d, e, f, g, h] = address.segments();
     let v4 = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
