@@ -153,7 +153,7 @@ fn text(value: Option<&Value>) -> Option<String> {
 }
 
 /// The text on one line, without control characters, at most `limit` characters of it.
-fn one_line(text: &str, limit: usize) -> String {
+pub(crate) fn one_line(text: &str, limit: usize) -> String {
     let mut line = String::new();
     let mut count = 0;
     for word in text

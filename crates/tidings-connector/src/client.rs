@@ -12,12 +12,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
-use http::{HeaderValue, Method, Request, Uri};
+use http::{HeaderValue, Method, Request, StatusCode, Uri};
 use serde::Serialize;
 
 use crate::answer::operation_id;
 use crate::path::Path;
-use crate::service_url::{Guard, ServiceUrl};
+use crate::service_url::guard::{Guard, ServiceUrl};
 use crate::transport::{Answer, Deadline, Transport};
 use crate::{Credentials, Phase, SendError, ServiceUrlError, TokenRequest};
 
@@ -29,8 +29,9 @@ const JSON_LIMIT: usize = 1024 * 1024;
 /// A clone is cheap and shares the connections. Every method takes the `serviceUrl` of the conversation first, with
 /// or without a trailing slash; its own path (`/teams/`, `/amer/`) is kept. Ids may hold any character.
 ///
-/// A request is sent once: no retry, no redirect, no proxy. To drop the future gives the call up; whether it was
-/// carried out is then unknown.
+/// A request is sent once: no retry, no redirect, no proxy. The one exception is a 401, which proves that nothing was
+/// accepted: the token is dropped, and the request sent once more if there is another. To drop the future gives the
+/// call up; whether it was carried out is then unknown.
 ///
 /// ```no_run
 /// use tidings_activity::Activity;
@@ -47,6 +48,7 @@ const JSON_LIMIT: usize = 1024 * 1024;
 #[derive(Clone)]
 pub struct ConnectorClient {
     inner: Arc<Inner>,
+    audience: Option<Arc<str>>,
 }
 
 struct Inner {
@@ -64,6 +66,7 @@ impl fmt::Debug for ConnectorClient {
             .field("service_urls", self.inner.guard.policy())
             .field("user_agent", &self.inner.user_agent)
             .field("timeout", &self.inner.timeout)
+            .field("audience", &self.audience)
             .finish_non_exhaustive()
     }
 }
@@ -77,6 +80,27 @@ impl ConnectorClient {
     /// Names `serviceUrl` and, where that would help, how to allow its host.
     pub fn check_service_url(&self, service_url: &str) -> Result<(), ServiceUrlError> {
         self.inner.guard.admit(service_url).map(drop)
+    }
+
+    /// The same client, asking for tokens for another audience: the app id of the bot that calls this one as a skill,
+    /// or `None` for the channels (protocol, section 3.4). Cheap; connections and tokens stay shared.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), tidings_connector::BuildError> {
+    /// use tidings_connector::ConnectorClient;
+    ///
+    /// let connector = ConnectorClient::builder().build()?;
+    /// let to_parent = connector.for_audience(Some("6f1c7e2a-0d53-4b0e-9d6f-1c5b2b6f8a10"));
+    /// # let _ = to_parent;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn for_audience(&self, audience: Option<&str>) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+            audience: audience.map(Arc::from),
+        }
     }
 
     /// The connector behind `service_url`, if it may be called.
@@ -127,28 +151,116 @@ impl ConnectorClient {
         body: Option<Bytes>,
     ) -> Result<Answer, SendError> {
         let deadline = Deadline::after(self.inner.timeout);
-        let authorization = self.authorization(service_url, deadline).await?;
-        self.exchange(method, uri, authorization, body, deadline, JSON_LIMIT)
-            .await
+        let mut signature = self.sign(service_url, deadline).await?;
+        if signature.header.is_none() {
+            return self.exchange(method, uri, None, body, deadline, JSON_LIMIT).await;
+        }
+        // Larger: boxed, so that a call without a token does not carry it.
+        Box::pin(self.exchange_signed(
+            service_url,
+            method,
+            uri,
+            &mut signature,
+            body,
+            deadline,
+            JSON_LIMIT,
+        ))
+        .await
     }
 
-    async fn authorization(
+    /// The header that calls to the connector at `service_url` carry.
+    async fn sign(&self, service_url: &str, deadline: Deadline) -> Result<Signature, SendError> {
+        let header = match &self.inner.credentials {
+            Some(credentials) if self.service(service_url)?.takes_tokens() => {
+                self.token(&**credentials, service_url, deadline).await?
+            }
+            _ => None,
+        };
+        Ok(Signature {
+            header,
+            is_renewed: false,
+        })
+    }
+
+    async fn token(
         &self,
+        credentials: &dyn Credentials,
         service_url: &str,
         deadline: Deadline,
     ) -> Result<Option<HeaderValue>, SendError> {
-        let Some(credentials) = &self.inner.credentials else {
-            return Ok(None);
-        };
-        let request = TokenRequest::new(service_url);
+        let request = TokenRequest::new(service_url).for_audience(self.audience.as_deref());
         match tokio::time::timeout_at(deadline.at, credentials.authorization(&request)).await {
-            Ok(Ok(authorization)) => Ok(authorization),
-            Ok(Err(error)) => Err(SendError::new(Phase::BeforeBody, error.to_string()).with_source(error)),
+            Ok(Ok(header)) => Ok(header.map(|mut header| {
+                header.set_sensitive(true);
+                header
+            })),
+            Ok(Err(error)) => {
+                let mut failure = SendError::new(Phase::BeforeBody, error.to_string());
+                failure.retry_after = error.retry_after;
+                Err(failure.with_source(error))
+            }
             Err(_) => Err(SendError::new(
                 Phase::BeforeBody,
                 deadline.missed("there was no token for the connector"),
             )),
         }
+    }
+
+    /// One exchange, and one more with another token if the connector answers 401 and it was not renewed before.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one more than `exchange`, which is a request in parts"
+    )]
+    async fn exchange_signed(
+        &self,
+        service_url: &str,
+        method: Method,
+        uri: Uri,
+        signature: &mut Signature,
+        body: Option<Bytes>,
+        deadline: Deadline,
+        limit: usize,
+    ) -> Result<Answer, SendError> {
+        let answer = self
+            .exchange(
+                method.clone(),
+                uri.clone(),
+                signature.header.clone(),
+                body.clone(),
+                deadline,
+                limit,
+            )
+            .await?;
+        let (StatusCode::UNAUTHORIZED, Some(refused), Some(credentials), false) = (
+            answer.status,
+            &signature.header,
+            &self.inner.credentials,
+            signature.is_renewed,
+        ) else {
+            return Ok(answer);
+        };
+        signature.is_renewed = true;
+        let request = TokenRequest::new(service_url).for_audience(self.audience.as_deref());
+        if !credentials.drop_refused(&request, refused) {
+            return Ok(answer);
+        }
+        let other = match self.token(&**credentials, service_url, deadline).await {
+            Ok(other) => other.filter(|other| other != refused),
+            Err(error) => {
+                tracing::warn!(
+                    error.message = %error,
+                    "the connector refused the token, and there is no other"
+                );
+                None
+            }
+        };
+        let Some(other) = other else {
+            return Ok(answer);
+        };
+        tracing::debug!("the connector refused the token; once more with another");
+        signature.header = Some(other.clone());
+        self.exchange(method, uri, Some(other), body, deadline, limit)
+            .await
     }
 
     async fn exchange(
@@ -173,8 +285,7 @@ impl ConnectorClient {
                 HeaderValue::from_static("application/json; charset=utf-8"),
             );
         }
-        if let Some(mut authorization) = authorization {
-            authorization.set_sensitive(true);
+        if let Some(authorization) = authorization {
             headers.insert(AUTHORIZATION, authorization);
         }
         let answer = self.inner.transport.exchange(request, deadline, limit).await?;
@@ -185,6 +296,12 @@ impl ConnectorClient {
         );
         Ok(answer)
     }
+}
+
+/// The `Authorization` header of one call, and whether it is the second one.
+struct Signature {
+    header: Option<HeaderValue>,
+    is_renewed: bool,
 }
 
 fn json<T: Serialize>(body: &T) -> Result<Bytes, SendError> {

@@ -3,6 +3,8 @@
 use async_trait::async_trait;
 use http::HeaderValue;
 
+use crate::CredentialsError;
+
 /// What a token is asked for.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
@@ -10,13 +12,26 @@ pub struct TokenRequest<'a> {
     /// The connector that is about to be called, as the activity spelled it. It has passed the
     /// [`ServiceUrlPolicy`](crate::ServiceUrlPolicy).
     pub service_url: &'a str,
+    /// Whom the token is for: `None` for a channel, else the app id of the bot that called this one as a skill
+    /// (protocol, section 3.4).
+    pub audience: Option<&'a str>,
 }
 
 impl<'a> TokenRequest<'a> {
-    /// A request for a token that the connector at `service_url` accepts.
+    /// A request for a token that the channel's connector at `service_url` accepts.
     #[must_use]
     pub fn new(service_url: &'a str) -> Self {
-        Self { service_url }
+        Self {
+            service_url,
+            audience: None,
+        }
+    }
+
+    /// The same for the bot with the app id `audience`, if there is one.
+    #[must_use]
+    pub fn for_audience(mut self, audience: Option<&'a str>) -> Self {
+        self.audience = audience;
+        self
     }
 }
 
@@ -34,6 +49,14 @@ pub trait Credentials: Send + Sync + 'static {
         &self,
         request: &TokenRequest<'_>,
     ) -> Result<Option<HeaderValue>, CredentialsError>;
+
+    /// The connector has answered 401 to the value `refused`: it must not be used again. Returns whether it is worth
+    /// asking for another; the call is then repeated once with that.
+    ///
+    /// A 401 proves that the activity was not accepted, so the repetition cannot double it.
+    fn drop_refused(&self, _request: &TokenRequest<'_>, _refused: &HeaderValue) -> bool {
+        false
+    }
 }
 
 /// No authentication, as in local mode: no header is sent.
@@ -47,26 +70,5 @@ impl Credentials for Anonymous {
         _request: &TokenRequest<'_>,
     ) -> Result<Option<HeaderValue>, CredentialsError> {
         Ok(None)
-    }
-}
-
-/// Why there is no token.
-#[derive(Debug, thiserror::Error)]
-#[error("no token for the connector: {message}")]
-pub struct CredentialsError {
-    /// What went wrong, for a person.
-    pub message: String,
-    /// What it was caused by.
-    #[source]
-    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
-}
-
-impl CredentialsError {
-    /// An error that says `message`.
-    pub fn new(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            source: None,
-        }
     }
 }

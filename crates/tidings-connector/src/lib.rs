@@ -23,22 +23,31 @@
 //! ```
 
 mod answer;
+mod app_credentials;
 mod client;
 mod cloud;
 pub mod code;
 mod credentials;
+mod credentials_error;
 mod departure;
 mod path;
 mod registration;
+mod resolver;
 mod retry_after;
 mod send_error;
 mod service_url;
 mod transport;
 
+pub use app_credentials::{
+    AppCredentials, AppCredentialsBuilder, AppProof, ClientCertificate, FederatedAssertion, ManagedIdentity,
+};
 pub use client::ConnectorClient;
 pub use client::builder::{BuildError, ConnectorClientBuilder};
 pub use cloud::Cloud;
-pub use credentials::{Anonymous, Credentials, CredentialsError, TokenRequest};
+pub use credentials::{Anonymous, Credentials, TokenRequest};
+pub use credentials_error::{CredentialsError, CredentialsErrorKind};
 pub use registration::{AppRegistration, AppType};
+pub use resolver::{Resolver, SystemResolver};
 pub use send_error::{Phase, SendError};
-pub use service_url::{ServiceUrlError, ServiceUrlPolicy};
+pub use service_url::ServiceUrlPolicy;
+pub use service_url::error::ServiceUrlError;

@@ -4,7 +4,7 @@ use http::uri::{PathAndQuery, Uri};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::SendError;
-use crate::service_url::ServiceUrl;
+use crate::service_url::guard::ServiceUrl;
 
 /// Everything but the unreserved characters of RFC 3986, 2.3: Teams ids hold `:` `;` `@` and `=`.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC

@@ -1,18 +1,32 @@
 //! Which connectors may be called: the guard in front of every outgoing request.
 
-use std::collections::{HashMap, HashSet};
-use std::net::{Ipv4Addr, Ipv6Addr};
-use std::sync::{Arc, PoisonError, RwLock};
+pub(crate) mod error;
+mod exempt;
+pub(crate) mod guard;
+mod microsoft_hosts;
+mod reach;
 
-use http::uri::{Authority, PathAndQuery, Scheme, Uri};
+use std::collections::HashSet;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use http::uri::{Scheme, Uri};
 use url::{Host, Url};
 
-use crate::SendError;
+use self::error::ServiceUrlError;
+use self::exempt::Exempt;
+use self::guard::ServiceUrl;
+use self::reach::Reach;
 
 /// Decides by its `serviceUrl` whether a connector may be called.
 ///
 /// Whoever sends us an activity chooses its `serviceUrl`, so without this guard a stranger could make the server call
-/// any host in its network.
+/// any host in its network, and have the bot's token sent to it.
+///
+/// [`local`](Self::local) is for a bot without an app id, [`microsoft`](Self::microsoft) for one that has tokens to
+/// lose. Both take further hosts by name.
+///
+/// The host is judged when an activity arrives and before each call; the addresses that its name has are judged before
+/// each connection, which then goes to a judged address.
 ///
 /// ```
 /// use tidings_connector::ServiceUrlPolicy;
@@ -22,10 +36,25 @@ use crate::SendError;
 /// assert!(policy.check("https://emulator.lan:9000/base").is_ok());
 /// assert!(policy.check("http://10.0.0.7:9090").is_err());
 /// assert!(policy.check("https://example.com").unwrap_err().to_string().contains("serviceUrl"));
+///
+/// let policy = ServiceUrlPolicy::microsoft().allow("gateway.example.org");
+/// assert!(policy.check("https://smba.trafficmanager.net/emea/").is_ok());
+/// assert!(policy.check("https://gateway.example.org/").is_ok());
+/// assert!(policy.check("http://smba.trafficmanager.net/emea/").is_err());
+/// assert!(policy.check("http://127.0.0.1:3978/").is_err());
 /// ```
 #[derive(Debug, Clone)]
 pub struct ServiceUrlPolicy {
+    base: Base,
     allowed: HashSet<String>,
+    exempt: Vec<Exempt>,
+}
+
+/// What is allowed before anything is added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Base {
+    Local,
+    Microsoft,
 }
 
 impl ServiceUrlPolicy {
@@ -33,13 +62,32 @@ impl ServiceUrlPolicy {
     /// [`allow`](Self::allow) adds more.
     #[must_use]
     pub fn local() -> Self {
+        Self::with(Base::Local)
+    }
+
+    /// With an app id: Microsoft's channels, by `https` on its own port and on public addresses only, until
+    /// [`allow`](Self::allow) adds more.
+    ///
+    /// They are smba.trafficmanager.net (Teams) and all hosts below botframework.com, botframework.us,
+    /// botframework.azure.us, botframework.azure.cn, teams.microsoft.com, teams.microsoft.us and
+    /// teams.microsoftonline.cn.
+    #[must_use]
+    pub fn microsoft() -> Self {
+        Self::with(Base::Microsoft)
+    }
+
+    fn with(base: Base) -> Self {
         Self {
+            base,
             allowed: HashSet::new(),
+            exempt: Vec::new(),
         }
     }
 
     /// Allows one more host, as `host` (any port) or `host:port`, upper or lower case; IPv6 addresses with or without
     /// brackets. Not a URL. White space around it is dropped; an empty entry allows nothing.
+    ///
+    /// A host that is named here may be called by `http` and `https`, may have a private address, and is sent tokens.
     #[must_use]
     pub fn allow(mut self, host: impl AsRef<str>) -> Self {
         let host = host.as_ref().trim();
@@ -59,6 +107,30 @@ impl ServiceUrlPolicy {
         hosts.into_iter().fold(self, |policy, host| policy.allow(host))
     }
 
+    /// Allows the connector at `base_url` and all that lies below its path, but sends it no token: the local channel
+    /// beside a bot that has an app id.
+    ///
+    /// # Errors
+    ///
+    /// When `base_url` is not one that a connector can have.
+    ///
+    /// ```
+    /// use tidings_connector::ServiceUrlPolicy;
+    ///
+    /// let policy = ServiceUrlPolicy::microsoft().exempt("http://127.0.0.1:3978/local")?;
+    /// assert!(policy.check("http://127.0.0.1:3978/local/").is_ok());
+    /// assert!(policy.check("http://127.0.0.1:3978/").is_err());
+    /// assert!(!policy.takes_tokens("http://127.0.0.1:3978/local/"));
+    /// assert!(policy.takes_tokens("https://webchat.botframework.com/"));
+    /// # Ok::<(), tidings_connector::ServiceUrlError>(())
+    /// ```
+    pub fn exempt(mut self, base_url: &str) -> Result<Self, ServiceUrlError> {
+        let url = parse(base_url)?;
+        no_query(&url)?;
+        self.exempt.push(Exempt::new(&url)?);
+        Ok(self)
+    }
+
     /// Whether the connector at `service_url` may be called.
     ///
     /// # Errors
@@ -68,49 +140,128 @@ impl ServiceUrlPolicy {
         self.admit(service_url).map(drop)
     }
 
+    /// Whether calls to the connector at `service_url` may carry a token: it may be called and is not
+    /// [exempt](Self::exempt).
+    #[must_use]
+    pub fn takes_tokens(&self, service_url: &str) -> bool {
+        self.admit(service_url)
+            .is_ok_and(|service| service.takes_tokens())
+    }
+
     /// [`check`](Self::check), and the address in the form in which it was checked: what is called must not be parsed
     /// a second time, by other rules.
     pub(crate) fn admit(&self, service_url: &str) -> Result<ServiceUrl, ServiceUrlError> {
-        let url = Url::parse(service_url).map_err(|error| match error {
-            url::ParseError::EmptyHost => ServiceUrlError::NoHost,
-            error => ServiceUrlError::NotAUrl {
-                reason: error.to_string(),
-            },
-        })?;
+        let url = parse(service_url)?;
         let scheme = self.judge(&url)?;
-        if url.query().is_some() || url.fragment().is_some() {
-            return Err(ServiceUrlError::Query);
-        }
-        ServiceUrl::new(scheme, &url)
+        no_query(&url)?;
+        ServiceUrl::new(scheme, &url, !self.is_exempt(&url))
     }
 
     /// Whether a request may go to `url`, whatever its path and query are.
     pub(crate) fn judge(&self, url: &Url) -> Result<Scheme, ServiceUrlError> {
-        let scheme = match url.scheme() {
-            "http" => Scheme::HTTP,
-            "https" => Scheme::HTTPS,
-            other => return Err(ServiceUrlError::Scheme { scheme: cut(other) }),
-        };
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(ServiceUrlError::UserInfo);
-        }
-        let host = url.host().ok_or(ServiceUrlError::NoHost)?;
-        if !is_loopback(&host) && !self.allows(&host, url.port_or_known_default()) {
-            return Err(ServiceUrlError::HostNotAllowed {
-                host: cut(&host.to_string()),
-            });
+        let (scheme, host, port) = origin(url)?;
+        if !self.is_exempt(url) {
+            self.reach(&scheme, &host.to_string(), port)?;
         }
         Ok(scheme)
     }
 
-    fn allows(&self, host: &Host<&str>, port: Option<u16>) -> bool {
-        if self.allowed.is_empty() {
-            return false;
+    /// Where a connection to a host may lead. `host` is in the form in which [`Host`] writes it.
+    fn reach(&self, scheme: &Scheme, host: &str, port: u16) -> Result<Reach, ServiceUrlError> {
+        if self.names(host, port) {
+            return Ok(Reach::Anywhere);
         }
-        let host = host.to_string();
-        self.allowed.contains(&host)
-            || port.is_some_and(|port| self.allowed.contains(&format!("{host}:{port}")))
+        let not_allowed = |host: &str, rule| {
+            Err(ServiceUrlError::HostNotAllowed {
+                host: cut(host),
+                rule,
+            })
+        };
+        match self.base {
+            Base::Local if is_this_machine(host) => Ok(Reach::Loopback),
+            Base::Local => not_allowed(
+                host,
+                "in local mode only this machine is (127.0.0.1, ::1, localhost)",
+            ),
+            Base::Microsoft if !microsoft_hosts::includes(host) => not_allowed(host, microsoft_hosts::RULE),
+            Base::Microsoft if *scheme != Scheme::HTTPS => {
+                Err(ServiceUrlError::NotEncrypted { host: cut(host) })
+            }
+            Base::Microsoft if port != 443 => not_allowed(&format!("{host}:{port}"), microsoft_hosts::RULE),
+            Base::Microsoft => Ok(Reach::Public),
+        }
     }
+
+    fn names(&self, host: &str, port: u16) -> bool {
+        !self.allowed.is_empty()
+            && (self.allowed.contains(host) || self.allowed.contains(&format!("{host}:{port}")))
+    }
+
+    fn is_exempt(&self, url: &Url) -> bool {
+        !self.exempt.is_empty() && self.exempt.iter().any(|exempt| exempt.covers(url))
+    }
+
+    /// Of the addresses that the host of `address` has those to which a connection may go.
+    ///
+    /// # Errors
+    ///
+    /// When there were some, but none is left.
+    pub(crate) fn reachable(
+        &self,
+        address: &Uri,
+        mut found: Vec<SocketAddr>,
+    ) -> Result<Vec<SocketAddr>, ServiceUrlError> {
+        let host = address.host().ok_or(ServiceUrlError::NoHost)?;
+        let scheme = address.scheme().ok_or(ServiceUrlError::NoHost)?;
+        let port = address
+            .port_u16()
+            .unwrap_or(if *scheme == Scheme::HTTPS { 443 } else { 80 });
+        let is_exempt = self.exempt.iter().any(|exempt| exempt.is_at(scheme, host, port));
+        let reach = if is_exempt {
+            Reach::Anywhere
+        } else {
+            self.reach(scheme, host, port)?
+        };
+        let first = found.first().map(SocketAddr::ip);
+        found.retain(|found| reach.admits(found.ip()));
+        match first {
+            Some(address) if found.is_empty() => Err(ServiceUrlError::Address {
+                host: cut(host),
+                address,
+                rule: reach.rule(),
+            }),
+            _ => Ok(found),
+        }
+    }
+}
+
+fn parse(service_url: &str) -> Result<Url, ServiceUrlError> {
+    Url::parse(service_url).map_err(|error| match error {
+        url::ParseError::EmptyHost => ServiceUrlError::NoHost,
+        error => ServiceUrlError::NotAUrl {
+            reason: error.to_string(),
+        },
+    })
+}
+
+fn origin(url: &Url) -> Result<(Scheme, Host<&str>, u16), ServiceUrlError> {
+    let (scheme, port) = match url.scheme() {
+        "http" => (Scheme::HTTP, 80),
+        "https" => (Scheme::HTTPS, 443),
+        other => return Err(ServiceUrlError::Scheme { scheme: cut(other) }),
+    };
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(ServiceUrlError::UserInfo);
+    }
+    let host = url.host().ok_or(ServiceUrlError::NoHost)?;
+    Ok((scheme, host, url.port().unwrap_or(port)))
+}
+
+fn no_query(url: &Url) -> Result<(), ServiceUrlError> {
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(ServiceUrlError::Query);
+    }
+    Ok(())
 }
 
 /// `Host` writes an IPv6 address in brackets and everything in lower case; the list is kept in that form.
@@ -127,135 +278,23 @@ fn allow_list_form(host: &str) -> String {
     port.map_or_else(|| name.clone(), |port| format!("{name}:{port}"))
 }
 
-fn is_loopback(host: &Host<&str>) -> bool {
-    match host {
-        Host::Ipv4(address) => Ipv4Addr::is_loopback(address),
-        Host::Ipv6(address) => Ipv6Addr::is_loopback(address),
-        Host::Domain(name) => *name == "localhost",
+/// Whether a host, as [`Host`] writes it, is this machine.
+pub(crate) fn is_this_machine(host: &str) -> bool {
+    if host == "localhost" {
+        return true;
     }
+    let v6 = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+        .and_then(|host| host.parse::<Ipv6Addr>().ok());
+    v6.is_some_and(|address| address.is_loopback())
+        || host
+            .parse::<Ipv4Addr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 fn cut(text: &str) -> String {
     text.chars().take(200).collect()
-}
-
-/// Why a connector may not be called.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ServiceUrlError {
-    /// It is not an absolute URL.
-    #[error("serviceUrl is not a URL: {reason}")]
-    NotAUrl {
-        /// What the parser said.
-        reason: String,
-    },
-    /// Neither `http` nor `https`.
-    #[error("serviceUrl has the scheme `{scheme}`, only http and https are possible")]
-    Scheme {
-        /// The scheme it has.
-        scheme: String,
-    },
-    /// There is no host in it.
-    #[error("serviceUrl has no host")]
-    NoHost,
-    /// There is a user name or a password in it, which is used to disguise the host.
-    #[error("serviceUrl holds a user name or password, which is not allowed")]
-    UserInfo,
-    /// There is a query or a fragment in it; endpoints cannot be put behind those.
-    #[error("serviceUrl holds a query or a fragment, which is not allowed")]
-    Query,
-    /// Its host is not allowed.
-    #[error(
-        "serviceUrl points to the host `{host}`, which is not allowed: in local mode only this machine is \
-         (127.0.0.1, ::1, localhost). If it is right, add the host to TIDINGS_ALLOWED_SERVICE_HOSTS"
-    )]
-    HostNotAllowed {
-        /// The host, in lower case.
-        host: String,
-    },
-}
-
-impl From<ServiceUrlError> for SendError {
-    fn from(error: ServiceUrlError) -> Self {
-        SendError::refused(error.to_string()).with_source(error)
-    }
-}
-
-/// A serviceUrl that passed the guard, in parts that are cheap to put together.
-#[derive(Debug)]
-pub(crate) struct ServiceUrl {
-    scheme: Scheme,
-    authority: Authority,
-    prefix: Box<str>,
-}
-
-impl ServiceUrl {
-    fn new(scheme: Scheme, url: &Url) -> Result<Self, ServiceUrlError> {
-        let authority =
-            url.authority()
-                .parse()
-                .map_err(|error: http::uri::InvalidUri| ServiceUrlError::NotAUrl {
-                    reason: error.to_string(),
-                })?;
-        Ok(Self {
-            scheme,
-            authority,
-            prefix: url.path().trim_end_matches('/').into(),
-        })
-    }
-
-    /// Its path, without the trailing slash.
-    pub(crate) fn prefix(&self) -> &str {
-        &self.prefix
-    }
-
-    pub(crate) fn address(&self, path: PathAndQuery) -> Result<Uri, SendError> {
-        let mut parts = http::uri::Parts::default();
-        parts.scheme = Some(self.scheme.clone());
-        parts.authority = Some(self.authority.clone());
-        parts.path_and_query = Some(path);
-        Uri::from_parts(parts)
-            .map_err(|error| SendError::refused(format!("serviceUrl cannot be called: {error}")))
-    }
-}
-
-/// At most so many parsed addresses are kept. A bot talks to a handful of connectors; more only come from somebody
-/// who makes them up, and then parsing again is cheap enough.
-const KEPT: usize = 256;
-
-/// The guard with what it has already let through.
-#[derive(Debug)]
-pub(crate) struct Guard {
-    policy: ServiceUrlPolicy,
-    admitted: RwLock<HashMap<Box<str>, Arc<ServiceUrl>>>,
-}
-
-impl Guard {
-    pub(crate) fn new(policy: ServiceUrlPolicy) -> Self {
-        Self {
-            policy,
-            admitted: RwLock::default(),
-        }
-    }
-
-    pub(crate) fn policy(&self) -> &ServiceUrlPolicy {
-        &self.policy
-    }
-
-    pub(crate) fn admit(&self, service_url: &str) -> Result<Arc<ServiceUrl>, ServiceUrlError> {
-        let admitted = self.admitted.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(service) = admitted.get(service_url) {
-            return Ok(Arc::clone(service));
-        }
-        drop(admitted);
-        let service = Arc::new(self.policy.admit(service_url)?);
-        let mut admitted = self.admitted.write().unwrap_or_else(PoisonError::into_inner);
-        if admitted.len() >= KEPT {
-            admitted.clear();
-        }
-        admitted.insert(service_url.into(), Arc::clone(&service));
-        Ok(service)
-    }
 }
 
 #[cfg(test)]
@@ -396,32 +435,120 @@ mod tests {
     }
 
     #[test]
-    fn keeps_the_prefix_without_its_last_slash() {
-        let prefix = |url| {
-            ServiceUrlPolicy::local()
-                .admit(url)
-                .expect(url)
-                .prefix()
-                .to_owned()
-        };
-        assert_eq!(prefix("http://127.0.0.1"), "");
-        assert_eq!(prefix("http://127.0.0.1/"), "");
-        assert_eq!(prefix("http://127.0.0.1/teams/"), "/teams");
-        assert_eq!(prefix("http://127.0.0.1/a/b"), "/a/b");
-        assert_eq!(prefix("http://127.0.0.1/a//"), "/a");
-        assert_eq!(prefix("http://127.0.0.1/a%2Fb/gr\u{fc}n/"), "/a%2Fb/gr%C3%BCn");
+    fn with_an_app_id_only_microsoft_is_called() {
+        let policy = ServiceUrlPolicy::microsoft();
+        for url in [
+            "https://smba.trafficmanager.net/amer/",
+            "https://SMBA.trafficmanager.net:443/teams/",
+            "https://webchat.botframework.com/",
+            "https://directline.botframework.azure.us",
+            "https://smba.infra.gcc.teams.microsoft.com/teams",
+        ] {
+            assert_eq!(policy.check(url), Ok(()), "{url}");
+            assert!(policy.takes_tokens(url), "{url}");
+        }
+        for url in [
+            "https://example.com",
+            "https://evil.trafficmanager.net/",
+            "https://smba.trafficmanager.net.evil.example/",
+            "https://smba.trafficmanager.net:8443/",
+            "http://127.0.0.1:3978",
+            "https://localhost",
+            "https://10.0.0.1",
+            "https://[::1]/",
+            "https://[::ffff:10.0.0.1]/",
+            "https://169.254.169.254/metadata",
+            "https://52.112.0.1/",
+        ] {
+            let error = policy.check(url).expect_err(url);
+            assert!(matches!(error, ServiceUrlError::HostNotAllowed { .. }), "{url}");
+            let text = error.to_string();
+            assert!(text.starts_with("serviceUrl ") && text.contains("TIDINGS_ALLOWED_SERVICE_HOSTS"));
+            assert!(!text.contains("local mode"), "{text}");
+            assert!(!policy.takes_tokens(url), "{url}");
+        }
+        let error = policy.check("http://smba.trafficmanager.net/").expect_err("http");
+        assert!(matches!(error, ServiceUrlError::NotEncrypted { .. }));
+        assert!(error.to_string().contains("TIDINGS_ALLOWED_SERVICE_HOSTS"));
+        assert_eq!(
+            policy.check("https://u@smba.trafficmanager.net/"),
+            Err(ServiceUrlError::UserInfo)
+        );
     }
 
     #[test]
-    fn what_is_kept_is_bounded_and_only_what_was_admitted() {
-        let guard = Guard::new(ServiceUrlPolicy::local());
-        for path in 0..=KEPT {
-            guard.admit(&format!("http://127.0.0.1/{path}")).expect("local");
-            assert!(guard.admit(&format!("http://example.com/{path}")).is_err());
+    fn named_hosts_are_added_to_microsofts() {
+        let policy = ServiceUrlPolicy::microsoft().allow_all([
+            "127.0.0.1:8080",
+            "smba.trafficmanager.net:80",
+            "h.example",
+        ]);
+        for url in [
+            "http://127.0.0.1:8080/",
+            "http://smba.trafficmanager.net/",
+            "https://smba.trafficmanager.net/",
+            "http://h.example:9/",
+        ] {
+            assert_eq!(policy.check(url), Ok(()), "{url}");
         }
-        assert_eq!(guard.admitted.read().expect("not poisoned").len(), 1);
-        let first = guard.admit("http://127.0.0.1/x").expect("local");
-        let again = guard.admit("http://127.0.0.1/x").expect("local");
-        assert!(Arc::ptr_eq(&first, &again));
+        assert!(policy.check("http://127.0.0.1:8081/").is_err());
+        assert!(policy.check("http://x.h.example/").is_err());
+    }
+
+    #[test]
+    fn addresses_are_judged_by_why_the_host_is_allowed() {
+        let found = |addresses: &[&str]| -> Vec<SocketAddr> {
+            addresses
+                .iter()
+                .map(|address| SocketAddr::new(address.parse().expect(address), 0))
+                .collect()
+        };
+        let reachable = |policy: &ServiceUrlPolicy, url: &str, addresses: &[&str]| {
+            policy.reachable(&url.parse().expect(url), found(addresses))
+        };
+        let policy = ServiceUrlPolicy::microsoft()
+            .allow("named.example")
+            .exempt("http://local.example:81/x")
+            .expect("an address");
+        let teams = "https://smba.trafficmanager.net/x";
+        let public = ["52.112.0.1", "2603:1063::1"];
+        assert_eq!(reachable(&policy, teams, &public), Ok(found(&public)));
+        assert_eq!(
+            reachable(&policy, teams, &["10.0.0.1", "52.112.0.1", "::1"]),
+            Ok(found(&["52.112.0.1"]))
+        );
+        assert_eq!(reachable(&policy, teams, &[]), Ok(Vec::new()));
+        let error = reachable(&policy, teams, &["10.0.0.1", "::1"]).expect_err("private");
+        assert!(matches!(&error, ServiceUrlError::Address { host, address, .. }
+            if host == "smba.trafficmanager.net" && address.to_string() == "10.0.0.1"));
+        let text = error.to_string();
+        assert!(
+            text.starts_with("serviceUrl ") && text.contains("TIDINGS_ALLOWED_SERVICE_HOSTS"),
+            "{text}"
+        );
+        for url in [
+            "https://named.example/",
+            "http://named.example:8080/",
+            "http://local.example:81/x",
+        ] {
+            assert_eq!(
+                reachable(&policy, url, &["10.0.0.1"]),
+                Ok(found(&["10.0.0.1"])),
+                "{url}"
+            );
+        }
+        for url in [
+            "https://example.com/",
+            "http://local.example:82/",
+            "http://smba.trafficmanager.net/",
+        ] {
+            assert!(reachable(&policy, url, &["52.112.0.1"]).is_err(), "{url}");
+        }
+        let policy = ServiceUrlPolicy::local();
+        assert!(reachable(&policy, "http://localhost:1/", &["127.0.0.1"]).is_ok());
+        assert!(reachable(&policy, "http://[::1]:1/", &["::1"]).is_ok());
+        for address in ["10.0.0.1", "52.112.0.1"] {
+            assert!(reachable(&policy, "http://localhost:1/", &[address]).is_err());
+        }
     }
 }

@@ -7,6 +7,7 @@ mod pool;
 
 use std::error::Error;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -20,7 +21,7 @@ use tokio::time::{Instant, Sleep};
 use self::dialer::Dialer;
 use self::pool::{Call, Connection, Origin, Pool};
 use crate::departure::{Departure, Payload};
-use crate::{Phase, SendError};
+use crate::{Phase, Resolver, SendError, ServiceUrlPolicy, SystemResolver};
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -75,10 +76,23 @@ pub(crate) struct Transport {
 }
 
 impl Transport {
+    /// Calls whom it is told to: for addresses that the operator has set.
     pub(crate) fn new(connect_timeout: Duration) -> Self {
         Self {
             pool: Pool::new(),
-            dialer: Dialer::new(connect_timeout),
+            dialer: Dialer::new(connect_timeout, Arc::new(SystemResolver), None),
+        }
+    }
+
+    /// Calls only addresses that the policy allows: for those that strangers have sent.
+    pub(crate) fn guarded(
+        connect_timeout: Duration,
+        resolver: Arc<dyn Resolver>,
+        policy: Arc<ServiceUrlPolicy>,
+    ) -> Self {
+        Self {
+            pool: Pool::new(),
+            dialer: Dialer::new(connect_timeout, resolver, Some(policy)),
         }
     }
 

@@ -75,31 +75,33 @@ impl ConnectorClient {
             .id("view id", view_id)?
             .finish()?;
         let deadline = Deadline::after(self.inner.timeout);
-        let mut authorization = self.authorization(service_url, deadline).await?;
+        let mut signature = self.sign(service_url, deadline).await?;
         let limit = self.inner.attachment_limit;
-        for _ in 0..MOST_REDIRECTS {
+        let mut hops = 0;
+        loop {
             let answer = self
-                .exchange(
+                .exchange_signed(
+                    service_url,
                     Method::GET,
                     uri.clone(),
-                    authorization.clone(),
+                    &mut signature,
                     None,
                     deadline,
                     limit,
                 )
                 .await?;
+            if hops == MOST_REDIRECTS {
+                return bytes(answer);
+            }
             let Some(next) = self.redirect(&uri, &answer)? else {
                 return bytes(answer);
             };
             if next.scheme() != uri.scheme() || next.authority() != uri.authority() {
-                authorization = None;
+                signature.header = None;
             }
             uri = next;
+            hops += 1;
         }
-        bytes(
-            self.exchange(Method::GET, uri, authorization, None, deadline, limit)
-                .await?,
-        )
     }
 
     /// Where the answer sends us, if it does and we may go.

@@ -7,9 +7,9 @@ use std::time::Duration;
 use http::HeaderValue;
 
 use super::{ConnectorClient, Inner};
-use crate::service_url::Guard;
+use crate::service_url::guard::Guard;
 use crate::transport::Transport;
-use crate::{Credentials, ServiceUrlPolicy};
+use crate::{Credentials, Resolver, ServiceUrlPolicy, SystemResolver};
 
 const TIMEOUT: Duration = Duration::from_secs(15);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -21,6 +21,7 @@ const PRODUCT: &str = concat!("tidings/", env!("CARGO_PKG_VERSION"));
 pub struct ConnectorClientBuilder {
     credentials: Option<Arc<dyn Credentials>>,
     service_urls: ServiceUrlPolicy,
+    resolver: Arc<dyn Resolver>,
     product: String,
     timeout: Duration,
     connect_timeout: Duration,
@@ -34,6 +35,7 @@ impl ConnectorClient {
         ConnectorClientBuilder {
             credentials: None,
             service_urls: ServiceUrlPolicy::local(),
+            resolver: Arc::new(SystemResolver),
             product: PRODUCT.to_owned(),
             timeout: TIMEOUT,
             connect_timeout: CONNECT_TIMEOUT,
@@ -43,7 +45,8 @@ impl ConnectorClient {
 }
 
 impl ConnectorClientBuilder {
-    /// Who makes the `Authorization` header. Without it none is sent.
+    /// Who makes the `Authorization` header. Without it none is sent, and never one to a connector that the policy
+    /// [exempts](ServiceUrlPolicy::exempt).
     pub fn credentials(mut self, credentials: Arc<dyn Credentials>) -> Self {
         self.credentials = Some(credentials);
         self
@@ -52,6 +55,13 @@ impl ConnectorClientBuilder {
     /// Which connectors may be called; [`ServiceUrlPolicy::local`] if not set.
     pub fn service_urls(mut self, policy: ServiceUrlPolicy) -> Self {
         self.service_urls = policy;
+        self
+    }
+
+    /// Who looks up the hosts of connectors; [`SystemResolver`] if not set. What it answers is checked against the
+    /// [`service_urls`](Self::service_urls).
+    pub fn resolver(mut self, resolver: Arc<dyn Resolver>) -> Self {
+        self.resolver = resolver;
         self
     }
 
@@ -106,10 +116,12 @@ impl ConnectorClientBuilder {
                 return Err(BuildError::Timeout { setting, value });
             }
         }
+        let policy = Arc::new(self.service_urls);
         Ok(ConnectorClient {
+            audience: None,
             inner: Arc::new(Inner {
-                transport: Transport::new(self.connect_timeout),
-                guard: Guard::new(self.service_urls),
+                transport: Transport::guarded(self.connect_timeout, self.resolver, Arc::clone(&policy)),
+                guard: Guard::new(policy),
                 credentials: self.credentials,
                 user_agent,
                 timeout: self.timeout,

@@ -1,13 +1,17 @@
 //! The connector client against servers that behave, and against some that do not.
 
 mod answers;
+mod app_tokens;
 mod attachments;
 mod endpoints;
 mod guard;
+mod guarded_names;
+mod identity;
 mod ids;
 mod phases;
 mod pool;
 mod raw_server;
+mod token_requests;
 
 use std::time::Duration;
 
