@@ -69,4 +69,4 @@ pub(crate) fn no_other_method<S: Clone + Send + Sync + 'static>(routes: MethodRo
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
