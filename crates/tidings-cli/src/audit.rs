@@ -32,35 +32,36 @@ struct Entry {
 }
 
 pub(crate) fn list(arguments: &AuditList) -> Result<(), Failure> {
-    let limit = arguments.limit;
     let cursor = match arguments.cursor {
         Some(cursor) => format!("&cursor={cursor}"),
         None => String::new(),
     };
-    let ask = Ask::get(format!("/api/v1/audit?limit={limit}{cursor}"));
-    let (text, page): (String, Page) = runtime()?.block_on(async {
-        match arguments.place.find(ask, Scope::AuditRead, false).await? {
-            Found::Server(api, body) => {
-                let page = api.read(&body)?;
-                Ok((body, page))
-            }
-            Found::Database(database) => {
-                let failed = |problem: String| Failure::Other(format!("the audit cannot be read: {problem}"));
-                let page = Audit::new(database.clone(), Arc::new(SystemClock))
-                    .page(usize::from(limit), arguments.cursor)
-                    .await
-                    .map_err(|error| failed(error.to_string()))?;
-                database.close().await;
-                let text = serde_json::to_string(&page).map_err(|error| failed(error.to_string()))?;
-                let page = serde_json::from_str(&text).map_err(|error| failed(error.to_string()))?;
-                Ok((text, page))
-            }
-        }
-    })?;
+    let ask = Ask::get(format!("/api/v1/audit?limit={}{cursor}", arguments.limit));
+    let (text, page) = runtime()?.block_on(find(arguments, ask))?;
     if arguments.place.json {
         return print(&format!("{}\n", text.trim_end()));
     }
     print(&table(&page))
+}
+
+async fn find(arguments: &AuditList, ask: Ask) -> Result<(String, Page), Failure> {
+    let failed = |problem: String| Failure::Other(format!("the audit cannot be read: {problem}"));
+    match arguments.place.find(ask, Scope::AuditRead, false).await? {
+        Found::Server(api, body) => {
+            let page = api.read(&body)?;
+            Ok((body, page))
+        }
+        Found::Database(database) => {
+            let page = Audit::new(database.clone(), Arc::new(SystemClock))
+                .page(usize::from(arguments.limit), arguments.cursor)
+                .await
+                .map_err(|error| failed(error.to_string()))?;
+            database.close().await;
+            let text = serde_json::to_string(&page).map_err(|error| failed(error.to_string()))?;
+            let page = serde_json::from_str(&text).map_err(|error| failed(error.to_string()))?;
+            Ok((text, page))
+        }
+    }
 }
 
 fn table(page: &Page) -> String {
