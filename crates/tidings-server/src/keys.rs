@@ -375,7 +375,7 @@ impl Keys {
     }
 
     fn now(&self) -> Timestamp {
-        self.inner.clock.now()
+        to_microseconds(self.inner.clock.now())
     }
 
     fn known(&self) -> RwLockReadGuard<'_, HashMap<String, Known>> {
@@ -418,6 +418,11 @@ async fn to_its_end<T: Send + 'static, E: From<StoreError> + Send + 'static>(
         .unwrap_or_else(|_| Err(StoreError::Closed.into()))
 }
 
+/// As exactly as the database keeps it: what is told of a key must not change with a restart.
+fn to_microseconds(time: Timestamp) -> Timestamp {
+    Timestamp::from_microsecond(time.as_microsecond()).unwrap_or(time)
+}
+
 fn name(name: &str) -> Result<String, KeyError> {
     let name = name.trim();
     if name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
@@ -446,7 +451,7 @@ fn scopes(scopes: &[Scope]) -> Result<Vec<Scope>, KeyError> {
 fn expiry(expires_at: Option<Timestamp>, now: Timestamp) -> Result<Option<Timestamp>, KeyError> {
     let fits = expires_at.is_none_or(|at| at > now && at.duration_since(now) <= MAX_LIFE);
     if fits {
-        return Ok(expires_at);
+        return Ok(expires_at.map(to_microseconds));
     }
     Err(KeyError::Invalid {
         field: "expiresAt",

@@ -32,7 +32,13 @@ fn proof(keys: &Keys, created: &CreatedKey) -> Result<String, BadKey> {
 #[tokio::test]
 async fn a_key_opens_also_after_a_restart_and_its_secret_is_nowhere() {
     let (keys, database, clock) = keys(10).await;
-    let created = keys.create(new(" CI "), None).await.unwrap();
+    clock.advance(SignedDuration::from_nanos(123_456_789));
+    let expires_at = Some(clock.now() + SignedDuration::from_secs(60));
+    let wanted = NewKey {
+        expires_at,
+        ..new(" CI ")
+    };
+    let created = keys.create(wanted, None).await.unwrap();
     assert_eq!(created.key.name, "CI");
     assert_eq!(created.key.scopes, [Scope::JobsWrite, Scope::AuditRead]);
     assert_eq!(proof(&keys, &created), Ok(created.key.id.clone()));
