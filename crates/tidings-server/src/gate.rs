@@ -123,7 +123,7 @@ impl Gate {
                 "the key {} makes more than {REQUESTS_PER_SECOND} requests in a second",
                 caller.id
             );
-            too_many(message, wait)
+            too_many(&message, wait)
         })?;
         if !caller.may(scope) {
             tracing::warn!(key.id = caller.id, scope = %scope, "an API key without the scope was refused");
@@ -151,7 +151,7 @@ impl Gate {
             }
             Err(wait) => {
                 let message = "too many keys that do not open came from this address";
-                Err(too_many(message.to_owned(), wait))
+                Err(too_many(message, wait))
             }
         }
     }
@@ -269,7 +269,7 @@ fn missing(scope: Scope) -> ApiError {
     ApiError::new(StatusCode::FORBIDDEN, "MissingScope", message).header(header::WWW_AUTHENTICATE, challenge)
 }
 
-fn too_many(message: String, wait: Duration) -> ApiError {
+fn too_many(message: &str, wait: Duration) -> ApiError {
     let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
     ApiError::new(
         StatusCode::TOO_MANY_REQUESTS,
