@@ -195,7 +195,7 @@ pub(crate) struct KeysCreate {
 /// Flags of `tidings keys revoke`.
 #[derive(Debug, Args)]
 pub(crate) struct KeysRevoke {
-    /// The middle part of the key: tid_ID_...
+    /// The id of the key, as the list shows it; the key itself will do too
     #[arg(value_name = "ID")]
     pub(crate) id: String,
     #[command(flatten)]
