@@ -6,12 +6,14 @@ interface Props {
   readonly jobs: Jobs;
   /** What to call a conversation, if one of the two windows has it. */
   readonly nameOf: (conversationId: string) => string | undefined;
-  /** Tells the bot, in the job system's window, that the job is done. Undefined while that window can not send. */
+  /** Says that the job is done: to the bot in the job system's window, or to the server. Undefined while that can not be. */
   readonly complete: ((job: Job) => void) | undefined;
+  /** Whether the page has chat windows. */
+  readonly chats?: boolean;
 }
 
 /** The live job log. */
-export function JobLog({ jobs: { page, state }, nameOf, complete }: Props) {
+export function JobLog({ jobs: { page, state }, nameOf, complete, chats = true }: Props) {
   return (
     <section className="card job-log" id="job-log" aria-labelledby="job-log-title" tabIndex={-1}>
       <header className="card-header">
@@ -25,12 +27,12 @@ export function JobLog({ jobs: { page, state }, nameOf, complete }: Props) {
           </span>
         )}
       </header>
-      <Body page={page} nameOf={nameOf} complete={complete} lost={state === 'lost'} />
+      <Body page={page} nameOf={nameOf} complete={complete} chats={chats} lost={state === 'lost'} />
     </section>
   );
 }
 
-function Body({ page, nameOf, complete, lost }: Omit<Props, 'jobs'> & { page: Jobs['page']; lost: boolean }) {
+function Body({ page, nameOf, complete, chats, lost }: Omit<Props, 'jobs'> & { page: Jobs['page']; lost: boolean }) {
   if (page === undefined) {
     return lost ? (
       <Empty title="The job log can not be read.">The server does not answer. It is tried again until it does.</Empty>
@@ -44,7 +46,13 @@ function Body({ page, nameOf, complete, lost }: Omit<Props, 'jobs'> & { page: Jo
   if (page.jobs.length === 0) {
     return (
       <Empty title="No jobs yet.">
-        Type <kbd>run</kbd> in the window “You”, and the job appears here.
+        {chats ? (
+          <>
+            Type <kbd>run</kbd> in the window “You”, and the job appears here.
+          </>
+        ) : (
+          'When somebody asks the bot for one, it appears here.'
+        )}
       </Empty>
     );
   }
@@ -68,7 +76,7 @@ function Body({ page, nameOf, complete, lost }: Omit<Props, 'jobs'> & { page: Jo
           </thead>
           <tbody>
             {page.jobs.map(job => (
-              <Row key={job.number} job={job} name={nameOf(job.conversationId)} now={now} complete={complete} />
+              <Row key={job.number} job={job} name={nameOf(job.conversationId)} now={now} complete={complete} chats={chats} />
             ))}
           </tbody>
         </table>
@@ -78,7 +86,13 @@ function Body({ page, nameOf, complete, lost }: Omit<Props, 'jobs'> & { page: Jo
   );
 }
 
-function Row({ job, name, now, complete }: { job: Job; name: string | undefined; now: Date; complete: Props['complete'] }) {
+interface RowProps extends Pick<Props, 'complete' | 'chats'> {
+  readonly job: Job;
+  readonly name: string | undefined;
+  readonly now: Date;
+}
+
+function Row({ job, name, now, complete, chats }: RowProps) {
   const notice = describeNotice(job.notice);
   return (
     <tr data-job={job.number}>
@@ -109,7 +123,9 @@ function Row({ job, name, now, complete }: { job: Job; name: string | undefined;
             disabled={complete === undefined}
             onClick={() => complete?.(job)}
             aria-label={`Complete job ${job.number}`}
-            title={`Sends “done ${job.number}” from the window “Job system”`}
+            title={
+              chats ? `Sends “done ${job.number}” from the window “Job system”` : 'Completes the job, and its creator is told'
+            }
           >
             Complete
           </button>

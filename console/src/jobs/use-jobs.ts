@@ -1,6 +1,8 @@
 import { useEffect, useState } from 'react';
 
-import { delayBefore } from '../conversation/retry';
+import type { Access } from '../access/use-access';
+import { ApiRefusal } from '../server/api';
+import { follow } from './follow';
 import type { JobPage } from './job';
 
 export interface Jobs {
@@ -9,48 +11,28 @@ export interface Jobs {
   readonly state: 'loading' | 'live' | 'lost';
 }
 
-const url = new URL('/api/v1/jobs', document.baseURI).href;
+const loading: Jobs = { page: undefined, state: 'loading' };
 
-/** The job log: read once, then followed through server-sent events for as long as the page is open. */
-export function useJobs(): Jobs {
-  const [jobs, setJobs] = useState<Jobs>({ page: undefined, state: 'loading' });
+/** The job log, followed through server-sent events for as long as the page is open and may see it. */
+export function useJobs({ key, refused, refuse }: Access, ready: boolean): Jobs {
+  const [jobs, setJobs] = useState<Jobs>(loading);
 
   useEffect(() => {
+    if (!ready || refused) return;
     const ended = new AbortController();
-    let attempt = 0;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    let events: EventSource | undefined;
-
-    fetch(url, { headers: { Accept: 'application/json' }, cache: 'no-store', signal: ended.signal })
-      .then(response => (response.ok ? (response.json() as Promise<JobPage>) : undefined))
-      // The events begin with the same page, so whatever goes wrong here is made good there.
-      .catch(() => undefined)
-      .then(page => {
-        if (page) setJobs(jobs => (jobs.page ? jobs : { ...jobs, page }));
-      });
-
-    const follow = () => {
-      events = new EventSource(`${url}/events`);
-      events.addEventListener('jobs', event => {
-        attempt = 0;
-        setJobs({ page: JSON.parse((event as MessageEvent<string>).data) as JobPage, state: 'live' });
-      });
-      events.onerror = () => {
-        // An EventSource gives up when the answer is not a stream; and its own pace is slower than a restart.
-        events?.close();
-        setJobs(jobs => ({ ...jobs, state: 'lost' }));
-        attempt += 1;
-        timer = setTimeout(follow, delayBefore(attempt));
-      };
+    const follower = {
+      told: (page: JobPage) => setJobs({ page, state: 'live' }),
+      lost: () => setJobs(jobs => ({ ...jobs, state: 'lost' }))
     };
-    follow();
-
+    follow(key, follower, ended.signal).catch((error: unknown) => {
+      if (error instanceof ApiRefusal) refuse(error);
+    });
     return () => {
       ended.abort();
-      clearTimeout(timer);
-      events?.close();
+      // Whoever signs in next may be somebody else.
+      setJobs(loading);
     };
-  }, []);
+  }, [key, refused, refuse, ready]);
 
   return jobs;
 }

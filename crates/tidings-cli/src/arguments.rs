@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use tidings_server::Flags;
+use jiff::{SignedDuration, Span, SpanRelativeTo};
+use secrecy::SecretString;
+use tidings_server::{Flags, Scope};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -11,6 +13,7 @@ Examples:
   tidings serve --listen 127.0.0.1:4000      on another port
   tidings serve --database /var/lib/bot.db   keep everything there
   tidings jobs list                          the job log of the running server
+  tidings keys create --scope jobs:write     a key for the API, shown once
   tidings config > tidings.toml              every setting with its default, to edit
 
 Environment (also read from the file .env; flags win):
@@ -19,6 +22,7 @@ Environment (also read from the file .env; flags win):
   TIDINGS_CONFIG                   the file to read in place of tidings.toml
   TIDINGS_ALLOWED_HOSTS            names for Host and Origin beside loopback ones
   TIDINGS_ALLOWED_SERVICE_HOSTS    hosts the bot may send to beside loopback ones
+  TIDINGS_API_KEY                  the key for the API of a server that asks for one (environment only)
   TIDINGS_LOG, TIDINGS_LOG_FORMAT  what is logged (info, debug, ...), and as text or json
   NO_COLOR                         no colours
 `tidings config` prints the rest.
@@ -31,6 +35,7 @@ Exit codes:
   73  the database cannot be read or written
   74  the disk is full or fails
   75  the database is in use by another process
+  77  the server wants another API key
   78  wrong configuration
   1   anything else";
 
@@ -55,6 +60,12 @@ pub(crate) enum Command {
     /// Look at the jobs of a running server
     #[command(subcommand)]
     Jobs(JobsCommand),
+    /// Make, list and revoke keys for the API
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// See what was changed through the API
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Print every setting with its default and meaning, as a tidings.toml
     Config,
 }
@@ -105,18 +116,117 @@ pub(crate) enum JobsCommand {
     List(JobsList),
 }
 
-/// Flags of `tidings jobs list`.
+/// Which server to ask, and with which key.
 #[derive(Debug, Args)]
-pub(crate) struct JobsList {
+pub(crate) struct Access {
     /// The server to ask [default: the address this directory's configuration listens on]
     #[arg(long, value_name = "URL")]
     pub(crate) server: Option<String>,
+    /// The key for a server that asks for one; better in the environment, where other users do not see it
+    #[arg(long, value_name = "KEY", env = "TIDINGS_API_KEY", hide_env_values = true)]
+    pub(crate) key: Option<SecretString>,
+}
+
+/// Which server to ask, or which database to open where none runs.
+#[derive(Debug, Args)]
+pub(crate) struct Place {
+    #[command(flatten)]
+    pub(crate) access: Access,
+    /// The database to open, in place of asking a server [default: this directory's, where no server runs]
+    #[arg(long, value_name = "URL", conflicts_with = "server")]
+    pub(crate) database: Option<String>,
+    /// The file with settings [default: tidings.toml if it is there]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print JSON in place of text for people
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl Place {
+    pub(crate) fn flags(&self) -> Flags {
+        Flags {
+            database: self.database.clone(),
+            config: self.config.clone(),
+            ..Flags::default()
+        }
+    }
+}
+
+/// Flags of `tidings jobs list`.
+#[derive(Debug, Args)]
+pub(crate) struct JobsList {
+    #[command(flatten)]
+    pub(crate) access: Access,
     /// How many, newest first
     #[arg(long, value_name = "NUMBER", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=500))]
     pub(crate) limit: u16,
     /// Print the server's JSON in place of a table
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Make a key and print it, this once
+    Create(KeysCreate),
+    /// List the keys, newest first
+    List(Place),
+    /// Revoke a key at once and for good
+    Revoke(KeysRevoke),
+}
+
+/// Flags of `tidings keys create`.
+#[derive(Debug, Args)]
+pub(crate) struct KeysCreate {
+    /// What the key may do: jobs:read, jobs:write, keys:read, keys:write, audit:read; may be repeated
+    #[arg(long = "scope", value_name = "SCOPE", required = true)]
+    pub(crate) scopes: Vec<Scope>,
+    /// What the key is for
+    #[arg(long, value_name = "NAME", default_value = "unnamed")]
+    pub(crate) name: String,
+    /// How long it opens, such as 90d or 12h [default: until it is revoked]
+    #[arg(long, value_name = "DURATION", value_parser = life)]
+    pub(crate) expires: Option<SignedDuration>,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// Flags of `tidings keys revoke`.
+#[derive(Debug, Args)]
+pub(crate) struct KeysRevoke {
+    /// The id of the key, as the list shows it; the key itself will do too
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// List what was changed, newest first
+    List(AuditList),
+}
+
+/// Flags of `tidings audit list`.
+#[derive(Debug, Args)]
+pub(crate) struct AuditList {
+    /// How many, newest first
+    #[arg(long, value_name = "NUMBER", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=500))]
+    pub(crate) limit: u16,
+    /// Only what came before, as the list before says
+    #[arg(long, value_name = "CURSOR", value_parser = clap::value_parser!(i64).range(1..))]
+    pub(crate) cursor: Option<i64>,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+fn life(text: &str) -> Result<SignedDuration, String> {
+    text.parse::<Span>()
+        .and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()))
+        .ok()
+        .filter(SignedDuration::is_positive)
+        .ok_or_else(|| "must be a duration such as 90d, 2w or 12h".to_owned())
 }
 
 #[cfg(test)]
@@ -128,6 +238,17 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_life_is_a_positive_duration() {
+        let hours = |text| life(text).map(|life| life.as_hours());
+        assert_eq!(hours("90d"), Ok(90 * 24));
+        assert_eq!(hours("2w"), Ok(14 * 24));
+        assert_eq!(hours("12h"), Ok(12));
+        for text in ["", "90", "0d", "-1d", "1 year", "1mo", "d"] {
+            assert!(life(text).is_err(), "{text}");
+        }
     }
 
     #[test]

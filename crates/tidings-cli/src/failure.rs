@@ -9,6 +9,10 @@ use tidings_server::{ConfigError, StartError};
 pub(crate) enum Failure {
     Start(StartError),
     NoServer(String),
+    /// The server wants another key than it was given.
+    NotAllowed(String),
+    /// A running server has the database.
+    Locked(String),
     Other(String),
 }
 
@@ -17,6 +21,8 @@ impl Failure {
         ExitCode::from(match self {
             Self::Start(error) => error.exit_code(),
             Self::NoServer(_) => 69,
+            Self::Locked(_) => 75,
+            Self::NotAllowed(_) => 77,
             Self::Other(_) => 1,
         })
     }
@@ -38,7 +44,10 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let line = match self {
             Self::Start(error) => error.to_string(),
-            Self::NoServer(message) | Self::Other(message) => message.clone(),
+            Self::NoServer(message)
+            | Self::NotAllowed(message)
+            | Self::Locked(message)
+            | Self::Other(message) => message.clone(),
         };
         // One line, whatever a database or an operating system says.
         f.write_str(&line.replace('\n', " "))

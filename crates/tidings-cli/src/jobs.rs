@@ -1,11 +1,13 @@
 //! `tidings jobs list`: the job log of a running server.
 
-use comfy_table::{ContentArrangement, Table, presets};
 use serde::Deserialize;
-use tidings_server::{Config, Flags};
+use tidings_server::{Config, Flags, Scope};
 
+use crate::api::Api;
 use crate::arguments::JobsList;
-use crate::{Failure, print, request, runtime};
+use crate::request::Ask;
+use crate::table::{aligned, or_dash, seconds};
+use crate::{Failure, print, runtime};
 
 #[derive(Deserialize)]
 struct Page {
@@ -25,67 +27,38 @@ struct Job {
 }
 
 pub(crate) fn list(arguments: &JobsList) -> Result<(), Failure> {
-    let server = match &arguments.server {
-        Some(server) => server.trim_end_matches('/').to_owned(),
-        None => format!("http://{}", Config::load(&Flags::default())?.listen),
-    };
-    let body = runtime()?.block_on(fetch(&server, arguments.limit))?;
+    let api = Api::new(&arguments.access, &Config::load(&Flags::default())?);
+    let ask = Ask::get(format!("/api/v1/jobs?limit={}", arguments.limit));
+    let body = runtime()?.block_on(api.ask(ask, Scope::JobsRead))?;
     if arguments.json {
         return print(&format!("{}\n", body.trim_end()));
     }
-    let page: Page = serde_json::from_str(&body).map_err(|_| {
-        Failure::NoServer(format!(
-            "what answers at {server} is no Tidings server; name it with --server URL"
-        ))
-    })?;
-    print(&table(&page))
-}
-
-async fn fetch(server: &str, limit: u16) -> Result<String, Failure> {
-    match request::get(&format!("{server}/api/v1/jobs?limit={limit}")).await {
-        Ok((status, body)) if status.is_success() => Ok(body),
-        Ok((status, _)) => Err(Failure::NoServer(format!(
-            "the server at {server} answered {status}; is it a Tidings server?"
-        ))),
-        Err(problem) => Err(Failure::NoServer(format!(
-            "no server at {server}: {problem}; start one with `tidings serve`, or name it with --server URL"
-        ))),
-    }
+    print(&table(&api.read(&body)?))
 }
 
 fn table(page: &Page) -> String {
     if page.jobs.is_empty() {
         return "The job log is empty.\n".to_owned();
     }
-    let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(["JOB", "CONVERSATION", "STATE", "STARTED", "COMPLETED", "NOTICE"]);
-    for job in &page.jobs {
-        let or_dash = |text: &Option<String>| text.as_deref().map_or_else(|| "-".to_owned(), seconds);
-        table.add_row([
+    let rows = page.jobs.iter().map(|job| {
+        [
             job.number.to_string(),
             job.conversation_id.clone(),
             job.state.clone(),
             seconds(&job.started_at),
-            or_dash(&job.completed_at),
-            job.notice.clone().unwrap_or_else(|| "-".to_owned()),
-        ]);
-    }
+            or_dash(job.completed_at.as_deref().map(seconds)),
+            or_dash(job.notice.clone()),
+        ]
+    });
+    let table = aligned(
+        ["JOB", "CONVERSATION", "STATE", "STARTED", "COMPLETED", "NOTICE"],
+        rows,
+    );
     let older = match page.older {
         0 => String::new(),
         older => format!("{older} older jobs are not shown; --limit shows more.\n"),
     };
-    format!("{}\n{older}", table.trim_fmt())
-}
-
-/// An ISO 8601 time without the fraction of its second.
-fn seconds(time: &str) -> String {
-    match time.split_once('.') {
-        Some((whole, _)) => format!("{whole}Z"),
-        None => time.to_owned(),
-    }
+    format!("{table}{older}")
 }
 
 #[cfg(test)]

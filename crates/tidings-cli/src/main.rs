@@ -1,16 +1,21 @@
 //! The `tidings` command.
 
+mod api;
 mod arguments;
+mod audit;
 mod banner;
 mod failure;
 mod jobs;
+mod keys;
+mod place;
 mod request;
 mod serve;
+mod table;
 
 use std::io::Write;
 use std::process::ExitCode;
 
-use arguments::{Arguments, Command, JobsCommand};
+use arguments::{Arguments, AuditCommand, Command, JobsCommand};
 use clap::Parser;
 use failure::Failure;
 use tidings_server::Config;
@@ -26,6 +31,8 @@ fn main() -> ExitCode {
         None => serve::run(&arguments.serve),
         Some(Command::Serve(serve)) => serve::run(&serve),
         Some(Command::Jobs(JobsCommand::List(list))) => jobs::list(&list),
+        Some(Command::Keys(command)) => keys::run(command),
+        Some(Command::Audit(AuditCommand::List(list))) => audit::list(&list),
         Some(Command::Config) => print(Config::MANUAL),
     };
     match done {

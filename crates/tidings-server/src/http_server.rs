@@ -22,6 +22,7 @@ use tower::Service;
 use crate::api_error::ApiError;
 use crate::config::Config;
 use crate::drain::Drain;
+use crate::gate::Peer;
 use crate::guard::Guard;
 use crate::messages;
 
@@ -55,7 +56,7 @@ pub(crate) async fn serve(listener: TcpListener, front: Front, config: &Config, 
             accepted = accept(&listener, &places) => accepted,
             () = stop.cancelled() => break,
         };
-        let (stream, place) = match accepted {
+        let (stream, peer, place) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 pause_after(&error).await;
@@ -65,7 +66,7 @@ pub(crate) async fn serve(listener: TcpListener, front: Front, config: &Config, 
         // Answers are small and complete: waiting to fill a packet only delays them.
         let _unsupported = stream.set_nodelay(true);
         let front = Arc::clone(&front);
-        let service = hyper::service::service_fn(move |request| front.call(request));
+        let service = hyper::service::service_fn(move |request| front.call(request, peer));
         let connection = http
             .serve_connection(TokioIo::new(stream), service)
             .with_upgrades();
@@ -93,12 +94,13 @@ pub(crate) async fn serve(listener: TcpListener, front: Front, config: &Config, 
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
-) -> std::io::Result<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+) -> std::io::Result<(TcpStream, Peer, tokio::sync::OwnedSemaphorePermit)> {
     let place = Arc::clone(places)
         .acquire_owned()
         .await
         .map_err(std::io::Error::other)?;
-    Ok((listener.accept().await?.0, place))
+    let (stream, peer) = listener.accept().await?;
+    Ok((stream, Peer(peer), place))
 }
 
 /// A connection that broke before it was accepted is nobody's concern; out of descriptors, time must pass.
@@ -117,13 +119,20 @@ async fn pause_after(error: &std::io::Error) {
 type Answer = Result<Response, Infallible>;
 
 impl Front {
-    fn call(&self, request: Request<Incoming>) -> impl Future<Output = Answer> + Send + use<> {
+    fn call(
+        &self,
+        mut request: Request<Incoming>,
+        peer: Peer,
+    ) -> impl Future<Output = Answer> + Send + use<> {
         match self.admit(&request) {
             Err(error) => Either::Left(ready(Ok(error.into_response()))),
             Ok(()) if request.uri().path() == messages::PATH => {
                 Either::Right(Either::Left(Arc::clone(&self.messages).answer(request)))
             }
-            Ok(()) => Either::Right(Either::Right(self.router.clone().call(request.map(Body::new)))),
+            Ok(()) => {
+                request.extensions_mut().insert(peer);
+                Either::Right(Either::Right(self.router.clone().call(request.map(Body::new))))
+            }
         }
     }
 

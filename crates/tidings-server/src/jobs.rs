@@ -8,16 +8,19 @@ use axum::extract::{RawQuery, State};
 use axum::response::sse::{Event, KeepAlive};
 use axum::response::{IntoResponse, Response, Sse};
 use axum::routing::get;
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use futures_util::Stream;
 use futures_util::stream;
-use http::{HeaderValue, StatusCode, header};
+use http::StatusCode;
 use serde::Serialize;
 use tidings_proactive::{Job, Jobs};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::api::no_other_method;
 use crate::api_error::ApiError;
+use crate::gate::{Caller, Gate};
+use crate::keys::Scope;
 
 /// Jobs in an answer unless `?limit=` says otherwise, and always in an event.
 const DEFAULT_LIMIT: usize = 100;
@@ -46,13 +49,13 @@ struct Told {
     page: Arc<str>,
 }
 
-/// The routes. Event streams end when `closing` is cancelled.
-pub(crate) fn router(jobs: Jobs, closing: CancellationToken) -> Router {
+/// The routes. Event streams end when `closing` is cancelled, and when the key they were opened with ends.
+pub(crate) fn router(jobs: Jobs, gate: &Gate, closing: CancellationToken) -> Router {
     let log = Log::new(jobs, closing);
-    let method_not_allowed = async || ApiError::method_not_allowed();
+    let guarded = |routes| no_other_method(gate.guard(Scope::JobsRead, routes));
     Router::new()
-        .route("/api/v1/jobs", get(list).fallback(method_not_allowed))
-        .route("/api/v1/jobs/events", get(events).fallback(method_not_allowed))
+        .route("/api/v1/jobs", guarded(get(list)))
+        .route("/api/v1/jobs/events", guarded(get(events)))
         .with_state(log)
 }
 
@@ -65,7 +68,7 @@ struct Page {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Line {
+pub(crate) struct Line {
     number: u64,
     conversation_id: String,
     channel_id: String,
@@ -127,15 +130,7 @@ impl Log {
 }
 
 async fn list(State(log): State<Log>, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
-    let page = log.page(limit(query.as_deref())?).await?;
-    let no_store = [
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-        (
-            header::X_CONTENT_TYPE_OPTIONS,
-            HeaderValue::from_static("nosniff"),
-        ),
-    ];
-    Ok((no_store, Json(page)).into_response())
+    Ok(Json(log.page(limit(query.as_deref())?).await?).into_response())
 }
 
 fn limit(query: Option<&str>) -> Result<usize, ApiError> {
@@ -153,7 +148,7 @@ fn limit(query: Option<&str>) -> Result<usize, ApiError> {
         })
 }
 
-async fn events(State(log): State<Log>) -> Result<Response, ApiError> {
+async fn events(State(log): State<Log>, Extension(caller): Extension<Caller>) -> Result<Response, ApiError> {
     let Ok(place) = Arc::clone(&log.subscribers).try_acquire_owned() else {
         let message =
             format!("all {MAX_SUBSCRIBERS} event streams are open; close one, or ask GET /api/v1/jobs");
@@ -163,30 +158,41 @@ async fn events(State(log): State<Log>) -> Result<Response, ApiError> {
             message,
         ));
     };
-    let stream = Sse::new(live(log, place)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
-    Ok(([(header::X_CONTENT_TYPE_OPTIONS, "nosniff")], stream).into_response())
+    let stream = Sse::new(live(log, caller, place)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
+    Ok(stream.into_response())
 }
 
 struct Subscriber {
     log: Log,
+    caller: Caller,
     changes: watch::Receiver<u64>,
     told_once: bool,
     _place: OwnedSemaphorePermit,
 }
 
 /// The log at once, and again after each change.
-fn live(log: Log, place: OwnedSemaphorePermit) -> impl Stream<Item = Result<Event, Infallible>> {
+fn live(
+    log: Log,
+    caller: Caller,
+    place: OwnedSemaphorePermit,
+) -> impl Stream<Item = Result<Event, Infallible>> {
     let changes = log.jobs.watch();
     stream::unfold(
         Subscriber {
             log,
+            caller,
             changes,
             told_once: false,
             _place: place,
         },
         |mut subscriber| async move {
-            let closing = subscriber.log.closing.clone();
-            let event = closing.run_until_cancelled(subscriber.next()).await??;
+            let (closing, caller) = (subscriber.log.closing.clone(), subscriber.caller.clone());
+            let event = tokio::select! {
+                biased;
+                () = closing.cancelled() => None,
+                () = caller.ended() => None,
+                event = subscriber.next() => event,
+            }?;
             Some((Ok(event), subscriber))
         },
     )
@@ -222,7 +228,7 @@ mod tests {
         let mut streams: Vec<_> = (0..8)
             .map(|_| {
                 let place = Arc::clone(&log.subscribers).try_acquire_owned().unwrap();
-                Box::pin(live(log.clone(), place))
+                Box::pin(live(log.clone(), Caller::local(), place))
             })
             .collect();
         let reference = ConversationReference {

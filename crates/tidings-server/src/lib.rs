@@ -14,25 +14,40 @@
 //! | `/v3/conversations/...`, `/v3/attachments/...` | the local channel's connector, for the bot |
 //! | `GET /api/v1/jobs?limit=100` | the newest jobs, newest first |
 //! | `GET /api/v1/jobs/events` | the same as server-sent events, at once and after each change |
+//! | `POST /api/v1/jobs/{number}/complete` | completes a job and tells its creator |
+//! | `GET, POST /api/v1/keys`, `DELETE /api/v1/keys/{id}` | the API's keys |
+//! | `GET /api/v1/audit?limit=100&cursor=` | what was changed through the API, newest first |
+//! | `GET /api/v1/server` | whether a key is needed, and whether there is a local channel |
 //! | `GET /` | the page |
 //! | `GET /healthz`, `GET /readyz` | the process lives; it can do its work |
 
+mod access;
+mod api;
+mod api_body;
 mod api_error;
+mod audit;
 mod config;
+mod database;
 mod drain;
+mod gate;
 mod guard;
 mod health;
 mod http_server;
 mod jobs;
+mod keys;
 mod messages;
 mod page;
 mod proactive_channel;
+mod schema;
 mod server;
 mod signal;
 mod start_error;
 pub mod telemetry;
 mod turns;
 
+pub use audit::{Audit, AuditEntry, AuditPage, Use};
 pub use config::{Config, ConfigError, Flags, LogFormat};
+pub use database::{database_exists, open_database};
+pub use keys::{ApiKey, CreatedKey, KeyError, KeyState, Keys, ListedKey, NewKey, Scope, UnknownScope};
 pub use server::Server;
 pub use start_error::StartError;

@@ -15,7 +15,7 @@ use tidings_bot::{Adapter, AdapterBuilder, Bot};
 use tidings_connector::{ConnectorClient, ServiceUrlPolicy};
 use tidings_directline::{BaseUrl, DirectLine, DirectLineOptions};
 use tidings_proactive::Proactive;
-use tidings_store::{Database, DatabaseOptions, SystemClock};
+use tidings_store::{Database, SystemClock};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -23,15 +23,20 @@ use tokio_util::sync::CancellationToken;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::RequestBodyTimeoutLayer;
 
+use crate::access::{ApiAccess, access_for, check_listen};
+use crate::api::Api;
+use crate::audit::Audit;
 use crate::config::Config;
+use crate::database::open_database;
 use crate::drain::Drain;
 use crate::guard::Guard;
 use crate::http_server::{self, Front};
+use crate::keys::Keys;
 use crate::proactive_channel::ProactiveChannel;
 use crate::signal::StopSignals;
 use crate::start_error::StartError;
 use crate::turns::Turns;
-use crate::{health, jobs, messages, page};
+use crate::{health, messages, page};
 
 /// The bot's id in the local channel.
 const BOT_ID: &str = "bot";
@@ -60,6 +65,8 @@ pub struct Server {
     address: SocketAddr,
     base_url: String,
     database: Database,
+    access: ApiAccess,
+    keys: Keys,
     connector: ConnectorClient,
     adapter: Adapter,
     proactive: Proactive,
@@ -91,9 +98,7 @@ impl Server {
         if config.app_id.is_some() {
             return Err(StartError::AuthenticatedMode);
         }
-        if !config.listen.ip().is_loopback() {
-            return Err(StartError::NotLoopback(config.listen));
-        }
+        check_listen(config)?;
         let listener = listen(config.listen)?;
         let listen_error = |source| StartError::Listen {
             address: config.listen,
@@ -102,13 +107,9 @@ impl Server {
         let address = listener.local_addr().map_err(listen_error)?;
         let base_url = format!("http://{address}");
 
-        let options = DatabaseOptions::from_url(&config.database)?
-            .component(tidings_proactive::MIGRATIONS)
-            .component(tidings_directline::MIGRATIONS);
-        let database = Database::open(match config.database_max_pages {
-            Some(pages) => options.max_pages(pages),
-            None => options,
-        })?;
+        let database = open_database(config)?;
+        let keys = Keys::open(database.clone(), Arc::new(SystemClock)).await?;
+        let access = access_for(config, &keys)?;
         let connector = ConnectorClient::builder()
             .service_urls(ServiceUrlPolicy::local().allow_all(&config.allowed_service_hosts))
             .product(concat!("tidings/", env!("CARGO_PKG_VERSION")))
@@ -138,6 +139,8 @@ impl Server {
             address,
             base_url,
             database,
+            access,
+            keys,
             connector,
             adapter,
             proactive,
@@ -179,6 +182,12 @@ impl Server {
     #[must_use]
     pub fn direct_line(&self) -> &DirectLine {
         &self.direct_line
+    }
+
+    /// The keys of the API.
+    #[must_use]
+    pub fn keys(&self) -> &Keys {
+        &self.keys
     }
 
     /// Logs where everything is, for programs that print nothing themselves.
@@ -294,7 +303,15 @@ impl Server {
                 header::X_CONTENT_TYPE_OPTIONS,
                 nosniff,
             ));
-        jobs::router(self.proactive.jobs(), closing.clone())
+        let api = Api {
+            access: self.access,
+            keys: self.keys.clone(),
+            audit: Audit::new(self.database.clone(), Arc::new(SystemClock)),
+            jobs: self.proactive.jobs(),
+            local_channel: true,
+            body_timeout: self.config.body_timeout,
+        };
+        api.router(closing.clone())
             .merge(local_channel)
             .merge(health::router(self.database.clone()))
             .merge(page::router(self.address))

@@ -23,10 +23,19 @@ pub enum StartError {
     /// Local mode on an address that others can reach.
     #[error(
         "{0} can be reached from other machines, but nothing is authenticated in local mode: \
-         listen on 127.0.0.1:{port} or [::1]:{port}",
+         listen on 127.0.0.1:{port} or [::1]:{port}, or set MicrosoftAppId and MicrosoftAppPassword and make an API key \
+         with `tidings keys create` first",
         port = .0.port()
     )]
     NotLoopback(SocketAddr),
+    /// An address that others can reach, and no key that opens the API.
+    #[error(
+        "{0} can be reached from other machines, and there is no API key yet that opens its API: make one with \
+         `tidings keys create --scope jobs:read --scope jobs:write`, then `tidings serve` again; \
+         or listen on 127.0.0.1:{port}",
+        port = .0.port()
+    )]
+    NoKey(SocketAddr),
     /// Somebody else listens there.
     #[error(
         "{0} is taken: stop the program that listens there, or listen elsewhere \
@@ -66,7 +75,11 @@ impl StartError {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::AuthenticatedMode | Self::NotLoopback(_) | Self::Connector(_) => 78,
+            Self::Config(_)
+            | Self::AuthenticatedMode
+            | Self::NotLoopback(_)
+            | Self::NoKey(_)
+            | Self::Connector(_) => 78,
             Self::AddressTaken(_) | Self::Listen { .. } => 69,
             Self::Database(error) => match error {
                 OpenError::Url { .. } => 78,

@@ -3,5 +3,6 @@
 
 mod binary;
 mod command_line;
+mod keys;
 mod life;
 mod refusals;

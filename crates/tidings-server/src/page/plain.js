@@ -115,11 +115,21 @@ function row(table, cells, kind = 'td') {
 
 const body = document.querySelector('#jobs tbody');
 const note = document.querySelector('#jobs p');
-new EventSource('/api/v1/jobs/events').addEventListener('jobs', ({ data }) => {
-  const { jobs, older, total } = JSON.parse(data);
-  body.replaceChildren();
-  for (const job of jobs) row(body, [job.number, job.conversationId, job.state, job.notice ?? '']);
-  note.textContent = total === 0 ? 'No jobs yet.' : older > 0 ? `${older} older jobs are not shown.` : '';
-});
+const { authenticated, localChannel } = await (await fetch('/api/v1/server')).json();
 
-for (const section of document.querySelectorAll('.chat')) new Chat(section);
+if (authenticated) {
+  note.textContent = 'This server asks for an API key, and the plain page has no way to sign in: build the console.';
+} else {
+  new EventSource('/api/v1/jobs/events').addEventListener('jobs', ({ data }) => {
+    const { jobs, older, total } = JSON.parse(data);
+    body.replaceChildren();
+    for (const job of jobs) row(body, [job.number, job.conversationId, job.state, job.notice ?? '']);
+    note.textContent = total === 0 ? 'No jobs yet.' : older > 0 ? `${older} older jobs are not shown.` : '';
+  });
+}
+
+if (localChannel) {
+  for (const section of document.querySelectorAll('.chat')) new Chat(section);
+} else {
+  document.querySelector('main').textContent = 'The local channel is off, so there are no chat windows here.';
+}

@@ -5,11 +5,15 @@ use serde_json::json;
 use crate::harness::{Host, bot, message, read};
 use crate::raw_http::{RawConnection, status};
 
-const ROUTES: [&str; 8] = [
+const ROUTES: [&str; 12] = [
     "/",
     "/api/messages",
     "/api/v1/jobs",
     "/api/v1/jobs/events",
+    "/api/v1/jobs/1/complete",
+    "/api/v1/keys",
+    "/api/v1/audit",
+    "/api/v1/server",
     "/v3/directline/conversations",
     "/v3/conversations",
     "/healthz",

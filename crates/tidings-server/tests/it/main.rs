@@ -7,6 +7,7 @@ mod connections;
 mod guard;
 mod harness;
 mod jobs;
+mod keys;
 mod local_channel;
 mod messages;
 mod page;

@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::{Migrations, OpenError};
@@ -80,6 +80,14 @@ impl DatabaseOptions {
         Ok(DatabaseOptions::new(path))
     }
 
+    /// The file of the database; `None` for a temporary one.
+    pub fn path(&self) -> Option<&Path> {
+        match &self.place {
+            Place::Path(path) => Some(path),
+            Place::Temporary => None,
+        }
+    }
+
     /// Adds a component: its tables are created, or brought to its latest version, at opening.
     #[must_use]
     pub fn component(mut self, migrations: Migrations) -> DatabaseOptions {
@@ -127,10 +135,7 @@ mod tests {
     use super::*;
 
     fn path_of(url: &str) -> PathBuf {
-        match DatabaseOptions::from_url(url).unwrap().place {
-            Place::Path(path) => path,
-            Place::Temporary => unreachable!("a URL names a file"),
-        }
+        DatabaseOptions::from_url(url).unwrap().path().unwrap().to_owned()
     }
 
     #[test]

@@ -1,0 +1,107 @@
+//! The API of a running server, and what its refusals mean to whoever typed the command.
+
+use http::StatusCode;
+use secrecy::SecretString;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use tidings_server::{Config, Scope};
+
+use crate::Failure;
+use crate::arguments::Access;
+use crate::request::{self, Ask, NOTHING_LISTENS};
+
+/// A server and the key for it.
+pub(crate) struct Api {
+    server: String,
+    key: Option<SecretString>,
+}
+
+#[derive(Deserialize)]
+struct Refusal {
+    error: Detail,
+}
+
+#[derive(Deserialize)]
+struct Detail {
+    message: String,
+}
+
+impl Api {
+    /// The server that is named, or the one that `config` would start.
+    pub(crate) fn new(access: &Access, config: &Config) -> Self {
+        let server = match &access.server {
+            Some(server) => server.trim_end_matches('/').to_owned(),
+            None => {
+                let mut listen = config.listen;
+                match listen.ip() {
+                    ip if !ip.is_unspecified() => {}
+                    ip if ip.is_ipv4() => listen.set_ip(std::net::Ipv4Addr::LOCALHOST.into()),
+                    _ => listen.set_ip(std::net::Ipv6Addr::LOCALHOST.into()),
+                }
+                format!("http://{listen}")
+            }
+        };
+        Self {
+            server,
+            key: access.key.clone(),
+        }
+    }
+
+    /// The body of the answer; `scope` is what the server wants a key to have.
+    pub(crate) async fn ask(&self, ask: Ask, scope: Scope) -> Result<String, Failure> {
+        match self.ask_if_there(ask, scope).await? {
+            Some(body) => Ok(body),
+            None => Err(self.no_server(NOTHING_LISTENS)),
+        }
+    }
+
+    /// As [`ask`](Self::ask); `None` if nothing listens there.
+    pub(crate) async fn ask_if_there(&self, ask: Ask, scope: Scope) -> Result<Option<String>, Failure> {
+        match request::send(&self.server, self.key.as_ref(), ask).await {
+            Ok((status, body)) if status.is_success() => Ok(Some(body)),
+            Ok((status, body)) => Err(self.refused(status, &body, scope)),
+            Err(NOTHING_LISTENS) => Ok(None),
+            Err(problem) => Err(self.no_server(problem)),
+        }
+    }
+
+    fn refused(&self, status: StatusCode, body: &str, scope: Scope) -> Failure {
+        let server = &self.server;
+        let Ok(Refusal { error }) = serde_json::from_str(body) else {
+            return Failure::NoServer(format!(
+                "the server at {server} answered {status}; is it a Tidings server?"
+            ));
+        };
+        let message = error.message;
+        match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                let other_way = match scope {
+                    Scope::JobsRead | Scope::JobsWrite => "",
+                    _ => "; or stop the server and run this again, which then opens the database itself",
+                };
+                Failure::NotAllowed(format!(
+                    "the server at {server} refused: {message}. \
+                     Put a key with the scope {scope} into TIDINGS_API_KEY{other_way}"
+                ))
+            }
+            _ => Failure::Other(format!("the server at {server} refused: {message}")),
+        }
+    }
+
+    fn no_server(&self, problem: &str) -> Failure {
+        Failure::NoServer(format!(
+            "no server at {}: {problem}; start one with `tidings serve`, or name it with --server URL",
+            self.server
+        ))
+    }
+
+    /// What the body says.
+    pub(crate) fn read<T: DeserializeOwned>(&self, body: &str) -> Result<T, Failure> {
+        serde_json::from_str(body).map_err(|_| {
+            Failure::NoServer(format!(
+                "what answers at {} is no Tidings server; name it with --server URL",
+                self.server
+            ))
+        })
+    }
+}

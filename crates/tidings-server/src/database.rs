@@ -1,0 +1,38 @@
+//! The one database of the server, with the tables of every floor.
+
+use std::path::Path;
+
+use tidings_store::{Database, DatabaseOptions};
+
+use crate::config::Config;
+use crate::schema;
+use crate::start_error::StartError;
+
+/// Whether the database that `config` names is there: [`open_database`] would create it.
+///
+/// # Errors
+///
+/// [`StartError::Database`] if no version of this server could open what is named.
+pub fn database_exists(config: &Config) -> Result<bool, StartError> {
+    let options = DatabaseOptions::from_url(&config.database)?;
+    Ok(options.path().is_some_and(Path::exists))
+}
+
+/// Opens the database that `config` names, as the server does, and creates it where there is none. It blocks for as
+/// long as that takes.
+///
+/// For programs that look into the database of a server that does not run. While one runs, the file is locked.
+///
+/// # Errors
+///
+/// [`StartError::Database`]; the message says what to do.
+pub fn open_database(config: &Config) -> Result<Database, StartError> {
+    let options = DatabaseOptions::from_url(&config.database)?
+        .component(tidings_proactive::MIGRATIONS)
+        .component(tidings_directline::MIGRATIONS)
+        .component(schema::MIGRATIONS);
+    Ok(Database::open(match config.database_max_pages {
+        Some(pages) => options.max_pages(pages),
+        None => options,
+    })?)
+}
