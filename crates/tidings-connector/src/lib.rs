@@ -23,6 +23,7 @@
 //! ```
 
 mod answer;
+mod bot_file;
 mod client;
 mod cloud;
 pub mod code;
@@ -35,6 +36,7 @@ mod send_error;
 mod service_url;
 mod transport;
 
+pub use bot_file::{BotFile, BotFileError, BotFileSecret, BotService};
 pub use client::ConnectorClient;
 pub use client::builder::{BuildError, ConnectorClientBuilder};
 pub use cloud::Cloud;

@@ -2,6 +2,7 @@
 
 mod answers;
 mod attachments;
+mod bot_file;
 mod endpoints;
 mod guard;
 mod ids;
