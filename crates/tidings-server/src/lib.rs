@@ -19,6 +19,7 @@
 
 mod api_error;
 mod config;
+pub mod doctor;
 mod drain;
 mod guard;
 mod health;
@@ -33,6 +34,6 @@ mod start_error;
 pub mod telemetry;
 mod turns;
 
-pub use config::{Config, ConfigError, Flags, LogFormat};
+pub use config::{AppCredential, CertificateKey, Config, ConfigError, Flags, LogFormat, Secret};
 pub use server::Server;
 pub use start_error::StartError;

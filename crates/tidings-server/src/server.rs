@@ -15,7 +15,7 @@ use tidings_bot::{Adapter, AdapterBuilder, Bot};
 use tidings_connector::{ConnectorClient, ServiceUrlPolicy};
 use tidings_directline::{BaseUrl, DirectLine, DirectLineOptions};
 use tidings_proactive::Proactive;
-use tidings_store::{Database, DatabaseOptions, SystemClock};
+use tidings_store::{Database, DatabaseOptions, OpenError, SystemClock};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -102,13 +102,7 @@ impl Server {
         let address = listener.local_addr().map_err(listen_error)?;
         let base_url = format!("http://{address}");
 
-        let options = DatabaseOptions::from_url(&config.database)?
-            .component(tidings_proactive::MIGRATIONS)
-            .component(tidings_directline::MIGRATIONS);
-        let database = Database::open(match config.database_max_pages {
-            Some(pages) => options.max_pages(pages),
-            None => options,
-        })?;
+        let database = Database::open(database_options(config)?)?;
         let connector = ConnectorClient::builder()
             .service_urls(ServiceUrlPolicy::local().allow_all(&config.allowed_service_hosts))
             .product(concat!("tidings/", env!("CARGO_PKG_VERSION")))
@@ -301,20 +295,33 @@ impl Server {
     }
 }
 
+/// What the database is opened with.
+pub(crate) fn database_options(config: &Config) -> Result<DatabaseOptions, OpenError> {
+    let options = DatabaseOptions::from_url(&config.database)?
+        .component(tidings_proactive::MIGRATIONS)
+        .component(tidings_directline::MIGRATIONS);
+    Ok(match config.database_max_pages {
+        Some(pages) => options.max_pages(pages),
+        None => options,
+    })
+}
+
+/// Takes the address.
+pub(crate) fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()
+    } else {
+        TcpSocket::new_v6()
+    }?;
+    // A restart may take the port at once. On Windows the same option would let another program take it too.
+    #[cfg(not(windows))]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(LISTEN_QUEUE)
+}
+
 fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
-    let bind = || {
-        let socket = if address.is_ipv4() {
-            TcpSocket::new_v4()
-        } else {
-            TcpSocket::new_v6()
-        }?;
-        // A restart may take the port at once. On Windows the same option would let another program take it too.
-        #[cfg(not(windows))]
-        socket.set_reuseaddr(true)?;
-        socket.bind(address)?;
-        socket.listen(LISTEN_QUEUE)
-    };
-    bind().map_err(|source: std::io::Error| match source.kind() {
+    bind(address).map_err(|source| match source.kind() {
         ErrorKind::AddrInUse => StartError::AddressTaken(address),
         _ => StartError::Listen { address, source },
     })
