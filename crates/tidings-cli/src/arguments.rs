@@ -5,12 +5,17 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use tidings_server::Flags;
 
+use crate::bot_file::BotFileCommand;
+use crate::doctor::Examine;
+
 const EXAMPLES: &str = "\
 Examples:
   tidings                                    serve the bot; open http://127.0.0.1:3978
   tidings serve --listen 127.0.0.1:4000      on another port
   tidings serve --database /var/lib/bot.db   keep everything there
   tidings jobs list                          the job log of the running server
+  tidings doctor                             what is wrong with the configuration
+  tidings bot-file show herald.bot           what a .bot file holds
   tidings config > tidings.toml              every setting with its default, to edit
 
 Environment (also read from the file .env; flags win):
@@ -27,10 +32,12 @@ Exit codes:
   0   stopped as asked
   2   wrong arguments
   65  the file is not a database, or one of a newer version
+  66  the file named cannot be read
   69  the address is taken, or no server answers
-  73  the database cannot be read or written
+  73  the database or the file named cannot be read or written
   74  the disk is full or fails
   75  the database is in use by another process
+  77  the secret of a .bot file is missing or incorrect
   78  wrong configuration
   1   anything else";
 
@@ -55,6 +62,11 @@ pub(crate) enum Command {
     /// Look at the jobs of a running server
     #[command(subcommand)]
     Jobs(JobsCommand),
+    /// Say what is wrong with the configuration, before a user notices
+    Doctor(Examine),
+    /// Look into a .bot file, decrypt or encrypt it
+    #[command(subcommand)]
+    BotFile(BotFileCommand),
     /// Print every setting with its default and meaning, as a tidings.toml
     Config,
 }

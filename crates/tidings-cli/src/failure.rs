@@ -3,12 +3,15 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use tidings_connector::BotFileError;
 use tidings_server::{ConfigError, StartError};
 
 #[derive(Debug)]
 pub(crate) enum Failure {
     Start(StartError),
     NoServer(String),
+    BotFile(BotFileError),
+    Secret(String),
     Other(String),
 }
 
@@ -17,6 +20,15 @@ impl Failure {
         ExitCode::from(match self {
             Self::Start(error) => error.exit_code(),
             Self::NoServer(_) => 69,
+            Self::BotFile(error) => match error {
+                BotFileError::Unreadable { .. } | BotFileError::NoneInFolder { .. } => 66,
+                BotFileError::Unwritable { .. } => 73,
+                BotFileError::SecretMissing
+                | BotFileError::SecretIncorrect
+                | BotFileError::SecretUnusable => 77,
+                _ => 65,
+            },
+            Self::Secret(_) => 77,
             Self::Other(_) => 1,
         })
     }
@@ -25,6 +37,12 @@ impl Failure {
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
         Self::Start(error)
+    }
+}
+
+impl From<BotFileError> for Failure {
+    fn from(error: BotFileError) -> Self {
+        Self::BotFile(error)
     }
 }
 
@@ -38,7 +56,17 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let line = match self {
             Self::Start(error) => error.to_string(),
-            Self::NoServer(message) | Self::Other(message) => message.clone(),
+            Self::BotFile(error @ BotFileError::SecretMissing) => {
+                format!("{error}: give it with --secret-file or botFileSecret")
+            }
+            Self::BotFile(error @ BotFileError::SecretUnusable) => {
+                format!("{error}; --new-secret makes one")
+            }
+            Self::BotFile(error @ BotFileError::Encrypted) => {
+                format!("{error}; to change its secret, decrypt it first")
+            }
+            Self::BotFile(error) => error.to_string(),
+            Self::NoServer(message) | Self::Secret(message) | Self::Other(message) => message.clone(),
         };
         // One line, whatever a database or an operating system says.
         f.write_str(&line.replace('\n', " "))

@@ -2,6 +2,8 @@
 
 mod arguments;
 mod banner;
+mod bot_file;
+mod doctor;
 mod failure;
 mod jobs;
 mod request;
@@ -26,6 +28,11 @@ fn main() -> ExitCode {
         None => serve::run(&arguments.serve),
         Some(Command::Serve(serve)) => serve::run(&serve),
         Some(Command::Jobs(JobsCommand::List(list))) => jobs::list(&list),
+        Some(Command::BotFile(command)) => bot_file::run(&command),
+        Some(Command::Doctor(examine)) => match doctor::run(&examine) {
+            Ok(code) => return code,
+            Err(failure) => Err(failure),
+        },
         Some(Command::Config) => print(Config::MANUAL),
     };
     match done {
