@@ -26,8 +26,8 @@ pub(super) fn check(dates: &[(Timestamp, Timestamp)]) -> Finding {
         _ => format!("{} s behind the servers that were asked", off.abs()),
     };
     match off.abs() {
-        ..=SUSPICIOUS_S => Finding::ok("clock", says),
-        ..=TOLERATED_S => Finding::warning(
+        apart if apart <= SUSPICIOUS_S => Finding::ok("clock", says),
+        apart if apart <= TOLERATED_S => Finding::warning(
             "clock",
             format!("{says}; tokens may be off by {TOLERATED_S} s"),
             FIX,

@@ -36,7 +36,7 @@ pub trait TokenProbe: Send + Sync {
 /// Fetches the metadata of signing keys as the server would.
 #[async_trait]
 pub trait MetadataProbe: Send + Sync {
-    /// Fetches the OpenID metadata at `url`, and the keys it names.
+    /// Fetches the metadata of keys at `url`, and those keys.
     ///
     /// # Errors
     ///
