@@ -11,6 +11,7 @@ mod credential;
 mod database;
 mod finding;
 mod hosts;
+mod key_probe;
 mod metadata;
 mod probe;
 mod public_address;
@@ -24,6 +25,7 @@ use tidings_store::{Clock, SystemClock};
 
 use crate::config::Config;
 pub use finding::{Finding, Report, Verdict};
+pub use key_probe::KeyProbe;
 pub use probe::{Answered, MetadataProbe, ProbeError, TokenProbe};
 
 /// Examines a configuration.
@@ -51,7 +53,7 @@ pub struct Doctor<'a> {
 }
 
 impl<'a> Doctor<'a> {
-    /// Examines `config`, without probes.
+    /// Examines `config`, without probes. [`KeyProbe`] is one for metadata.
     #[must_use]
     pub fn new(config: &'a Config) -> Self {
         Self {

@@ -4,6 +4,8 @@ use std::fs;
 
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpListener;
 use tokio::process::Command;
 
 use crate::binary::{Served, output, tidings};
@@ -26,6 +28,30 @@ async fn examined(command: &mut Command) -> (Option<i32>, String) {
         String::from_utf8_lossy(&output.stderr)
     );
     (output.status.code(), String::from_utf8(output.stdout).unwrap())
+}
+
+/// Keys as an issuer publishes them, and the address of their metadata.
+async fn published_keys() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let body = format!(r#"{{"jwks_uri":"{base}/keys","keys":[{{"kty":"RSA"}}]}}"#);
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut request = BufReader::new(&mut stream).lines();
+            while request
+                .next_line()
+                .await
+                .unwrap()
+                .is_some_and(|line| !line.is_empty())
+            {}
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+    });
+    format!("{base}/metadata")
 }
 
 #[tokio::test]
@@ -81,9 +107,12 @@ async fn a_running_server_is_no_trouble() {
 #[tokio::test]
 async fn the_exit_code_says_it_all() {
     let folder = tempfile::tempdir().unwrap();
+    let metadata = published_keys().await;
     let configured = |arguments: &[&str]| {
         let mut command = doctor(&folder, arguments);
         command
+            .env("ToBotFromChannelOpenIdMetadataUrl", &metadata)
+            .env("ToBotFromEmulatorOpenIdMetadataUrl", &metadata)
             .env("MicrosoftAppId", APP_ID)
             .env("MicrosoftAppPassword", "sesame");
         command

@@ -8,6 +8,7 @@ mod guard;
 mod ids;
 mod phases;
 mod pool;
+mod published_keys;
 mod raw_server;
 
 use std::time::Duration;

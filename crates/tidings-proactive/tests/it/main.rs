@@ -10,4 +10,5 @@ mod jobs;
 mod order;
 mod restart;
 mod shutdown;
+mod stored_reference;
 mod trouble;
