@@ -24,6 +24,9 @@ Environment (also read from the file .env; flags win):
   TIDINGS_CONFIG                   the file to read in place of tidings.toml
   TIDINGS_ALLOWED_HOSTS            names for Host and Origin beside loopback ones
   TIDINGS_ALLOWED_SERVICE_HOSTS    hosts the bot may send to beside loopback ones
+  MicrosoftAppId, MicrosoftAppPassword, MicrosoftAppType, MicrosoftAppTenantId
+                                   the bot's registration; without one, local mode
+  botFilePath, botFileSecret       a .bot file to read the registration from
   TIDINGS_LOG, TIDINGS_LOG_FORMAT  what is logged (info, debug, ...), and as text or json
   NO_COLOR                         no colours
 `tidings config` prints the rest.

@@ -295,7 +295,7 @@ impl BotFile {
     ///
     /// # Errors
     ///
-    /// It cannot be written; what was there before is there still.
+    /// It cannot be written, or would be too large to be read again; what was there before is there still.
     pub fn save(&self, path: &Path) -> Result<(), BotFileError> {
         file::write(path, &self.to_json())
     }

@@ -8,6 +8,7 @@ mod app;
 mod capability;
 mod clock;
 mod credential;
+mod credentials_probe;
 mod database;
 mod finding;
 mod hosts;
@@ -24,6 +25,7 @@ use tidings_connector::ServiceUrlPolicy;
 use tidings_store::{Clock, SystemClock};
 
 use crate::config::Config;
+pub use credentials_probe::CredentialsProbe;
 pub use finding::{Finding, Report, Verdict};
 pub use key_probe::KeyProbe;
 pub use probe::{Answered, MetadataProbe, ProbeError, TokenProbe};
@@ -53,7 +55,7 @@ pub struct Doctor<'a> {
 }
 
 impl<'a> Doctor<'a> {
-    /// Examines `config`, without probes. [`KeyProbe`] is one for metadata.
+    /// Examines `config`, without probes: [`CredentialsProbe`] is one for tokens, [`KeyProbe`] one for metadata.
     #[must_use]
     pub fn new(config: &'a Config) -> Self {
         Self {

@@ -43,6 +43,9 @@ pub(super) fn first_in(folder: &Path) -> Result<PathBuf, BotFileError> {
 
 /// Writes by way of a new file in the same folder, which then takes the name.
 pub(super) fn write(path: &Path, text: &str) -> Result<(), BotFileError> {
+    if text.len() > BotFile::MAX_BYTES {
+        return Err(BotFileError::TooLarge);
+    }
     let replace = || {
         // The file that a link points to is replaced, not the link.
         let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());

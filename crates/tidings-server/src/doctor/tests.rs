@@ -3,7 +3,7 @@ use std::path::Path;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use tidings_activity::ConversationReference;
-use tidings_connector::AppType;
+use tidings_connector::{AppType, Credentials, CredentialsError, TokenRequest};
 use tidings_proactive::Proactive;
 use tidings_store::{Database, ManualClock};
 
@@ -278,6 +278,43 @@ async fn what_is_not_reachable_is_named() {
         &["ToBotFromEmulatorOpenIdMetadataUrl"],
     );
     finds(&report, "clock", Verdict::Skipped, &[]);
+}
+
+/// Credentials that say this, or have none.
+struct Say(Result<Option<&'static str>, &'static str>);
+
+#[async_trait]
+impl Credentials for Say {
+    async fn authorization(
+        &self,
+        _: &TokenRequest<'_>,
+    ) -> Result<Option<http::HeaderValue>, CredentialsError> {
+        self.0
+            .map(|header| header.map(http::HeaderValue::from_static))
+            .map_err(CredentialsError::new)
+    }
+}
+
+#[tokio::test]
+async fn the_servers_credentials_are_probed() {
+    for (says, expected) in [
+        (Ok(Some("Bearer sesame")), Ok(Answered::default())),
+        (
+            Ok(None),
+            Err(ProbeError::Unreachable("there are no credentials".to_owned())),
+        ),
+        (
+            Err("AADSTS90002: none"),
+            Err(ProbeError::Refused("AADSTS90002: none".to_owned())),
+        ),
+        (
+            Err("no connection"),
+            Err(ProbeError::Unreachable("no connection".to_owned())),
+        ),
+    ] {
+        let probe = CredentialsProbe::new(Arc::new(Say(says)));
+        assert_eq!(probe.token().await, expected);
+    }
 }
 
 struct Silence;
