@@ -6,7 +6,7 @@ use tidings_connector::BotFile;
 const SECRETS: [&str; 2] = ["AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", "open sesame"];
 
 /// Reads the file, or not; what is read is written so that it reads the same again, and what is encrypted decrypts.
-pub fn check(bytes: &[u8]) {
+pub(crate) fn check(bytes: &[u8]) {
     let Ok(mut file) = BotFile::parse(bytes) else {
         return;
     };

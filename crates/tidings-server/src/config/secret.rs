@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
 /// A secret setting: a [`SecretString`] that can be compared, in a time that does not depend on where two differ.
-/// [`Debug`] does not show it.
+/// `Debug` does not show it.
 #[derive(Clone, Debug)]
 pub struct Secret(SecretString);
 
