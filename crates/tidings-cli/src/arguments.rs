@@ -7,6 +7,9 @@ use jiff::{SignedDuration, Span, SpanRelativeTo};
 use secrecy::SecretString;
 use tidings_server::{Flags, Scope};
 
+use crate::bot_file::BotFileCommand;
+use crate::doctor::Examine;
+
 const EXAMPLES: &str = "\
 Examples:
   tidings                                    serve the bot; open http://127.0.0.1:3978
@@ -14,6 +17,8 @@ Examples:
   tidings serve --database /var/lib/bot.db   keep everything there
   tidings jobs list                          the job log of the running server
   tidings keys create --scope jobs:write     a key for the API, shown once
+  tidings doctor                             what is wrong with the configuration
+  tidings bot-file show herald.bot           what a .bot file holds
   tidings config > tidings.toml              every setting with its default, to edit
 
 Environment (also read from the file .env; flags win):
@@ -23,6 +28,9 @@ Environment (also read from the file .env; flags win):
   TIDINGS_ALLOWED_HOSTS            names for Host and Origin beside loopback ones
   TIDINGS_ALLOWED_SERVICE_HOSTS    hosts the bot may send to beside loopback ones
   TIDINGS_API_KEY                  the key for the API of a server that asks for one (environment only)
+  MicrosoftAppId, MicrosoftAppPassword, MicrosoftAppType, MicrosoftAppTenantId
+                                   the bot's registration; without one, local mode
+  botFilePath, botFileSecret       a .bot file to read the registration from
   TIDINGS_LOG, TIDINGS_LOG_FORMAT  what is logged (info, debug, ...), and as text or json
   NO_COLOR                         no colours
 `tidings config` prints the rest.
@@ -31,11 +39,12 @@ Exit codes:
   0   stopped as asked
   2   wrong arguments
   65  the file is not a database, or one of a newer version
+  66  the file named cannot be read
   69  the address is taken, or no server answers
-  73  the database cannot be read or written
+  73  the database or the file named cannot be read or written
   74  the disk is full or fails
   75  the database is in use by another process
-  77  the server wants another API key
+  77  the server wants another API key, or the secret of a .bot file is missing or incorrect
   78  wrong configuration
   1   anything else";
 
@@ -66,6 +75,11 @@ pub(crate) enum Command {
     /// See what was changed through the API
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Say what is wrong with the configuration, before a user notices
+    Doctor(Examine),
+    /// Look into a .bot file, decrypt or encrypt it
+    #[command(subcommand)]
+    BotFile(BotFileCommand),
     /// Print every setting with its default and meaning, as a tidings.toml
     Config,
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use tidings_connector::BotFileError;
 use tidings_server::{ConfigError, StartError};
 
 #[derive(Debug)]
@@ -13,6 +14,8 @@ pub(crate) enum Failure {
     NotAllowed(String),
     /// A running server has the database.
     Locked(String),
+    BotFile(BotFileError),
+    Secret(String),
     Other(String),
 }
 
@@ -23,6 +26,15 @@ impl Failure {
             Self::NoServer(_) => 69,
             Self::Locked(_) => 75,
             Self::NotAllowed(_) => 77,
+            Self::BotFile(error) => match error {
+                BotFileError::Unreadable { .. } | BotFileError::NoneInFolder { .. } => 66,
+                BotFileError::Unwritable { .. } => 73,
+                BotFileError::SecretMissing
+                | BotFileError::SecretIncorrect
+                | BotFileError::SecretUnusable => 77,
+                _ => 65,
+            },
+            Self::Secret(_) => 77,
             Self::Other(_) => 1,
         })
     }
@@ -31,6 +43,12 @@ impl Failure {
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
         Self::Start(error)
+    }
+}
+
+impl From<BotFileError> for Failure {
+    fn from(error: BotFileError) -> Self {
+        Self::BotFile(error)
     }
 }
 
@@ -44,9 +62,20 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let line = match self {
             Self::Start(error) => error.to_string(),
+            Self::BotFile(error @ BotFileError::SecretMissing) => {
+                format!("{error}: give it with --secret-file or botFileSecret")
+            }
+            Self::BotFile(error @ BotFileError::SecretUnusable) => {
+                format!("{error}; --new-secret makes one")
+            }
+            Self::BotFile(error @ BotFileError::Encrypted) => {
+                format!("{error}; to change its secret, decrypt it first")
+            }
+            Self::BotFile(error) => error.to_string(),
             Self::NoServer(message)
             | Self::NotAllowed(message)
             | Self::Locked(message)
+            | Self::Secret(message)
             | Self::Other(message) => message.clone(),
         };
         // One line, whatever a database or an operating system says.

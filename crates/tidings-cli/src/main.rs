@@ -4,6 +4,8 @@ mod api;
 mod arguments;
 mod audit;
 mod banner;
+mod bot_file;
+mod doctor;
 mod failure;
 mod jobs;
 mod keys;
@@ -33,6 +35,11 @@ fn main() -> ExitCode {
         Some(Command::Jobs(JobsCommand::List(list))) => jobs::list(&list),
         Some(Command::Keys(command)) => keys::run(command),
         Some(Command::Audit(AuditCommand::List(list))) => audit::list(&list),
+        Some(Command::BotFile(command)) => bot_file::run(&command),
+        Some(Command::Doctor(examine)) => match doctor::run(&examine) {
+            Ok(code) => return code,
+            Err(failure) => Err(failure),
+        },
         Some(Command::Config) => print(Config::MANUAL),
     };
     match done {

@@ -24,6 +24,7 @@
 
 mod answer;
 mod app_credentials;
+mod bot_file;
 mod client;
 mod cloud;
 pub mod code;
@@ -31,6 +32,7 @@ mod credentials;
 mod credentials_error;
 mod departure;
 mod path;
+mod published_keys;
 mod registration;
 mod resolver;
 mod retry_after;
@@ -46,6 +48,8 @@ pub use client::builder::{BuildError, ConnectorClientBuilder};
 pub use cloud::Cloud;
 pub use credentials::{Anonymous, Credentials, TokenRequest};
 pub use credentials_error::{CredentialsError, CredentialsErrorKind};
+pub use bot_file::{BotFile, BotFileError, BotFileSecret, BotService};
+pub use published_keys::PublishedKeys;
 pub use registration::{AppRegistration, AppType};
 pub use resolver::{Resolver, SystemResolver};
 pub use send_error::{Phase, SendError};

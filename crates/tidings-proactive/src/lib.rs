@@ -21,6 +21,7 @@ mod notice;
 mod proactive;
 mod rng;
 mod row;
+mod stored_reference;
 mod test_channel;
 mod verdict;
 mod worker;
@@ -36,6 +37,7 @@ pub use jobs::Jobs;
 pub use notice::Notice;
 pub use proactive::{Proactive, ProactiveOptions};
 pub use rng::{Rng, SeededRng, SystemRng};
+pub use stored_reference::{StoredReference, last_reference};
 use tidings_store::Migrations;
 pub use tokio_util::sync::CancellationToken;
 

@@ -16,6 +16,7 @@ use crate::error::ProactiveError;
 use crate::jobs::Jobs;
 use crate::ledger;
 use crate::rng::{Rng, SystemRng};
+use crate::stored_reference::{StoredReference, last_reference};
 use crate::worker::Worker;
 
 /// How the engine behaves. The defaults suit one bot on one machine.
@@ -117,6 +118,22 @@ impl Proactive {
             .worker
             .db
             .read(move |conn| ledger::delivery(conn, id))
+            .await?)
+    }
+
+    /// The newest reference to a conversation that is on record: see [`last_reference`].
+    ///
+    /// # Errors
+    /// The database refused.
+    pub async fn last_reference(
+        &self,
+        conversation_id: impl Into<String>,
+    ) -> Result<Option<StoredReference>, ProactiveError> {
+        let conversation_id = conversation_id.into();
+        Ok(self
+            .worker
+            .db
+            .read(move |conn| last_reference(conn, &conversation_id))
             .await?)
     }
 

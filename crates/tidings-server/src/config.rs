@@ -1,18 +1,30 @@
-//! What the operator can set, and where from: flag, environment, `.env`, `tidings.toml`.
+//! What the operator can set, and where from: flag, environment, `.env`, `tidings.toml`, `.bot` file.
 
+mod bot_file;
+mod connection;
 mod error;
+mod identity;
 mod key;
 mod layers;
 mod listen;
+mod names;
+mod secret;
+mod value;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use tidings_connector::{AppType, Cloud};
+
 pub use error::ConfigError;
-use key::KEYS;
+pub use identity::{AppCredential, CertificateKey};
+use key::{APP_TENANT_ID, APP_TYPE, KEYS};
 use layers::{Layers, Setting};
+use names::Names;
+pub use secret::Secret;
+pub(crate) use value::is_loopback;
 
 /// Every setting of the server.
 ///
@@ -35,6 +47,36 @@ pub struct Config {
     pub bot_name: String,
     /// The bot's app id; `None` is local mode.
     pub app_id: Option<String>,
+    /// The bot's client secret.
+    pub app_password: Option<Secret>,
+    /// How the bot is registered.
+    pub app_type: AppType,
+    /// The tenant the bot is registered in; needed by all but multi-tenant bots.
+    pub app_tenant_id: Option<String>,
+    /// A file with the certificate that the bot proves itself with, PEM; the private key may stand in it too.
+    pub certificate_file: Option<PathBuf>,
+    /// The certificate's SHA-1 thumbprint in hexadecimal.
+    pub certificate_thumbprint: Option<String>,
+    /// The certificate's private key, PEM.
+    pub certificate_key: Option<Secret>,
+    /// A file with the certificate's private key, PEM.
+    pub certificate_key_file: Option<PathBuf>,
+    /// The client id of the managed identity whose token is the bot's federated credential.
+    pub federated_client_id: Option<String>,
+    /// A file with the token that is the bot's federated credential.
+    pub federated_token_file: Option<PathBuf>,
+    /// The cloud's addresses and names, with what replaces some of them.
+    pub cloud: Cloud,
+    /// The app ids of other bots that may call this one as a skill; `*` is any.
+    pub allowed_callers: Vec<String>,
+    /// The address that the internet reaches this server by, without a trailing slash.
+    pub public_url: Option<String>,
+    /// Whether the local channel is served; `None`: in local mode only.
+    pub local_channel: Option<bool>,
+    /// What clients of the local channel must know.
+    pub direct_line_secret: Option<Secret>,
+    /// How long a turn may run before the channel is told that its activity is taken care of: under 15 s.
+    pub slow_turn_after: Duration,
     /// Names that may stand in `Host` and `Origin`, beside loopback ones.
     pub allowed_hosts: Vec<String>,
     /// Hosts a serviceUrl may have, beside loopback ones: `host` for any port, or `host:port`.
@@ -88,6 +130,21 @@ impl Default for Config {
             database_max_pages: None,
             bot_name: "Tidings".to_owned(),
             app_id: None,
+            app_password: None,
+            app_type: AppType::MultiTenant,
+            app_tenant_id: None,
+            certificate_file: None,
+            certificate_thumbprint: None,
+            certificate_key: None,
+            certificate_key_file: None,
+            federated_client_id: None,
+            federated_token_file: None,
+            cloud: Cloud::public(),
+            allowed_callers: Vec::new(),
+            public_url: None,
+            local_channel: None,
+            direct_line_secret: None,
+            slow_turn_after: Duration::from_secs(5),
             allowed_hosts: Vec::new(),
             allowed_service_hosts: Vec::new(),
             max_connections: 1024,
@@ -107,13 +164,17 @@ impl Config {
     pub const MANUAL: &'static str = include_str!("../config.default.toml");
 
     /// Reads the configuration of this process: `flags`, then the environment, then `.env` and `tidings.toml` in
-    /// the working directory.
+    /// the working directory, then the `.bot` file that one of those names.
     ///
     /// # Errors
     ///
-    /// An unreadable file, an unknown key, or a value that does not fit; the message names the place and the key.
+    /// An unreadable file, an unknown key, a value that does not fit, or settings that do not go together; the message
+    /// names the place and the key, and never a secret.
     pub fn load(flags: &Flags) -> Result<Self, ConfigError> {
-        Self::load_from(flags, |name| std::env::var(name).ok(), Path::new(""))
+        // What is no text cannot be any of our settings.
+        let environment = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        Self::load_from(flags, environment, Path::new(""))
     }
 
     /// As [`Config::load`], with the environment and the directory of the files passed in.
@@ -123,43 +184,72 @@ impl Config {
     /// As [`Config::load`].
     pub fn load_from(
         flags: &Flags,
-        environment: impl Fn(&str) -> Option<String>,
+        environment: impl IntoIterator<Item = (String, String)>,
         directory: &Path,
     ) -> Result<Self, ConfigError> {
-        let layers = Layers::read(flags, environment, directory)?;
+        let layers = Layers::read(flags, Names::new(environment), directory)?;
         let mut config = Self::default();
         for key in KEYS {
             if let Some(setting) = layers.get(key) {
                 config.set(key.name, &setting)?;
             }
         }
+        // In the Agents SDK a connection with a tenant asks that tenant for tokens.
+        let tenant = layers.get(&APP_TENANT_ID).filter(|tenant| tenant.of_connection);
+        if tenant.is_some() && layers.get(&APP_TYPE).is_none() {
+            config.app_type = AppType::SingleTenant;
+        }
+        identity::check(&config)?;
         Ok(config)
     }
 
     fn set(&mut self, name: &str, setting: &Setting) -> Result<(), ConfigError> {
-        let text = setting.text.as_str();
+        let text = setting.text();
+        // Ids and names are copied by hand, with the space around them.
+        let trimmed = || Some(text.trim().to_owned());
+        let path = || Some(PathBuf::from(text));
         match name {
             "listen" => self.listen = setting.parse(listen::parse)?,
-            "database" => self.database = setting.parse(not_empty)?,
+            "database" => self.database = setting.parse(value::not_empty)?,
             "database_max_pages" => {
-                let pages: u32 = setting.parse(number)?;
+                let pages: u32 = setting.parse(value::number)?;
                 self.database_max_pages = (pages > 0).then_some(pages);
             }
-            "bot_name" => self.bot_name = setting.parse(not_empty)?,
-            "app_id" => self.app_id = (!text.is_empty()).then(|| text.to_owned()),
-            "allowed_hosts" => self.allowed_hosts = setting.parse(hosts)?,
-            "allowed_service_hosts" => self.allowed_service_hosts = setting.parse(hosts_with_ports)?,
-            "max_connections" => {
-                self.max_connections = setting.parse(|text| match number(text)? {
-                    0 => Err("must be at least 1".to_owned()),
-                    connections => Ok(connections),
-                })?;
-            }
-            "header_timeout" => self.header_timeout = setting.parse(duration)?,
-            "body_timeout" => self.body_timeout = setting.parse(duration)?,
-            "connect_timeout" => self.connect_timeout = setting.parse(duration)?,
-            "send_timeout" => self.send_timeout = setting.parse(duration)?,
-            "shutdown_timeout" => self.shutdown_timeout = setting.parse(duration)?,
+            "bot_name" => self.bot_name = setting.parse(value::not_empty)?,
+            "app_id" => self.app_id = trimmed(),
+            "app_password" => self.app_password = Some(text.into()),
+            "app_type" => self.app_type = setting.parse(str::parse)?,
+            "app_tenant_id" => self.app_tenant_id = trimmed(),
+            "certificate_file" => self.certificate_file = path(),
+            "certificate_thumbprint" => self.certificate_thumbprint = trimmed(),
+            // One line is all that some places take.
+            "certificate_key" => self.certificate_key = Some(text.replace("\\n", "\n").as_str().into()),
+            "certificate_key_file" => self.certificate_key_file = path(),
+            "federated_client_id" => self.federated_client_id = trimmed(),
+            "federated_token_file" => self.federated_token_file = path(),
+            // They have said what they know as the lowest layer.
+            "bot_file" | "bot_file_secret" | "bot_file_endpoint" => {}
+            "channel_service" => self.cloud = setting.parse(value::cloud)?,
+            "login_url" => self.cloud.login_url = setting.parse(value::base_address)?,
+            "oauth_scope" => self.cloud.oauth_scope = value::scope(text),
+            "channel_issuer" => self.cloud.channel_issuer = text.trim().to_owned(),
+            "channel_metadata_url" => self.cloud.channel_metadata_url = setting.parse(value::address)?,
+            "emulator_metadata_url" => self.cloud.emulator_metadata_url = setting.parse(value::address)?,
+            "oauth_url" => self.cloud.oauth_url = setting.parse(value::base_address)?,
+            "caller_id" => self.cloud.caller_id = text.trim().to_owned(),
+            "public_url" => self.public_url = Some(setting.parse(value::base_address)?),
+            "allowed_callers" => self.allowed_callers = value::list(text),
+            "local_channel" => self.local_channel = setting.parse(value::switch)?,
+            "direct_line_secret" => self.direct_line_secret = Some(text.into()),
+            "slow_turn_after" => self.slow_turn_after = setting.parse(value::slow_turn)?,
+            "allowed_hosts" => self.allowed_hosts = setting.parse(value::hosts)?,
+            "allowed_service_hosts" => self.allowed_service_hosts = setting.parse(value::hosts_with_ports)?,
+            "max_connections" => self.max_connections = setting.parse(value::at_least_one)?,
+            "header_timeout" => self.header_timeout = setting.parse(value::duration)?,
+            "body_timeout" => self.body_timeout = setting.parse(value::duration)?,
+            "connect_timeout" => self.connect_timeout = setting.parse(value::duration)?,
+            "send_timeout" => self.send_timeout = setting.parse(value::duration)?,
+            "shutdown_timeout" => self.shutdown_timeout = setting.parse(value::duration)?,
             "log" => self.log = text.to_owned(),
             "log_format" => self.log_format = setting.parse(str::parse)?,
             unknown => unreachable!("{unknown} stands in KEYS and is not read"),
@@ -178,54 +268,6 @@ impl FromStr for LogFormat {
             _ => Err("must be text or json".to_owned()),
         }
     }
-}
-
-fn not_empty(text: &str) -> Result<String, String> {
-    if text.is_empty() {
-        Err("must not be empty".to_owned())
-    } else {
-        Ok(text.to_owned())
-    }
-}
-
-fn number<N: FromStr>(text: &str) -> Result<N, String> {
-    text.parse().map_err(|_| "must be a whole number".to_owned())
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    text.parse::<jiff::SignedDuration>()
-        .ok()
-        .and_then(|duration| duration.try_into().ok())
-        .filter(|duration: &Duration| !duration.is_zero())
-        .ok_or_else(|| "must be a duration such as 500ms, 12s or 2m".to_owned())
-}
-
-fn hosts(text: &str) -> Result<Vec<String>, String> {
-    listed(text)
-        .map(|host| match url::Host::parse(host) {
-            Ok(parsed) => Ok(parsed.to_string()),
-            Err(_) => Err(format!(
-                "must be host names without scheme, port and path, but has {host:?}"
-            )),
-        })
-        .collect()
-}
-
-fn hosts_with_ports(text: &str) -> Result<Vec<String>, String> {
-    listed(text)
-        .map(|host| match url::Url::parse(&format!("http://{host}/")) {
-            Ok(url) if url.path() == "/" && url.username().is_empty() && !host.contains(['?', '#']) => {
-                Ok(host.to_owned())
-            }
-            _ => Err(format!(
-                "must be HOST or HOST:PORT without scheme and path, but has {host:?}"
-            )),
-        })
-        .collect()
-}
-
-fn listed(text: &str) -> impl Iterator<Item = &str> {
-    text.split(',').map(str::trim).filter(|item| !item.is_empty())
 }
 
 #[cfg(test)]

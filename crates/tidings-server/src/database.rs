@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use tidings_store::{Database, DatabaseOptions};
+use tidings_store::{Database, DatabaseOptions, OpenError};
 
 use crate::config::Config;
 use crate::schema;
@@ -27,12 +27,17 @@ pub fn database_exists(config: &Config) -> Result<bool, StartError> {
 ///
 /// [`StartError::Database`]; the message says what to do.
 pub fn open_database(config: &Config) -> Result<Database, StartError> {
+    Ok(Database::open(database_options(config)?)?)
+}
+
+/// What the database is opened with: its place, its largest size and the tables of every floor.
+pub(crate) fn database_options(config: &Config) -> Result<DatabaseOptions, OpenError> {
     let options = DatabaseOptions::from_url(&config.database)?
         .component(tidings_proactive::MIGRATIONS)
         .component(tidings_directline::MIGRATIONS)
         .component(schema::MIGRATIONS);
-    Ok(Database::open(match config.database_max_pages {
+    Ok(match config.database_max_pages {
         Some(pages) => options.max_pages(pages),
         None => options,
-    })?)
+    })
 }

@@ -318,20 +318,22 @@ impl Server {
     }
 }
 
+/// Takes the address.
+pub(crate) fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()
+    } else {
+        TcpSocket::new_v6()
+    }?;
+    // A restart may take the port at once. On Windows the same option would let another program take it too.
+    #[cfg(not(windows))]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(LISTEN_QUEUE)
+}
+
 fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
-    let bind = || {
-        let socket = if address.is_ipv4() {
-            TcpSocket::new_v4()
-        } else {
-            TcpSocket::new_v6()
-        }?;
-        // A restart may take the port at once. On Windows the same option would let another program take it too.
-        #[cfg(not(windows))]
-        socket.set_reuseaddr(true)?;
-        socket.bind(address)?;
-        socket.listen(LISTEN_QUEUE)
-    };
-    bind().map_err(|source: std::io::Error| match source.kind() {
+    bind(address).map_err(|source| match source.kind() {
         ErrorKind::AddrInUse => StartError::AddressTaken(address),
         _ => StartError::Listen { address, source },
     })

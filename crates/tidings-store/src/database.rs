@@ -12,6 +12,7 @@ use crate::{Batch, Committed, Document, DocumentChange, ETag, OpenError, Storage
 
 mod documents;
 mod file;
+mod inspection;
 mod migrations;
 mod options;
 mod readers;
@@ -20,6 +21,7 @@ mod transaction;
 mod worker;
 mod writer;
 
+pub use inspection::Inspection;
 pub use migrations::Migrations;
 pub use options::DatabaseOptions;
 pub use stats::Stats;

@@ -69,7 +69,7 @@ mod store_error;
 
 pub use batch::{Batch, Committed, DocumentChange, Step};
 pub use clock::{Clock, ManualClock, SystemClock};
-pub use database::{Database, DatabaseOptions, Migrations, Stats};
+pub use database::{Database, DatabaseOptions, Inspection, Migrations, Stats};
 pub use document::{Document, MAX_DOCUMENT_BYTES, MAX_DOCUMENT_DEPTH, MAX_KEY_BYTES};
 pub use etag::{Condition, ETag};
 pub use memory::MemoryStorage;

@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking; so do its helpers")]
 
 mod binary;
+mod bot_file;
 mod command_line;
 mod keys;
+mod doctor;
 mod life;
 mod refusals;

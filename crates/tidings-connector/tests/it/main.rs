@@ -3,6 +3,7 @@
 mod answers;
 mod app_tokens;
 mod attachments;
+mod bot_file;
 mod endpoints;
 mod guard;
 mod guarded_names;
@@ -10,6 +11,7 @@ mod identity;
 mod ids;
 mod phases;
 mod pool;
+mod published_keys;
 mod raw_server;
 mod token_requests;
 

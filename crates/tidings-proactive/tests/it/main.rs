@@ -11,4 +11,5 @@ mod migrations;
 mod order;
 mod restart;
 mod shutdown;
+mod stored_reference;
 mod trouble;

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use tidings_connector::BotFileError;
+
 /// Why the configuration could not be read. Each message is one line that says what to change.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -25,6 +27,27 @@ pub enum ConfigError {
         problem: String,
         /// The value as written.
         value: String,
+    },
+    /// A secret does not fit its key; its value is not shown.
+    #[error("{place}: {problem}")]
+    InvalidSecret {
+        /// Flag, variable or file and key.
+        place: String,
+        /// What the value must be.
+        problem: String,
+    },
+    /// Settings do not go together, or one is missing beside others. The text names them and what to do.
+    #[error("{0}")]
+    Incomplete(String),
+    /// The `.bot` file cannot be used.
+    #[error("{place} names {}: {source}{}", path.display(), Advice(source))]
+    BotFile {
+        /// Where the file is named.
+        place: String,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: BotFileError,
     },
     /// A file is not in its format.
     #[error("{}{}: {problem}", path.display(), Line(*line))]
@@ -54,6 +77,18 @@ impl fmt::Display for Nearest {
             Some(key) => write!(f, "; did you mean {key:?}?"),
             None => f.write_str("; `tidings config` prints every key"),
         }
+    }
+}
+
+struct Advice<'a>(&'a BotFileError);
+
+impl fmt::Display for Advice<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            BotFileError::SecretMissing => "; set it with botFileSecret",
+            BotFileError::SecretIncorrect => "; check botFileSecret",
+            _ => "",
+        })
     }
 }
 

@@ -1,3 +1,5 @@
+mod identity;
+
 use super::*;
 
 struct Place(tempfile::TempDir);
@@ -12,12 +14,9 @@ impl Place {
     }
 
     fn load(&self, flags: &Flags, environment: &[(&str, &str)]) -> Result<Config, String> {
-        let environment = |name: &str| {
-            environment
-                .iter()
-                .find(|(known, _)| *known == name)
-                .map(|(_, value)| (*value).to_owned())
-        };
+        let environment = environment
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         Config::load_from(flags, environment, self.0.path()).map_err(|error| {
             error
                 .to_string()
@@ -201,7 +200,7 @@ fn a_broken_file_names_its_line() {
     assert!(error.starts_with("tidings.toml:2: "), "{error}");
     let place = Place::new(&[(".env", "what is this\n")]);
     let error = place.load(&Flags::default(), &[]).unwrap_err();
-    assert!(error.starts_with(".env: must have lines NAME=VALUE"), "{error}");
+    assert!(error.starts_with(".env:1: must be NAME=VALUE"), "{error}");
 }
 
 #[test]

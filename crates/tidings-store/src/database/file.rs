@@ -53,7 +53,17 @@ impl DatabaseFile {
         components: &[Migrations],
         max_pages: Option<u32>,
     ) -> Result<Connection, OpenError> {
-        let mut connection = self.connect(OpenFlags::SQLITE_OPEN_READ_WRITE, WRITER_CACHE_KIB)?;
+        let mut connection = self.connect_to_inspect()?;
+        // Before anything is written: neither a stranger's file nor a newer one is touched.
+        migrations::check(&connection, &self.path, components)?;
+        self.configure_writer(&connection, max_pages)?;
+        migrations::run(&mut connection, &self.path, components)?;
+        Ok(connection)
+    }
+
+    /// A connection that could write, to a file that is not looked into yet.
+    pub(super) fn connect_to_inspect(&self) -> Result<Connection, OpenError> {
+        let connection = self.connect(OpenFlags::SQLITE_OPEN_READ_WRITE, WRITER_CACHE_KIB)?;
         // SQLite quietly opens a write-protected file for reading only.
         if connection
             .is_readonly("main")
@@ -65,10 +75,6 @@ impl DatabaseFile {
                 source,
             });
         }
-        // Before anything is written: neither a stranger's file nor a newer one is touched.
-        migrations::check(&connection, &self.path, components)?;
-        self.configure_writer(&connection, max_pages)?;
-        migrations::run(&mut connection, &self.path, components)?;
         Ok(connection)
     }
 
@@ -152,6 +158,20 @@ fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
         Ok(resolved)
     } else {
         Err(unreadable(io::Error::other("it is not a file")))
+    }
+}
+
+/// Tries whether the folder of `path` takes a new file, and removes it again.
+pub(super) fn is_in_writable_folder(path: &Path) -> Result<(), OpenError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!("-try-{}", std::process::id()));
+    let attempt = PathBuf::from(name);
+    match private().write(true).create_new(true).open(&attempt) {
+        Ok(_) => {
+            let _ = fs::remove_file(&attempt);
+            Ok(())
+        }
+        Err(error) => Err(OpenError::from_create(path, error)),
     }
 }
 

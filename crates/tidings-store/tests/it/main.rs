@@ -11,6 +11,7 @@ mod contract;
 mod crash;
 mod group_commit;
 mod held_writer;
+mod inspection;
 mod lifetime;
 mod migrations;
 mod model;

@@ -1,0 +1,56 @@
+//! References to conversations, as they are on record.
+
+use jiff::Timestamp;
+use tidings_activity::ConversationReference;
+use tidings_store::StoreError;
+use tidings_store::rusqlite::types::Type;
+use tidings_store::rusqlite::{self, Connection, OptionalExtension as _};
+
+use crate::row;
+
+/// A reference to a conversation, and when it was put on record.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct StoredReference {
+    /// The reference.
+    pub reference: ConversationReference,
+    /// When it was put on record. The conversation was heard of then, at the latest.
+    pub stored_at: Timestamp,
+}
+
+/// The newest reference to a conversation that is on record: of the jobs started there, else of what was owed to it.
+/// Reads all of both tables. `None` also where there are no such tables yet.
+///
+/// # Errors
+/// The database refused, or what is on record is no reference.
+pub fn last_reference(
+    conn: &Connection,
+    conversation_id: &str,
+) -> Result<Option<StoredReference>, StoreError> {
+    let tables: i64 = conn.query_row(
+        "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('jobs', 'deliveries')",
+        [],
+        |row| row.get(0),
+    )?;
+    if tables < 2 {
+        return Ok(None);
+    }
+    // A delivery has the reference of the job it tells of, and may be put on record long after that was started.
+    let found = conn
+        .prepare(
+            "SELECT reference, started_at AS at, 0 AS place FROM jobs WHERE conversation_id = ?1
+             UNION ALL
+             SELECT reference, created_at, 1 FROM deliveries WHERE conversation_id = ?1
+             ORDER BY place, at DESC LIMIT 1",
+        )?
+        .query_row([conversation_id], |row| {
+            let reference = serde_json::from_str(row.get_ref(0)?.as_str()?)
+                .map_err(|error| rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(error)))?;
+            Ok(StoredReference {
+                reference,
+                stored_at: row::timestamp(row, 1)?,
+            })
+        })
+        .optional()?;
+    Ok(found)
+}

@@ -1,0 +1,692 @@
+use std::path::Path;
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+use tidings_activity::ConversationReference;
+use tidings_connector::{AppType, Credentials, CredentialsError, TokenRequest};
+use tidings_proactive::Proactive;
+use tidings_store::{Database, ManualClock};
+
+use super::*;
+use crate::config::Secret;
+
+const APP_ID: &str = "5c1d2f1e-8a1b-4a53-9d0e-3f6f5e2d1c0b";
+const TENANT: &str = "0f3b2c8e-6f0a-4f57-9f0b-2c7a5d1e9b64";
+
+/// Local mode in a folder of its own.
+fn local(folder: &Path) -> Config {
+    Config {
+        listen: ([127, 0, 0, 1], 0).into(),
+        database: folder.join("tidings.db").display().to_string(),
+        ..Config::default()
+    }
+}
+
+/// A bot with all that it needs.
+fn authenticated(folder: &Path) -> Config {
+    Config {
+        app_id: Some(APP_ID.to_owned()),
+        app_password: Some(Secret::from("sesame")),
+        app_type: AppType::SingleTenant,
+        app_tenant_id: Some(TENANT.to_owned()),
+        public_url: Some("https://herald.example".to_owned()),
+        ..local(folder)
+    }
+}
+
+struct Network {
+    token: Result<Answered, ProbeError>,
+    metadata: Result<Answered, ProbeError>,
+}
+
+/// What answers with the right time.
+fn well() -> Network {
+    off_by(0)
+}
+
+fn off_by(seconds: i64) -> Network {
+    let now = Timestamp::UNIX_EPOCH;
+    let answered = Answered {
+        date: Some((now, now + SignedDuration::from_secs(seconds))),
+    };
+    Network {
+        token: Ok(answered),
+        metadata: Ok(answered),
+    }
+}
+
+#[async_trait]
+impl TokenProbe for Network {
+    async fn token(&self) -> Result<Answered, ProbeError> {
+        self.token.clone()
+    }
+}
+
+#[async_trait]
+impl MetadataProbe for Network {
+    async fn metadata(&self, url: &str) -> Result<Answered, ProbeError> {
+        assert!(url.starts_with("https://"), "{url}");
+        self.metadata.clone()
+    }
+}
+
+async fn examine(config: &Config, network: Network) -> Report {
+    let network = Arc::new(network);
+    Doctor::new(config)
+        .token_probe(network.clone())
+        .metadata_probe(network)
+        .examine()
+        .await
+}
+
+/// The verdict of a check, and its whole text.
+fn of(report: &Report, check: &str) -> (Verdict, String) {
+    let finding = report.findings.iter().find(|finding| finding.check == check);
+    let finding = finding.unwrap_or_else(|| panic!("no {check} in {report:?}"));
+    assert_eq!(
+        finding.fix.is_some(),
+        finding.verdict > Verdict::Ok,
+        "what is not well has a fix: {finding:?}"
+    );
+    let fix = finding.fix.as_deref().unwrap_or_default();
+    (finding.verdict, format!("{} | {fix}", finding.says))
+}
+
+#[track_caller]
+fn finds(report: &Report, check: &str, verdict: Verdict, parts: &[&str]) {
+    let (found, text) = of(report, check);
+    assert_eq!(found, verdict, "{check}: {text}");
+    for part in parts {
+        assert!(text.contains(part), "{check}: {part} is missing in {text}");
+    }
+    assert!(!format!("{report:?}").contains("sesame"));
+}
+
+#[tokio::test]
+async fn local_mode_is_well_and_asks_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let nobody = || Err(ProbeError::Unreachable("nobody may be asked".to_owned()));
+    let network = Network {
+        token: nobody(),
+        metadata: nobody(),
+    };
+    let report = examine(&local(folder.path()), network).await;
+    assert_eq!(
+        (report.verdict(), report.exit_code()),
+        (Verdict::Ok, 0),
+        "{report:?}"
+    );
+    for check in ["token", "metadata", "clock"] {
+        finds(&report, check, Verdict::Skipped, &[]);
+    }
+    finds(&report, "mode", Verdict::Ok, &["local"]);
+    finds(&report, "service hosts", Verdict::Ok, &["this machine"]);
+}
+
+#[tokio::test]
+async fn a_whole_configuration_is_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let report = examine(&authenticated(folder.path()), well()).await;
+    assert_eq!(report.verdict(), Verdict::Ok, "{report:?}");
+    finds(&report, "app id", Verdict::Ok, &[APP_ID]);
+    finds(&report, "app type", Verdict::Ok, &["SingleTenant", TENANT]);
+    finds(&report, "token", Verdict::Ok, &["client secret"]);
+    finds(
+        &report,
+        "channel metadata",
+        Verdict::Ok,
+        &["login.botframework.com"],
+    );
+    finds(
+        &report,
+        "emulator metadata",
+        Verdict::Ok,
+        &["login.microsoftonline.com"],
+    );
+    finds(&report, "clock", Verdict::Ok, &["same second"]);
+    finds(
+        &report,
+        "public address",
+        Verdict::Ok,
+        &["https://herald.example/api/messages"],
+    );
+    assert_eq!(
+        std::fs::read_dir(folder.path()).unwrap().count(),
+        0,
+        "nothing is created"
+    );
+}
+
+#[tokio::test]
+async fn the_app_id_has_a_shape() {
+    let folder = tempfile::tempdir().unwrap();
+    for id in [
+        "herald",
+        &APP_ID[1..],
+        &format!("{APP_ID}0"),
+        &APP_ID.replace('-', ":"),
+        &APP_ID.replace('5', "x"),
+    ] {
+        let config = Config {
+            app_id: Some(id.to_owned()),
+            ..authenticated(folder.path())
+        };
+        finds(
+            &examine(&config, well()).await,
+            "app id",
+            Verdict::Warning,
+            &["MicrosoftAppId"],
+        );
+    }
+}
+
+#[tokio::test]
+async fn type_and_tenant_go_together() {
+    let folder = tempfile::tempdir().unwrap();
+    for (app_type, tenant, verdict, part) in [
+        (AppType::MultiTenant, None, Verdict::Ok, "MultiTenant"),
+        (
+            AppType::MultiTenant,
+            Some(TENANT),
+            Verdict::Warning,
+            "AADSTS700016",
+        ),
+        (
+            AppType::SingleTenant,
+            Some("herald.example"),
+            Verdict::Ok,
+            "herald.example",
+        ),
+        (
+            AppType::SingleTenant,
+            Some("herald"),
+            Verdict::Warning,
+            "MicrosoftAppTenantId",
+        ),
+        (
+            AppType::UserAssignedMsi,
+            None,
+            Verdict::Failed,
+            "MicrosoftAppTenantId",
+        ),
+        (
+            AppType::UserAssignedMsi,
+            Some(TENANT),
+            Verdict::Ok,
+            "UserAssignedMsi",
+        ),
+    ] {
+        let config = Config {
+            app_type,
+            app_tenant_id: tenant.map(str::to_owned),
+            ..authenticated(folder.path())
+        };
+        finds(&examine(&config, well()).await, "app type", verdict, &[part]);
+    }
+}
+
+#[tokio::test]
+async fn a_refused_token_names_the_cause() {
+    let folder = tempfile::tempdir().unwrap();
+    for (words, fix) in [
+        (
+            "AADSTS700016: Application was not found\nTrace",
+            "MicrosoftAppType=SingleTenant",
+        ),
+        ("invalid_client AADSTS7000215: Invalid secret", "not its id"),
+        ("AADSTS7000222", "expired"),
+        ("AADSTS90002: Tenant not found.", "MicrosoftAppTenantId"),
+        (
+            "AADSTS7000160: another",
+            "check MicrosoftAppId, MicrosoftAppTenantId",
+        ),
+        ("no", "check MicrosoftAppId, MicrosoftAppTenantId"),
+    ] {
+        let network = Network {
+            token: Err(ProbeError::Refused(words.to_owned())),
+            ..well()
+        };
+        let report = examine(&authenticated(folder.path()), network).await;
+        finds(&report, "token", Verdict::Failed, &[fix]);
+        assert_eq!(report.exit_code(), 1);
+        assert!(!of(&report, "token").1.contains('\n'));
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_reachable_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let down = || Err(ProbeError::Unreachable("connection refused".to_owned()));
+    let network = Network {
+        token: down(),
+        metadata: down(),
+    };
+    let report = examine(&authenticated(folder.path()), network).await;
+    let login = "https://login.microsoftonline.com/botframework.com gives none: connection refused";
+    finds(&report, "token", Verdict::Failed, &[login, "proxy"]);
+    let setting = "ToBotFromChannelOpenIdMetadataUrl";
+    finds(
+        &report,
+        "channel metadata",
+        Verdict::Failed,
+        &["connection refused", setting],
+    );
+    finds(
+        &report,
+        "emulator metadata",
+        Verdict::Failed,
+        &["ToBotFromEmulatorOpenIdMetadataUrl"],
+    );
+    finds(&report, "clock", Verdict::Skipped, &[]);
+}
+
+/// Credentials that say this, or have none.
+struct Say(Result<Option<&'static str>, &'static str>);
+
+#[async_trait]
+impl Credentials for Say {
+    async fn authorization(
+        &self,
+        _: &TokenRequest<'_>,
+    ) -> Result<Option<http::HeaderValue>, CredentialsError> {
+        self.0
+            .map(|header| header.map(http::HeaderValue::from_static))
+            .map_err(CredentialsError::new)
+    }
+}
+
+#[tokio::test]
+async fn the_servers_credentials_are_probed() {
+    for (says, expected) in [
+        (Ok(Some("Bearer sesame")), Ok(Answered::default())),
+        (
+            Ok(None),
+            Err(ProbeError::Unreachable("there are no credentials".to_owned())),
+        ),
+        (
+            Err("AADSTS90002: none"),
+            Err(ProbeError::Refused("AADSTS90002: none".to_owned())),
+        ),
+        (
+            Err("no connection"),
+            Err(ProbeError::Unreachable("no connection".to_owned())),
+        ),
+    ] {
+        let probe = CredentialsProbe::new(Arc::new(Say(says)));
+        assert_eq!(probe.token().await, expected);
+    }
+}
+
+struct Silence;
+
+#[async_trait]
+impl TokenProbe for Silence {
+    async fn token(&self) -> Result<Answered, ProbeError> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn a_probe_does_not_wait_for_ever() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = authenticated(folder.path());
+    let report = Doctor::new(&config)
+        .token_probe(Arc::new(Silence))
+        .patience(Duration::from_millis(1))
+        .examine()
+        .await;
+    finds(&report, "token", Verdict::Failed, &["no answer within"]);
+    finds(&report, "channel metadata", Verdict::Skipped, &["not fetched"]);
+}
+
+#[tokio::test]
+async fn the_clock_may_be_off_by_a_little() {
+    let folder = tempfile::tempdir().unwrap();
+    for (seconds, verdict) in [
+        (60, Verdict::Ok),
+        (-60, Verdict::Ok),
+        (61, Verdict::Warning),
+        (-300, Verdict::Warning),
+        (301, Verdict::Failed),
+        (-301, Verdict::Failed),
+    ] {
+        let report = examine(&authenticated(folder.path()), off_by(seconds)).await;
+        let direction = if seconds > 0 { "ahead" } else { "behind" };
+        finds(
+            &report,
+            "clock",
+            verdict,
+            &[direction, &seconds.unsigned_abs().to_string()],
+        );
+    }
+    // The nearest counts: one answer may have been on its way for long.
+    let network = Network {
+        metadata: off_by(-2).metadata,
+        ..off_by(500)
+    };
+    let report = examine(&authenticated(folder.path()), network).await;
+    finds(&report, "clock", Verdict::Ok, &["2 s behind"]);
+}
+
+#[tokio::test]
+async fn a_database_that_cannot_be_used_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("text"), "x".repeat(600)).unwrap();
+    for (database, part) in [
+        ("missing/tidings.db", "does not exist"),
+        ("text", "is not an SQLite database"),
+        (".", "cannot be read"),
+    ] {
+        let config = Config {
+            database: folder.path().join(database).display().to_string(),
+            ..local(folder.path())
+        };
+        finds(
+            &examine(&config, well()).await,
+            "database",
+            Verdict::Failed,
+            &[part],
+        );
+    }
+    let config = Config {
+        database: "postgres://user:sesame@host/db".to_owned(),
+        ..local(folder.path())
+    };
+    finds(
+        &examine(&config, well()).await,
+        "database",
+        Verdict::Failed,
+        &["PostgreSQL"],
+    );
+}
+
+#[tokio::test]
+async fn a_database_in_use_is_trouble_unless_a_server_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = local(folder.path());
+    let database = Database::open(crate::database::database_options(&config).unwrap()).unwrap();
+    let report = examine(&config, well()).await;
+    finds(
+        &report,
+        "database",
+        Verdict::Failed,
+        &["is in use by", "does not listen", "stop that process"],
+    );
+    database.close().await;
+    finds(
+        &examine(&config, well()).await,
+        "database",
+        Verdict::Ok,
+        &["can be written"],
+    );
+}
+
+#[tokio::test]
+async fn an_address_is_free_or_ours() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |listen| Config {
+        listen,
+        ..local(folder.path())
+    };
+    let open = Config {
+        app_id: Some(APP_ID.to_owned()),
+        ..at(([0, 0, 0, 0], 0).into())
+    };
+    finds(
+        &examine(&open, well()).await,
+        "address",
+        Verdict::Ok,
+        &["any free port"],
+    );
+    let refused = at(([0, 0, 0, 0], 3978).into());
+    finds(
+        &examine(&refused, well()).await,
+        "address",
+        Verdict::Failed,
+        &["local mode refuses", "127.0.0.1:3978"],
+    );
+    let elsewhere = at(([192, 0, 2, 1], 9).into());
+    let elsewhere = Config {
+        app_id: Some(APP_ID.to_owned()),
+        ..elsewhere
+    };
+    finds(
+        &examine(&elsewhere, well()).await,
+        "address",
+        Verdict::Failed,
+        &["cannot be listened on"],
+    );
+
+    let stranger = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let taken = at(stranger.local_addr().unwrap());
+    let answer = async {
+        let (mut stream, _) = stranger.accept().await.unwrap();
+        use tokio::io::AsyncWriteExt as _;
+        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\nhello").await.unwrap();
+    };
+    let (report, ()) = tokio::join!(examine(&taken, well()), answer);
+    finds(
+        &report,
+        "address",
+        Verdict::Failed,
+        &["another program listens on", "stop it"],
+    );
+}
+
+#[tokio::test]
+async fn the_public_address_is_one() {
+    let folder = tempfile::tempdir().unwrap();
+    for (address, part) in [
+        (None, "not set"),
+        (Some("http://127.0.0.1:3978"), "cannot be reached"),
+        (Some("https://localhost"), "cannot be reached"),
+    ] {
+        let config = Config {
+            public_url: address.map(str::to_owned),
+            ..authenticated(folder.path())
+        };
+        let report = examine(&config, well()).await;
+        finds(
+            &report,
+            "public address",
+            Verdict::Warning,
+            &[part, "TIDINGS_PUBLIC_URL"],
+        );
+        assert_eq!(report.exit_code(), 3);
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_on_a_list_by_accident() {
+    let folder = tempfile::tempdir().unwrap();
+    let with = |service_hosts: &[&str], hosts: &[&str], callers: &[&str]| {
+        let list = |items: &[&str]| items.iter().map(|item| (*item).to_owned()).collect();
+        Config {
+            allowed_service_hosts: list(service_hosts),
+            allowed_hosts: list(hosts),
+            allowed_callers: list(callers),
+            ..authenticated(folder.path())
+        }
+    };
+    let good = examine(
+        &with(&["smba.example:8443", "8.8.8.8"], &["herald.example"], &["a"]),
+        well(),
+    )
+    .await;
+    finds(&good, "service hosts", Verdict::Ok, &["smba.example:8443"]);
+    finds(&good, "host names", Verdict::Ok, &["herald.example"]);
+    finds(&good, "callers", Verdict::Ok, &["and a"]);
+    for private in [
+        "10.0.0.1",
+        "172.16.0.1:80",
+        "192.168.1.1",
+        "127.0.0.1",
+        "169.254.169.254",
+        "100.64.0.1",
+        "0.0.0.0",
+        "[::1]:80",
+        "[fd00::1]",
+        "[fe80::1]",
+        "[::ffff:10.0.0.1]",
+        "intranet",
+        "bots.internal:8080",
+    ] {
+        let report = examine(&with(&["smba.example", private], &[], &[]), well()).await;
+        finds(
+            &report,
+            "service hosts",
+            Verdict::Warning,
+            &[private, "TIDINGS_ALLOWED_SERVICE_HOSTS"],
+        );
+    }
+    let report = examine(&with(&["*.example"], &["*"], &["a", "*"]), well()).await;
+    finds(&report, "service hosts", Verdict::Failed, &["no wildcards"]);
+    finds(&report, "host names", Verdict::Failed, &["no wildcards"]);
+    finds(&report, "callers", Verdict::Warning, &["any bot"]);
+    let open = Config {
+        allowed_hosts: vec!["herald.example".to_owned()],
+        ..local(folder.path())
+    };
+    finds(
+        &examine(&open, well()).await,
+        "host names",
+        Verdict::Warning,
+        &["herald.example"],
+    );
+}
+
+/// A database with a job started in the conversation of `reference`.
+async fn with_reference(config: &Config, reference: &str, clock: &Arc<ManualClock>) {
+    let database = Database::open(crate::database::database_options(config).unwrap()).unwrap();
+    let reference: ConversationReference = serde_json::from_str(reference).unwrap();
+    Proactive::new(database.clone(), clock.clone())
+        .jobs()
+        .start(reference)
+        .await
+        .unwrap();
+    database.close().await;
+}
+
+/// What is found about the conversation `c` whose reference is `reference`, so many seconds later.
+async fn target(reference: &str, seconds: i64, change: impl FnOnce(&mut Config)) -> Report {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = authenticated(folder.path());
+    change(&mut config);
+    let clock = Arc::new(ManualClock::new("2026-01-01T00:00:00Z".parse().unwrap()));
+    with_reference(&config, reference, &clock).await;
+    clock.advance(SignedDuration::from_secs(seconds));
+    Doctor::new(&config).clock(clock).target("c").examine().await
+}
+
+fn teams(tenant: &str, bot: &str) -> String {
+    format!(
+        r#"{{"channelId":"msteams","serviceUrl":"http://127.0.0.1/teams/","bot":{{"id":"28:{bot}"}},
+            "conversation":{{"id":"c","tenantId":"{tenant}"}}}}"#
+    )
+}
+
+#[tokio::test]
+async fn a_good_target_is_found_good() {
+    let report = target(&teams(TENANT, APP_ID), 0, |_| {}).await;
+    for (check, part) in [
+        ("target", "msteams"),
+        ("target channel", "can begin another"),
+        ("target age", "within the last day"),
+        ("target address", "http://127.0.0.1/teams/"),
+        ("target bot", "with this bot"),
+        ("target tenant", "in the bot's tenant"),
+    ] {
+        finds(&report, check, Verdict::Ok, &[part]);
+    }
+    let multi = target(&teams("another", APP_ID), 0, |config| {
+        config.app_type = AppType::MultiTenant;
+        config.app_tenant_id = None;
+    })
+    .await;
+    assert!(
+        multi
+            .findings
+            .iter()
+            .all(|finding| finding.check != "target tenant")
+    );
+}
+
+#[tokio::test]
+async fn each_thing_wrong_with_a_target_is_found() {
+    let report = target(&teams("another", "another"), 0, |_| {}).await;
+    finds(&report, "target tenant", Verdict::Failed, &["another", TENANT]);
+    finds(&report, "target bot", Verdict::Failed, &["another", APP_ID]);
+    let no_tenant =
+        r#"{"channelId":"msteams","serviceUrl":"https://evil.example","conversation":{"id":"c"}}"#;
+    let report = target(no_tenant, 0, |_| {}).await;
+    finds(&report, "target tenant", Verdict::Warning, &["not on record"]);
+    finds(
+        &report,
+        "target address",
+        Verdict::Failed,
+        &["evil.example", "TIDINGS_ALLOWED_SERVICE_HOSTS"],
+    );
+    let bare = |channel: &str| format!(r#"{{"channelId":"{channel}","conversation":{{"id":"c"}}}}"#);
+    let report = target(&bare("alexa"), 0, |_| {}).await;
+    finds(
+        &report,
+        "target channel",
+        Verdict::Failed,
+        &["takes no messages", "another channel"],
+    );
+    finds(&report, "target address", Verdict::Failed, &["no serviceUrl"]);
+    let report = target(&bare("facebook"), 0, |_| {}).await;
+    finds(
+        &report,
+        "target channel",
+        Verdict::Ok,
+        &["24 hours", "must write first"],
+    );
+    let report = target(&bare("pigeons"), 0, |_| {}).await;
+    finds(&report, "target channel", Verdict::Warning, &["pigeons"]);
+}
+
+#[tokio::test]
+async fn an_old_reference_is_doubted() {
+    let days = 24 * 60 * 60;
+    for (seconds, verdict, part) in [
+        (days, Verdict::Ok, "a day ago"),
+        (30 * days, Verdict::Ok, "30 days ago"),
+        (30 * days + 1, Verdict::Warning, "30 days ago"),
+        (31 * days, Verdict::Warning, "31 days ago"),
+    ] {
+        let report = target(&teams(TENANT, APP_ID), seconds, |_| {}).await;
+        finds(&report, "target age", verdict, &[part]);
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_target_is_said_to_be_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = local(folder.path());
+    let report = Doctor::new(&config).target("c").examine().await;
+    finds(&report, "target", Verdict::Failed, &["no database"]);
+    let clock = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
+    with_reference(&config, &teams(TENANT, APP_ID), &clock).await;
+    let report = Doctor::new(&config).target("d").examine().await;
+    finds(
+        &report,
+        "target",
+        Verdict::Failed,
+        &["nothing is on record", "tidings jobs list"],
+    );
+}
+
+#[test]
+fn each_channel_stands_in_the_table_once() {
+    for (at, row) in capability::CHANNELS.iter().enumerate() {
+        assert_eq!(row.channel_id, row.channel_id.to_lowercase());
+        let before = &capability::CHANNELS[..at];
+        assert!(
+            before.iter().all(|other| other.channel_id != row.channel_id),
+            "{}",
+            row.channel_id
+        );
+    }
+    assert!(capability::of("MsTeams").is_some_and(|row| row.creates_conversations));
+}

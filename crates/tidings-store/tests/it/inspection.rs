@@ -1,0 +1,81 @@
+//! A look at a database changes nothing, whether a server has it open or not.
+
+use std::fs;
+
+use tidings_store::{Database, DatabaseOptions, Migrations, OpenError};
+
+use crate::notes;
+
+fn files(folder: &tempfile::TempDir) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(folder.path())
+        .unwrap()
+        .map(|file| file.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort_unstable();
+    names
+}
+
+#[test]
+fn what_is_not_there_is_not_created() {
+    let folder = tempfile::tempdir().unwrap();
+    let inspection = Database::inspect(notes::options(&folder)).unwrap();
+    assert!(!inspection.exists() && inspection.connection().is_none() && inspection.holder().is_none());
+    assert_eq!(inspection.path(), folder.path().join("tidings.db"));
+    assert_eq!(files(&folder), [""; 0]);
+    let nowhere = DatabaseOptions::new(folder.path().join("missing/tidings.db"));
+    let error = Database::inspect(nowhere).unwrap_err();
+    assert!(matches!(error, OpenError::FolderMissing { .. }), "{error}");
+    assert!(Database::inspect(DatabaseOptions::temporary()).is_err());
+}
+
+#[tokio::test]
+async fn a_closed_database_is_read_and_kept_from_others_meanwhile() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(notes::options(&folder)).unwrap();
+    notes::add(database.clone(), "kept").await.unwrap();
+    database.close().await;
+    let before = files(&folder);
+    // It is not brought to the versions of the given components.
+    let newer = Migrations {
+        component: "more",
+        sqlite: &["CREATE TABLE more (id INTEGER PRIMARY KEY) STRICT"],
+    };
+    let inspection = Database::inspect(notes::options(&folder).component(newer)).unwrap();
+    assert_eq!(inspection.holder(), None);
+    let connection = inspection.connection().unwrap();
+    assert_eq!(notes::texts(connection).unwrap(), ["kept"]);
+    assert!(connection.prepare("SELECT * FROM more").is_err());
+    let error = Database::open(notes::options(&folder)).unwrap_err();
+    assert!(matches!(error, OpenError::Locked { .. }), "{error}");
+    drop(inspection);
+    assert_eq!(files(&folder), before);
+    assert_eq!(
+        notes::all(&Database::open(notes::options(&folder)).unwrap()).await,
+        ["kept"]
+    );
+}
+
+#[tokio::test]
+async fn an_open_database_is_read_beside_who_has_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(notes::options(&folder)).unwrap();
+    notes::add(database.clone(), "first").await.unwrap();
+    let inspection = Database::inspect(notes::options(&folder)).unwrap();
+    assert_eq!(inspection.holder(), Some("this very process"));
+    assert_eq!(notes::texts(inspection.connection().unwrap()).unwrap(), ["first"]);
+    notes::add(database.clone(), "second").await.unwrap();
+    drop(inspection);
+    assert_eq!(notes::all(&database).await, ["first", "second"]);
+}
+
+#[test]
+fn what_is_no_database_is_refused_as_at_opening() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tidings.db");
+    for (length, text) in [(100, "short"), (1000, "long")] {
+        fs::write(&path, "x".repeat(length)).unwrap();
+        let error = Database::inspect(notes::options(&folder)).unwrap_err();
+        assert!(matches!(error, OpenError::NotADatabase { .. }), "{text}: {error}");
+        assert_eq!(fs::read(&path).unwrap().len(), length);
+    }
+}
