@@ -9,6 +9,8 @@
 //!
 //! Two seams decide whom the client talks to and as whom: [`ServiceUrlPolicy`] and [`Credentials`].
 //!
+//! The other direction is [`jwt`]: who sends an activity to the bot.
+//!
 //! ```
 //! use tidings_connector::{ConnectorClient, ServiceUrlPolicy};
 //!
@@ -28,11 +30,14 @@ mod cloud;
 pub mod code;
 mod credentials;
 mod departure;
+pub mod jwt;
 mod path;
 mod registration;
 mod retry_after;
 mod send_error;
 mod service_url;
+#[cfg(feature = "test-idp")]
+pub mod test_idp;
 mod transport;
 
 pub use client::ConnectorClient;
