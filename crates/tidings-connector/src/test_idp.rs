@@ -249,7 +249,8 @@ impl Answers {
         if self.is_down {
             return (StatusCode::SERVICE_UNAVAILABLE, Bytes::from_static(b"down"));
         }
-        let metadata = |keys: &str| json!({ "issuer": "https://nobody.example", "jwks_uri": format!("{url}{keys}") });
+        let metadata =
+            |keys: &str| json!({ "issuer": "https://nobody.example", "jwks_uri": format!("{url}{keys}") });
         let (replaced, document) = match path {
             CHANNEL_METADATA => (&self.metadata, metadata(CHANNEL_KEYS)),
             DIRECTORY_METADATA => (&self.metadata, metadata(DIRECTORY_KEYS)),

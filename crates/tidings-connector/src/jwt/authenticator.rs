@@ -101,8 +101,7 @@ impl Authenticator {
         if !key.verifies(token.message, &token.signature) {
             return Err(RefusalReason::BadSignature.into());
         }
-        self.rules
-            .admit(kind, &token.claims, facts, key.endorsements())?;
+        self.rules.admit(kind, &token.claims, facts, key.endorsements())?;
         Ok(self.caller(kind, token.claims))
     }
 

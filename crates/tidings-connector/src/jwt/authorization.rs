@@ -68,7 +68,10 @@ mod tests {
         headers.append(AUTHORIZATION, HeaderValue::from_static("Bearer a.b.c"));
         headers.append(AUTHORIZATION, HeaderValue::from_static("Bearer a.b.c"));
         assert_eq!(bearer(&headers), Err(RefusalReason::SeveralHeaders));
-        headers.insert(AUTHORIZATION, HeaderValue::from_bytes(b"Bearer \xff").expect("a header"));
+        headers.insert(
+            AUTHORIZATION,
+            HeaderValue::from_bytes(b"Bearer \xff").expect("a header"),
+        );
         assert_eq!(bearer(&headers), Err(RefusalReason::MalformedHeader));
     }
 

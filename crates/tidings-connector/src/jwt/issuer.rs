@@ -56,7 +56,11 @@ impl Issuer {
 
 impl Authority {
     fn issuers(&self, tenant: &str) -> [Issuer; 2] {
-        [format!("{}/{tenant}/", self.v1), format!("{}/{tenant}/v2.0", self.v2)].map(|name| Issuer {
+        [
+            format!("{}/{tenant}/", self.v1),
+            format!("{}/{tenant}/v2.0", self.v2),
+        ]
+        .map(|name| Issuer {
             name,
             tenant: tenant.to_owned(),
         })

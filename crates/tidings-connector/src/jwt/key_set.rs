@@ -123,7 +123,11 @@ mod tests {
     fn only_rsa_keys_for_signatures_are_kept() {
         let kids = parse(&[
             rsa("plain", 256, ""),
-            rsa("sig", 256, r#","use":"sig","alg":"RS256","endorsements":["msteams"],"x":{}"#),
+            rsa(
+                "sig",
+                256,
+                r#","use":"sig","alg":"RS256","endorsements":["msteams"],"x":{}"#,
+            ),
             rsa("enc", 256, r#","use":"enc""#),
             rsa("rs512", 256, r#","alg":"RS512""#),
             rsa("wrong", 256, r#","endorsements":"msteams""#),

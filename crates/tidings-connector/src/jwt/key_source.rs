@@ -127,10 +127,7 @@ impl KeySource {
         } else {
             RETRY_FLOOR
         };
-        if state
-            .tried_at
-            .is_some_and(|tried| !has_passed(floor, tried, now))
-        {
+        if state.tried_at.is_some_and(|tried| !has_passed(floor, tried, now)) {
             return None;
         }
         let (landing, flight) = watch::channel(());
@@ -223,7 +220,10 @@ mod tests {
 
     #[test]
     fn a_span_has_passed_at_its_end_or_if_the_clock_was_set_back() {
-        let (span, since) = (Duration::from_secs(300), SystemTime::UNIX_EPOCH + Duration::from_secs(1_000));
+        let (span, since) = (
+            Duration::from_secs(300),
+            SystemTime::UNIX_EPOCH + Duration::from_secs(1_000),
+        );
         let second = Duration::from_secs(1);
         assert!(!has_passed(span, since, since));
         assert!(!has_passed(span, since, since + span - second));

@@ -22,7 +22,9 @@ pub(super) fn metadata_url(text: &str) -> Result<Uri, &'static str> {
     if !url.username().is_empty() || url.password().is_some() {
         return Err("must not hold a user name or password");
     }
-    url.as_str().parse().map_err(|_| "is not a URL that HTTP can carry")
+    url.as_str()
+        .parse()
+        .map_err(|_| "is not a URL that HTTP can carry")
 }
 
 #[cfg(test)]

@@ -198,7 +198,10 @@ mod tests {
             ..registration(AppType::MultiTenant, None)
         };
         let error = AuthenticatorOptions::new(&nameless, &Cloud::public()).expect_err("no app id");
-        assert!(error.to_string().starts_with("MicrosoftAppId is missing"), "{error}");
+        assert!(
+            error.to_string().starts_with("MicrosoftAppId is missing"),
+            "{error}"
+        );
         for (app_type, tenant, is_fine) in [
             (AppType::MultiTenant, None, true),
             (AppType::SingleTenant, None, false),
@@ -211,15 +214,23 @@ mod tests {
                 Ok(options) => assert!(is_fine && options.own_tenant.as_deref() == tenant),
                 Err(error) => {
                     assert!(!is_fine);
-                    assert!(error.to_string().starts_with("MicrosoftAppTenantId is missing"), "{error}");
+                    assert!(
+                        error.to_string().starts_with("MicrosoftAppTenantId is missing"),
+                        "{error}"
+                    );
                 }
             }
         }
         let mut cloud = Cloud::public();
         cloud.channel_issuer.clear();
-        let error =
-            AuthenticatorOptions::new(&registration(AppType::MultiTenant, None), &cloud).expect_err("no issuer");
-        assert!(error.to_string().starts_with("ToBotFromChannelTokenIssuer is missing"), "{error}");
+        let error = AuthenticatorOptions::new(&registration(AppType::MultiTenant, None), &cloud)
+            .expect_err("no issuer");
+        assert!(
+            error
+                .to_string()
+                .starts_with("ToBotFromChannelTokenIssuer is missing"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -155,8 +155,12 @@ impl RefusalReason {
             }
             Self::WrongScheme => "the Authorization header's scheme is not `Bearer`, in this spelling",
             Self::TokenTooLong => "the token is longer than 16384 bytes; no issuer writes such a token",
-            Self::MalformedToken => "the token is not a signed JWT whose claims have the types they should have",
-            Self::UnsupportedAlgorithm => "the token is not signed with RS256, the one algorithm that is accepted",
+            Self::MalformedToken => {
+                "the token is not a signed JWT whose claims have the types they should have"
+            }
+            Self::UnsupportedAlgorithm => {
+                "the token is not signed with RS256, the one algorithm that is accepted"
+            }
             Self::WrongIssuer => {
                 "the token's issuer is not one from whom this bot accepts tokens; check ChannelService, and for a \
                  single-tenant bot MicrosoftAppTenantId"
@@ -170,13 +174,17 @@ impl RefusalReason {
             Self::NotYetValid => "the token is not valid yet; check this machine's clock",
             Self::WrongTenant => "the token's `tid` is not the tenant of its issuer",
             Self::UnsupportedVersion => "the token's `ver` is neither 1.0 nor 2.0",
-            Self::NoAppId => "the token does not name the app it was given to (`appid`, or `azp` in version 2.0)",
+            Self::NoAppId => {
+                "the token does not name the app it was given to (`appid`, or `azp` in version 2.0)"
+            }
             Self::WrongAppId => {
                 "the token was given to another app than this bot; give the Emulator the bot's own app id and password"
             }
             Self::NoChannelId => "the activity has no channelId; a channel must name itself",
             Self::NoServiceUrl => "the activity has no serviceUrl; a channel must say where it takes replies",
-            Self::NoServiceUrlClaim => "the channel's token has no `serviceurl`; it must be the activity's serviceUrl",
+            Self::NoServiceUrlClaim => {
+                "the channel's token has no `serviceurl`; it must be the activity's serviceUrl"
+            }
             Self::WrongServiceUrl => "the token's `serviceurl` is not the activity's serviceUrl",
             Self::NoKeyId => "the token's header has no `kid`; it must name the key that signed it",
             Self::UnknownKey => {

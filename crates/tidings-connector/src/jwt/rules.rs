@@ -247,7 +247,13 @@ mod tests {
         for audience in ["id", "api://id", "api://botid-id"] {
             assert_eq!(app_of(audience), "id");
         }
-        for audience in ["botid-id", "API://id", "api://botid-botid-id", "api://api://id", "api:/id"] {
+        for audience in [
+            "botid-id",
+            "API://id",
+            "api://botid-botid-id",
+            "api://api://id",
+            "api:/id",
+        ] {
             assert_ne!(app_of(audience), "id", "{audience}");
         }
     }
@@ -267,8 +273,14 @@ mod tests {
         }
         assert!(!names.iter().any(|name| name.contains("/own/")));
         let own = Issuer::all(Some("own"));
-        for name in ["https://sts.windows.net/own/", "https://login.microsoftonline.com/own/v2.0"] {
-            assert!(own.iter().any(|issuer| issuer.name == name && issuer.tenant == "own"));
+        for name in [
+            "https://sts.windows.net/own/",
+            "https://login.microsoftonline.com/own/v2.0",
+        ] {
+            assert!(
+                own.iter()
+                    .any(|issuer| issuer.name == name && issuer.tenant == "own")
+            );
         }
     }
 }

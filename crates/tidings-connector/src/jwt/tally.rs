@@ -33,7 +33,8 @@ impl Tally {
 
     pub(super) fn counts(&self) -> VerdictCounts {
         VerdictCounts {
-            accepted: CallerKind::ALL.map(|kind| (kind, self.accepted[kind as usize].load(Ordering::Relaxed))),
+            accepted: CallerKind::ALL
+                .map(|kind| (kind, self.accepted[kind as usize].load(Ordering::Relaxed))),
             refused: RefusalReason::ALL
                 .map(|reason| (reason, self.refused[reason as usize].load(Ordering::Relaxed))),
         }

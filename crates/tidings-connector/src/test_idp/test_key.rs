@@ -27,13 +27,13 @@ impl TestKey {
     fn pair(self) -> &'static KeyPair {
         static PAIRS: [OnceLock<KeyPair>; 4] = [const { OnceLock::new() }; 4];
         PAIRS[self as usize].get_or_init(|| {
-            let pkcs8: &[u8] = match self {
-                Self::Channel => include_bytes!("keys/channel.pk8"),
-                Self::Directory => include_bytes!("keys/directory.pk8"),
-                Self::Next => include_bytes!("keys/next.pk8"),
-                Self::Rogue => include_bytes!("keys/rogue.pk8"),
+            let der: &[u8] = match self {
+                Self::Channel => include_bytes!("keys/channel.der"),
+                Self::Directory => include_bytes!("keys/directory.der"),
+                Self::Next => include_bytes!("keys/next.der"),
+                Self::Rogue => include_bytes!("keys/rogue.der"),
             };
-            KeyPair::from_pkcs8(pkcs8).expect("the keys in the source are sound")
+            KeyPair::from_der(der).expect("the keys in the source are sound")
         })
     }
 

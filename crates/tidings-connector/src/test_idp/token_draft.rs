@@ -69,13 +69,17 @@ impl TokenDraft {
     /// The token with which the bot `caller` calls the bot `app_id`, of version 1.0.
     #[must_use]
     pub fn skill(app_id: &str, caller: &str) -> Self {
-        Self::emulator(app_id).claim("appid", caller).claim("idtyp", "app")
+        Self::emulator(app_id)
+            .claim("appid", caller)
+            .claim("idtyp", "app")
     }
 
     /// The same of version 2.0.
     #[must_use]
     pub fn skill_v2(app_id: &str, caller: &str) -> Self {
-        Self::emulator_v2(app_id).claim("azp", caller).claim("idtyp", "app")
+        Self::emulator_v2(app_id)
+            .claim("azp", caller)
+            .claim("idtyp", "app")
     }
 
     fn new(key: TestKey, kid: &str, claims: Value) -> Self {
@@ -193,6 +197,10 @@ impl TokenDraft {
     }
 
     /// The headers of a request that has the token.
+    ///
+    /// # Panics
+    ///
+    /// Never: a token has no character that a header must not have.
     #[must_use]
     pub fn headers(&self) -> HeaderMap {
         let value = format!("Bearer {}", self.mint());

@@ -5,6 +5,7 @@ mod attachments;
 mod endpoints;
 mod guard;
 mod ids;
+mod jwt;
 mod phases;
 mod pool;
 mod raw_server;
