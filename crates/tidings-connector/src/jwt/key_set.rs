@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use aws_lc_rs::rsa::PublicKeyComponents;
+use aws_lc_rs::signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER;
-use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -19,7 +19,7 @@ pub(super) struct KeySet {
 /// A public key, and the channels whose tokens it may sign.
 #[derive(Debug)]
 pub(super) struct Key {
-    verifying: DecodingKey,
+    public: ParsedPublicKey,
     endorsements: Vec<String>,
 }
 
@@ -82,8 +82,14 @@ impl Jwk {
         if !MODULUS.contains(&modulus.len()) || exponent.is_empty() {
             return None;
         }
+        let components = PublicKeyComponents {
+            n: modulus,
+            e: &exponent,
+        };
         let key = Key {
-            verifying: DecodingKey::from_rsa_raw_components(modulus, &exponent),
+            public: components
+                .to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256)
+                .ok()?,
             endorsements: self.endorsements.unwrap_or_default(),
         };
         Some((self.kid, key))
@@ -92,10 +98,8 @@ impl Jwk {
 
 impl Key {
     /// Whether this key made `signature` over `message`, with RS256.
-    pub(super) fn verifies(&self, message: &[u8], signature: &Vec<u8>) -> bool {
-        // The provider is named: which one is the process's default depends on what else is compiled in.
-        (DEFAULT_PROVIDER.verifier_factory)(&Algorithm::RS256, &self.verifying)
-            .is_ok_and(|verifier| verifier.verify(message, signature).is_ok())
+    pub(super) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        self.public.verify_sig(message, signature).is_ok()
     }
 
     pub(super) fn endorsements(&self) -> &[String] {
