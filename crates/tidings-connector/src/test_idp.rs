@@ -51,7 +51,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 pub use test_key::TestKey;
-pub use token_draft::TokenDraft;
+pub use token_draft::{TokenDraft, base64url};
 
 use crate::Cloud;
 

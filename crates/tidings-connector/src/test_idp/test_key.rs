@@ -61,7 +61,9 @@ impl TestKey {
         self.pair().public_key().as_ref().to_vec()
     }
 
-    pub(super) fn rs256(self, message: &[u8]) -> Vec<u8> {
+    /// Signs `message` with RS256.
+    #[must_use]
+    pub fn sign(self, message: &[u8]) -> Vec<u8> {
         self.rsa(&RSA_PKCS1_SHA256, message)
     }
 

@@ -186,14 +186,14 @@ impl TokenDraft {
         let header = part(&self.header);
         let message = format!("{header}.{}", part(&self.claims));
         let signature = match self.signing {
-            Signing::Rs256 => self.key.rs256(message.as_bytes()),
+            Signing::Rs256 => self.key.sign(message.as_bytes()),
             Signing::Rs384 => self.key.rs384(message.as_bytes()),
             Signing::None => Vec::new(),
             Signing::Hs256WithPublicKey => self.key.hs256_with_public_key(message.as_bytes()),
         };
         let mut claims = self.claims.clone();
         claims.extend(self.tampered.clone());
-        format!("{header}.{}.{}", part(&claims), URL_SAFE_NO_PAD.encode(signature))
+        format!("{header}.{}.{}", part(&claims), base64url(&signature))
     }
 
     /// The headers of a request that has the token.
@@ -210,5 +210,11 @@ impl TokenDraft {
 }
 
 fn part(fields: &Map<String, Value>) -> String {
-    URL_SAFE_NO_PAD.encode(Value::Object(fields.clone()).to_string())
+    base64url(Value::Object(fields.clone()).to_string().as_bytes())
+}
+
+/// A part of a token in the encoding that RFC 7515 asks for.
+#[must_use]
+pub fn base64url(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
 }
