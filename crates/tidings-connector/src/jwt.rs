@@ -12,8 +12,8 @@
 //! Each is signed with RS256, names its key, and is not older or younger than its times and 300 s of skew allow. `aud`
 //! may also be `api://<app id>` or `api://botid-<app id>`.
 //!
-//! The questions that need no key come first. Keys are kept for 24 hours. A key that is not known makes the issuer
-//! being asked again, at most once in five minutes, however many callers there are; if that fails, the old keys stay.
+//! The questions that need no key come first. Keys are kept for 24 hours. A key that is not known makes us ask
+//! the issuer again, at most once in five minutes, however many callers there are; if that fails, the old keys stay.
 //!
 //! Where it is stricter than the SDKs: a blank channelId or serviceUrl is refused, endorsements are always asked for,
 //! the audience is also asked of the Emulator's tokens (one that the bot has sent to a channel is no proof), and a token
