@@ -9,6 +9,8 @@
 //!
 //! Two seams decide whom the client talks to and as whom: [`ServiceUrlPolicy`] and [`Credentials`].
 //!
+//! The other direction is [`jwt`]: who sends an activity to the bot.
+//!
 //! ```
 //! use tidings_connector::{ConnectorClient, ServiceUrlPolicy};
 //!
@@ -31,6 +33,7 @@ pub mod code;
 mod credentials;
 mod credentials_error;
 mod departure;
+pub mod jwt;
 mod path;
 mod published_keys;
 mod registration;
@@ -38,6 +41,8 @@ mod resolver;
 mod retry_after;
 mod send_error;
 mod service_url;
+#[cfg(feature = "test-idp")]
+pub mod test_idp;
 mod transport;
 
 pub use app_credentials::{

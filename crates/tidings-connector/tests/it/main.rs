@@ -9,6 +9,7 @@ mod guard;
 mod guarded_names;
 mod identity;
 mod ids;
+mod jwt;
 mod phases;
 mod pool;
 mod published_keys;
