@@ -69,7 +69,8 @@ pub enum TurnKind {
 /// }
 /// ```
 pub struct TurnContext {
-    inbound: Box<Inbound>,
+    /// Shared with whoever stores it should the turn be slow.
+    inbound: Arc<Inbound>,
     adapter: Adapter,
     conversation: ConversationKey,
     kind: TurnKind,
@@ -92,7 +93,7 @@ impl TurnContext {
         adapter: Adapter,
         conversation: ConversationKey,
         kind: TurnKind,
-        inbound: Box<Inbound>,
+        inbound: Arc<Inbound>,
         outbound: Arc<dyn Outbound>,
     ) -> Self {
         Self {
@@ -122,7 +123,7 @@ impl TurnContext {
     /// The activity, for middleware that puts it right before the bot sees it.
     pub fn activity_mut(&mut self) -> &mut Activity {
         self.reference = OnceLock::new();
-        &mut self.inbound.activity
+        &mut Arc::make_mut(&mut self.inbound).activity
     }
 
     /// What it takes to come back to this conversation later. Store it; it stays good after the turn.
@@ -246,10 +247,6 @@ impl TurnContext {
 
     pub(crate) fn is_invoke(&self) -> bool {
         self.inbound.activity.kind == ActivityType::Invoke
-    }
-
-    pub(crate) fn take_invoke_response(&mut self) -> Option<InvokeResponse> {
-        self.invoke_response.take()
     }
 
     pub(crate) fn captures_mut(&mut self) -> &mut Captures {

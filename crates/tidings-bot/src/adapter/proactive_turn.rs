@@ -10,7 +10,7 @@ use crate::callback::{BoxedCallback, TurnCallback, boxed};
 use crate::conversation_key::ConversationKey;
 use crate::error::{Error, Result};
 use crate::gate::{GateGuard, TurnToken};
-use crate::inbound::{Inbound, TurnResponse};
+use crate::inbound::Inbound;
 use crate::middleware::Logic;
 use crate::outbound::Outbound;
 use crate::process_error::{ProcessError, TurnFailure};
@@ -120,7 +120,7 @@ impl Adapter {
         let conversation = ConversationKey::of_activity(&activity).ok_or_else(|| {
             Error::msg("channelId, conversation.id: both are needed to find the conversation")
         })?;
-        let inbound = Box::new(Inbound::anonymous(activity));
+        let inbound = Arc::new(Inbound::anonymous(activity));
         let nested = TurnToken::current().is_some();
         let ticket = if nested {
             self.core.in_flight.enter_nested()
@@ -167,10 +167,10 @@ impl Adapter {
         callback: BoxedCallback,
     ) -> Result<()> {
         let run = self.core.run_turn(turn, None, Logic::Callback(callback));
-        inside.token().scope(run).await.map_err(|failed| failed.error)?;
+        let response = inside.token().scope(run).await.map_err(|failed| failed.error)?;
         let facts = Core::facts(turn, None);
         for observer in &self.core.observers {
-            observer.committed(&facts, &TurnResponse::ok());
+            observer.committed(&facts, &response);
         }
         Ok(())
     }

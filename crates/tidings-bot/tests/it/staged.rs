@@ -332,14 +332,23 @@ async fn a_turn_that_reads_no_state_and_stages_nothing_does_no_storage_io() {
 }
 
 #[tokio::test]
-async fn on_a_database_a_plain_turn_writes_nothing_either() {
-    let database = Database::temporary([NOTES]).unwrap();
+async fn on_a_database_a_turn_is_one_write_whether_it_keeps_much_or_nothing() {
+    let database = database();
     let storage = Arc::new(database.clone());
-    let bot = Router::new().otherwise(async |turn: &mut TurnContext| turn.say("hello").await);
+    let bot = Router::new()
+        .otherwise(async |turn: &mut TurnContext| turn.say("hello").await)
+        .message("both", both);
     let user = TestAdapter::builder(bot)
         .set_up(|adapter| adapter.storage(storage))
         .build();
-    let before = database.stats();
-    user.send("x").await.unwrap().assert_reply("hello");
-    assert_eq!(database.stats(), before);
+    user.send("the first one opens the inbox").await.unwrap().assert_reply("hello");
+    for (text, reads) in [("plain", 0), ("both", 1)] {
+        let before = database.stats();
+        user.send(text).await.unwrap();
+        let after = database.stats();
+        assert_eq!(after.operations - before.operations, 1, "{text}");
+        assert_eq!(after.commits - before.commits, 1, "{text}");
+        assert_eq!(after.reads - before.reads, reads, "{text}: only state is read");
+    }
+    assert_eq!(notes(&database).await, ["staged"]);
 }
