@@ -80,7 +80,13 @@ mod tests {
 
     #[test]
     fn a_key_has_at_most_1024_bytes() {
-        let of_length = |length: usize| key(ActivityType::Message, "a", Some(&"x".repeat(length - "test\0a\0".len())));
+        let of_length = |length: usize| {
+            key(
+                ActivityType::Message,
+                "a",
+                Some(&"x".repeat(length - "test\0a\0".len())),
+            )
+        };
         for length in [1023, 1024] {
             assert_eq!(of_length(length).unwrap().as_str().len(), length);
         }

@@ -103,11 +103,20 @@ impl Inbox {
             last = entry.number;
             while lengths.next_if(|(number, _)| *number < entry.number).is_some() {}
             let body_len = lengths.next_if(|(number, _)| *number == entry.number);
-            register.insert(entry, body_len.map_or(0, |(_, length)| length), &self.limits, now_ms);
+            register.insert(
+                entry,
+                body_len.map_or(0, |(_, length)| length),
+                &self.limits,
+                now_ms,
+            );
         }
         last = waiting.iter().map(|(number, _)| *number).fold(last, i64::max);
         let stale = register.forgotten_up_to();
-        tracing::debug!(activities = register.len(), waiting = waiting.len(), "the inbox is open");
+        tracing::debug!(
+            activities = register.len(),
+            waiting = waiting.len(),
+            "the inbox is open"
+        );
         *self.register() = register;
         *self.waiting() = waiting.into_iter().filter_map(|(_, key)| key).collect();
         self.next.store(last + 1, Ordering::Relaxed);
@@ -132,10 +141,16 @@ impl Inbox {
             let mut select =
                 connection.prepare("SELECT number, octet_length(body) FROM bot_answers ORDER BY number")?;
             let bodies = select
-                .query_map([], |row| Ok((row.get(0)?, usize::try_from(row.get::<_, i64>(1)?).unwrap_or(0))))?
+                .query_map([], |row| {
+                    Ok((row.get(0)?, usize::try_from(row.get::<_, i64>(1)?).unwrap_or(0)))
+                })?
                 .collect::<Result<_, _>>()?;
             let waiting = tables::acknowledged(connection)?;
-            Ok((turns, bodies, waiting.into_iter().map(|row| (row.number, row.key)).collect()))
+            Ok((
+                turns,
+                bodies,
+                waiting.into_iter().map(|row| (row.number, row.key)).collect(),
+            ))
         };
         Ok(self.database.read(read).await?)
     }
@@ -215,11 +230,16 @@ impl Inbox {
         half: Option<i64>,
         acknowledged: Option<i64>,
     ) -> (Record, Noted) {
-        let status = if acknowledged.is_some() { 202 } else { response.status };
-        let body = response
-            .body
-            .as_ref()
-            .filter(|body| acknowledged.is_none() && key.is_some() && body.get().len() <= MAX_BODY_BYTES.min(self.limits.body_bytes));
+        let status = if acknowledged.is_some() {
+            202
+        } else {
+            response.status
+        };
+        let body = response.body.as_ref().filter(|body| {
+            acknowledged.is_none()
+                && key.is_some()
+                && body.get().len() <= MAX_BODY_BYTES.min(self.limits.body_bytes)
+        });
         let body_len = body.map_or(0, |body| body.get().len());
         let at_ms = self.now_ms();
         let (number, progress) = match half {
@@ -253,13 +273,16 @@ impl Inbox {
 
     /// Commits a record that nothing goes with.
     pub(crate) async fn write(&self, record: Record) -> Result<(), StoreError> {
-        self.database.write(move |connection| record.write(connection)).await
+        self.database
+            .write(move |connection| record.write(connection))
+            .await
     }
 
     /// A record was committed.
     pub(crate) fn committed(&self, noted: Noted) {
         if let Some(entry) = noted.entry {
-            self.register().insert(entry, noted.body_len, &self.limits, entry.at_ms);
+            self.register()
+                .insert(entry, noted.body_len, &self.limits, entry.at_ms);
         }
     }
 

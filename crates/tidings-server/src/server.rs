@@ -103,6 +103,7 @@ impl Server {
         let base_url = format!("http://{address}");
 
         let options = DatabaseOptions::from_url(&config.database)?
+            .component(tidings_bot::MIGRATIONS)
             .component(tidings_proactive::MIGRATIONS)
             .component(tidings_directline::MIGRATIONS);
         let database = Database::open(match config.database_max_pages {
@@ -233,6 +234,10 @@ impl Server {
             }),
             router: self.router(&closing),
         };
+        // Before the first request: what was acknowledged goes first.
+        if let Err(error) = self.adapter.resume().await {
+            tracing::error!(error = %error, "turns that were acknowledged could not be taken up; they wait for the next start");
+        }
         let config = self.config.clone();
         let stop = stop_accepting.clone();
         let listener = self.listener;
@@ -248,8 +253,9 @@ impl Server {
         {
             tracing::warn!(
                 shutdown.timeout_s = self.config.shutdown_timeout.as_secs(),
-                "turns that ran too long were cut off"
+                "turns that ran too long were cut off; those that were acknowledged go on at the next start"
             );
+            self.adapter.put_down().await;
         }
         if timeout(SETTLE, worker).await.is_err() {
             tracing::warn!(

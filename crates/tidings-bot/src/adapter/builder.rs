@@ -209,7 +209,10 @@ impl AdapterBuilder {
             .as_ref()
             .and_then(|storage| storage.database().cloned())
             .or(self.database);
-        if database.as_ref().is_some_and(|database| !database.has_component(MIGRATIONS.component)) {
+        if database
+            .as_ref()
+            .is_some_and(|database| !database.has_component(MIGRATIONS.component))
+        {
             return Err(BuildError::NoTables);
         }
         let limits = match self.deduplication {
@@ -222,7 +225,11 @@ impl AdapterBuilder {
         match (limits, &database) {
             (None, _) => {}
             (Some(limits), Some(database)) => {
-                inbox = Some(Arc::new(Inbox::new(database.clone(), limits, Arc::clone(&self.clock))));
+                inbox = Some(Arc::new(Inbox::new(
+                    database.clone(),
+                    limits,
+                    Arc::clone(&self.clock),
+                )));
             }
             (Some(limits), None) => {
                 observers.insert(0, Arc::new(Deduplication::new(limits, Arc::clone(&self.clock))));

@@ -59,7 +59,11 @@ impl Core {
 
     /// Keeps what was staged and changed, without the observers: what `on_turn_error` leaves behind. The turn has
     /// failed and may run again, unless its sender was told that it would not have to.
-    pub(super) async fn commit_staged(&self, turn: &mut TurnContext, running: Option<&Running>) -> Result<()> {
+    pub(super) async fn commit_staged(
+        &self,
+        turn: &mut TurnContext,
+        running: Option<&Running>,
+    ) -> Result<()> {
         let batch = Batch {
             documents: Vec::new(),
             steps: turn.take_steps(),
@@ -82,7 +86,12 @@ impl Core {
         self.keep(states, batch, None).await
     }
 
-    async fn keep(&self, mut states: Vec<StateDocument>, mut batch: Batch, over: Option<Over<'_>>) -> Result<()> {
+    async fn keep(
+        &self,
+        mut states: Vec<StateDocument>,
+        mut batch: Batch,
+        over: Option<Over<'_>>,
+    ) -> Result<()> {
         match &self.storage {
             Some(storage) if storage.database().is_none() => {
                 self.keep_apart(&**storage, &mut states, batch, over).await

@@ -57,7 +57,10 @@ impl Adapter {
             }
         }
         if resumed > 0 {
-            tracing::info!(turns = resumed, "turns that an earlier process acknowledged go on");
+            tracing::info!(
+                turns = resumed,
+                "turns that an earlier process acknowledged go on"
+            );
         }
         Ok(resumed)
     }
@@ -105,7 +108,9 @@ impl Adapter {
 
 fn prepare(row: &Acknowledged) -> Result<(Arc<Inbound>, ConversationKey)> {
     if row.starts >= MAX_STARTS {
-        return Err(Error::msg("it was started three times and ended its process each time"));
+        return Err(Error::msg(
+            "it was started three times and ended its process each time",
+        ));
     }
     let activity = Activity::from_slice(row.activity.as_bytes())?;
     let identity = Identity::from_json(row.identity.as_deref())?;
@@ -114,7 +119,12 @@ fn prepare(row: &Acknowledged) -> Result<(Arc<Inbound>, ConversationKey)> {
 }
 
 async fn give_up(inbox: &Inbox, row: &Acknowledged) -> Result<()> {
-    let (record, noted) = inbox.record(row.key.as_ref(), &TurnResponse::accepted(), None, Some(row.number));
+    let (record, noted) = inbox.record(
+        row.key.as_ref(),
+        &TurnResponse::accepted(),
+        None,
+        Some(row.number),
+    );
     inbox.write(record).await?;
     inbox.committed(noted);
     if let Some(key) = &row.key {

@@ -40,10 +40,14 @@ impl Core {
     ) -> Result<TurnResponse, Failed> {
         let next = Next::new(&self.middleware, logic);
         let ran = bounded(self.turn_limit, next.run(turn)).await;
-        let response = ran.and_then(|()| origin.map_or(Ok(TurnResponse::ok()), |origin| origin.response(turn)));
+        let response =
+            ran.and_then(|()| origin.map_or(Ok(TurnResponse::ok()), |origin| origin.response(turn)));
         let running = origin.map(|origin| origin.running);
         let ended = match response {
-            Ok(response) => self.commit_turn(turn, running, &response).await.map(|()| response),
+            Ok(response) => self
+                .commit_turn(turn, running, &response)
+                .await
+                .map(|()| response),
             Err(error) => Err(error),
         };
         match ended {

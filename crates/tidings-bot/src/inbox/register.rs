@@ -43,13 +43,24 @@ pub(super) struct Forget {
 
 impl Register {
     /// The row that may be the activity's.
-    pub(super) fn find(&mut self, fingerprint: u64, limits: &DeduplicationLimits, now_ms: i64) -> Option<i64> {
+    pub(super) fn find(
+        &mut self,
+        fingerprint: u64,
+        limits: &DeduplicationLimits,
+        now_ms: i64,
+    ) -> Option<i64> {
         self.forget_old(limits, now_ms, 0);
         self.numbers.get(&fingerprint).copied()
     }
 
     /// Remembers a row that was committed.
-    pub(super) fn insert(&mut self, entry: Entry, body_len: usize, limits: &DeduplicationLimits, now_ms: i64) {
+    pub(super) fn insert(
+        &mut self,
+        entry: Entry,
+        body_len: usize,
+        limits: &DeduplicationLimits,
+        now_ms: i64,
+    ) {
         // Room first, so that the queue never grows beyond the limit.
         self.forget_old(limits, now_ms, 1);
         if limits.activities == 0 {
@@ -70,7 +81,10 @@ impl Register {
         if self.rows_owed >= FORGET_AT_ONCE {
             self.rows_owed = 0;
             forget.turns = Some(self.forgotten_up_to);
-            while let Some((_, length)) = self.bodies.pop_front_if(|(number, _)| *number <= self.forgotten_up_to) {
+            while let Some((_, length)) = self
+                .bodies
+                .pop_front_if(|(number, _)| *number <= self.forgotten_up_to)
+            {
                 self.body_bytes -= length;
             }
         }
@@ -99,7 +113,9 @@ impl Register {
             if self.order.len() + more <= limits.activities && now_ms.saturating_sub(oldest.at_ms) < age_ms {
                 break;
             }
-            let Entry { fingerprint, number, .. } = *oldest;
+            let Entry {
+                fingerprint, number, ..
+            } = *oldest;
             self.order.pop_front();
             self.rows_owed += 1;
             self.forgotten_up_to = self.forgotten_up_to.max(number);
@@ -169,10 +185,17 @@ mod tests {
             let mut register = with(1..=stored, &limits);
             for number in 1..=stored {
                 let found = register.find(number.unsigned_abs() * 10, &limits, 0);
-                assert_eq!(found, remembered.contains(&number).then_some(number), "{number} of {stored}");
+                assert_eq!(
+                    found,
+                    remembered.contains(&number).then_some(number),
+                    "{number} of {stored}"
+                );
             }
         }
-        let none = DeduplicationLimits { activities: 0, ..limits };
+        let none = DeduplicationLimits {
+            activities: 0,
+            ..limits
+        };
         assert_eq!(with(1..=2, &none).find(20, &none, 0), None);
     }
 
@@ -197,7 +220,13 @@ mod tests {
     #[test]
     fn bodies_are_bounded_in_all_and_the_oldest_go_first() {
         let limits = limits(10, 60, 100);
-        for (third, deleted) in [(39, None), (40, None), (41, Some(1)), (71, Some(2)), (101, Some(2))] {
+        for (third, deleted) in [
+            (39, None),
+            (40, None),
+            (41, Some(1)),
+            (71, Some(2)),
+            (101, Some(2)),
+        ] {
             let mut register = Register::default();
             register.insert(entry(1, 0), 30, &limits, 0);
             register.insert(entry(2, 0), 30, &limits, 0);
@@ -210,10 +239,23 @@ mod tests {
         let limits = limits(2, 60, 0);
         let mut register = Register::default();
         for number in [1, 2] {
-            register.insert(Entry { fingerprint: 7, number, at_ms: 0 }, 0, &limits, 0);
+            register.insert(
+                Entry {
+                    fingerprint: 7,
+                    number,
+                    at_ms: 0,
+                },
+                0,
+                &limits,
+                0,
+            );
         }
         assert_eq!(register.find(7, &limits, 0), Some(2));
         register.insert(entry(3, 0), 0, &limits, 0);
-        assert_eq!(register.find(7, &limits, 0), Some(2), "forgetting the earlier takes nothing along");
+        assert_eq!(
+            register.find(7, &limits, 0),
+            Some(2),
+            "forgetting the earlier takes nothing along"
+        );
     }
 }

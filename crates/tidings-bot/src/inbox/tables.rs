@@ -126,7 +126,11 @@ pub(super) struct Answer {
 }
 
 /// The row `number`, if it is that of `key`.
-pub(super) fn find(connection: &Connection, number: i64, key: &ActivityKey) -> Result<Option<Answer>, StoreError> {
+pub(super) fn find(
+    connection: &Connection,
+    number: i64,
+    key: &ActivityKey,
+) -> Result<Option<Answer>, StoreError> {
     let mut select = connection.prepare_cached(
         "SELECT status, body FROM bot_turns LEFT JOIN bot_answers USING (number)
          WHERE number = ?1 AND activity_key = ?2",

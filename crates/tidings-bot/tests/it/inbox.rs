@@ -42,8 +42,17 @@ async fn a_committed_turn_is_not_run_again_before_or_after_a_restart() {
     life.user.heard().assert_silent();
     // Another id, conversation or channel is another activity.
     life.user.send(message("2")).await.unwrap().assert_reply("2");
-    life.user.conversation("ben").send(message("1")).await.unwrap().assert_reply("1");
-    life.user.send(message("1").with_channel_id("slack")).await.unwrap().assert_reply("1");
+    life.user
+        .conversation("ben")
+        .send(message("1"))
+        .await
+        .unwrap()
+        .assert_reply("1");
+    life.user
+        .send(message("1").with_channel_id("slack"))
+        .await
+        .unwrap()
+        .assert_reply("1");
 }
 
 #[tokio::test]
@@ -58,12 +67,16 @@ async fn invokes_and_expected_replies_get_the_same_answer_after_a_restart() {
     let activities = || {
         [
             Activity::new(ActivityType::Invoke).with_name("tea").with_id("1"),
-            Activity::new(ActivityType::Invoke).with_name("nobody's").with_id("2"),
+            Activity::new(ActivityType::Invoke)
+                .with_name("nobody's")
+                .with_id("2"),
             message("3").with_delivery_mode(DeliveryMode::ExpectReplies),
             message("4"),
         ]
     };
-    let life = home.start(Router::new().invoke("tea", invoked).otherwise(echo), |adapter| adapter);
+    let life = home.start(Router::new().invoke("tea", invoked).otherwise(echo), |adapter| {
+        adapter
+    });
     let mut answers = Vec::new();
     for activity in activities() {
         answers.push(life.user.deliver(activity).await.unwrap());
@@ -74,7 +87,9 @@ async fn invokes_and_expected_replies_get_the_same_answer_after_a_restart() {
     assert!(answers[2].body.is_some() && answers[3].body.is_none());
     life.end().await;
 
-    let life = home.start(Router::new().invoke("tea", never).otherwise(never), |adapter| adapter);
+    let life = home.start(Router::new().invoke("tea", never).otherwise(never), |adapter| {
+        adapter
+    });
     for (activity, answer) in activities().into_iter().zip(answers) {
         assert_eq!(life.user.deliver(activity).await.unwrap(), answer);
     }
@@ -91,12 +106,19 @@ async fn a_turn_that_was_not_committed_runs_again_before_and_after_a_restart() {
         Ok(())
     }
     let home = Home::new();
-    let life = home.start(Router::new().otherwise(fails).message("2", fails_to_commit), |adapter| adapter);
+    let life = home.start(
+        Router::new().otherwise(fails).message("2", fails_to_commit),
+        |adapter| adapter,
+    );
     for id in ["1", "1", "2", "2"] {
         assert_eq!(life.user.deliver(message(id)).await.unwrap_err().status(), 500);
     }
     assert!(notes(&life.database).await.is_empty());
-    assert_eq!(life.rows("bot_turns").await, 0, "the row goes with the turn's own steps");
+    assert_eq!(
+        life.rows("bot_turns").await,
+        0,
+        "the row goes with the turn's own steps"
+    );
     life.end().await;
 
     let life = home.start(Router::new().otherwise(echo), |adapter| adapter);
@@ -125,7 +147,11 @@ async fn the_row_is_in_the_commit_of_state_and_steps() {
     life.end().await;
     let life = home.start(Router::new().otherwise(both), |adapter| adapter);
     life.user.deliver(message("1")).await.unwrap();
-    assert_eq!(notes(&life.database).await, ["staged"], "a note of the same text would have failed");
+    assert_eq!(
+        notes(&life.database).await,
+        ["staged"],
+        "a note of the same text would have failed"
+    );
 }
 
 #[tokio::test]
@@ -218,14 +244,17 @@ async fn as_many_activities_as_allowed_are_remembered() {
     for number in 0..200 {
         life.user.deliver(message(&format!("n{number}"))).await.unwrap();
     }
-    assert!(life.rows("bot_turns").await <= 3 + 64, "rows go a few at a time, with the turns");
+    assert!(
+        life.rows("bot_turns").await <= 3 + 64,
+        "rows go a few at a time, with the turns"
+    );
 }
 
 #[tokio::test]
 async fn for_as_long_as_allowed() {
     for (passed, heard) in [(23 * 3600 + 3599, 0), (24 * 3600, 1), (24 * 3600 + 1, 1)] {
-        let home = Home::new();
         for restarted in [false, true] {
+            let home = Home::new();
             let life = home.start(Router::new().otherwise(echo), |adapter| adapter);
             let id = if restarted { "b" } else { "a" };
             life.user.send(message(id)).await.unwrap().assert_reply(id);
@@ -236,7 +265,11 @@ async fn for_as_long_as_allowed() {
                 life
             };
             life.user.clock().advance(SignedDuration::from_secs(passed));
-            assert_eq!(life.user.send(message(id)).await.unwrap().len(), heard, "{passed} {restarted}");
+            assert_eq!(
+                life.user.send(message(id)).await.unwrap().len(),
+                heard,
+                "{passed} {restarted}"
+            );
             life.end().await;
         }
     }
@@ -268,7 +301,11 @@ async fn bodies_are_bounded_in_all_and_a_repeated_activity_is_then_answered_with
             assert_eq!(answer.status, 200);
             bodies.push(answer.body.is_some());
         }
-        assert_eq!(bodies, [remembered > 2, remembered > 1, remembered > 0], "{body_bytes}");
+        assert_eq!(
+            bodies,
+            [remembered > 2, remembered > 1, remembered > 0],
+            "{body_bytes}"
+        );
     }
 }
 
@@ -279,12 +316,22 @@ async fn a_body_of_more_than_a_mebibyte_is_not_kept() {
     async fn invoked(turn: &mut TurnContext, size: Service<Size>) -> Result<()> {
         turn.respond_invoke(200, Some(&"x".repeat(size.0.0 - 2)))
     }
-    for (size, kept) in [(1024 * 1024 - 1, true), (1024 * 1024, true), (1024 * 1024 + 1, false)] {
+    for (size, kept) in [
+        (1024 * 1024 - 1, true),
+        (1024 * 1024, true),
+        (1024 * 1024 + 1, false),
+    ] {
         let home = Home::new();
-        let life = home.start(Router::new().invoke("x", invoked), |adapter| adapter.service(Size(size)));
+        let life = home.start(Router::new().invoke("x", invoked), |adapter| {
+            adapter.service(Size(size))
+        });
         let invoke = Activity::new(ActivityType::Invoke).with_name("x").with_id("1");
         assert!(life.user.deliver(invoke.clone()).await.unwrap().body.is_some());
-        assert_eq!(life.user.deliver(invoke).await.unwrap().body.is_some(), kept, "{size}");
+        assert_eq!(
+            life.user.deliver(invoke).await.unwrap().body.is_some(),
+            kept,
+            "{size}"
+        );
     }
 }
 
@@ -320,7 +367,10 @@ fn a_database_needs_the_tables_and_slow_is_less_than_a_channel_waits() {
         let connector = ConnectorClient::builder().build().unwrap();
         Adapter::builder().connector(connector).bot(Router::new())
     };
-    let error = builder().database(Database::temporary([NOTES]).unwrap()).build().unwrap_err();
+    let error = builder()
+        .database(Database::temporary([NOTES]).unwrap())
+        .build()
+        .unwrap_err();
     assert_eq!(error, BuildError::NoTables);
     assert!(error.to_string().contains("tidings_bot::MIGRATIONS"), "{error}");
     for (after, fits) in [(14_999, true), (15_000, false), (15_001, false)] {

@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tidings_activity::Activity;
 use tidings_bot::{
@@ -8,7 +9,7 @@ use tidings_bot::{
 };
 use tidings_store::{Database, Document, ETag, MemoryStorage, Storage, StorageError};
 
-use crate::support::{Log, NOTES, Note, database, notes};
+use crate::support::{Log, Note, database, notes};
 
 fn visits() -> StatePropertyAccessor<u32> {
     BotState::conversation().property("visits")
@@ -90,7 +91,11 @@ async fn a_panic_and_a_time_out_after_staging_leave_nothing_either() {
         let database = database();
         // State in memory: while the clock is paused, waiting for a database thread would count as time.
         let user = TestAdapter::builder(bot.message("show", show))
-            .set_up(|adapter| adapter.database(database.clone()))
+            .set_up(|adapter| {
+                adapter
+                    .database(database.clone())
+                    .turn_limit(Duration::from_secs(1))
+            })
             .build();
         assert_eq!(user.deliver("x").await.unwrap_err().status(), 500);
         user.send("show").await.unwrap().assert_reply("None");
@@ -341,10 +346,13 @@ async fn on_a_database_a_turn_is_one_write_whether_it_keeps_much_or_nothing() {
     let user = TestAdapter::builder(bot)
         .set_up(|adapter| adapter.storage(storage))
         .build();
-    user.send("the first one opens the inbox").await.unwrap().assert_reply("hello");
+    user.send("the first one opens the inbox")
+        .await
+        .unwrap()
+        .assert_reply("hello");
     for (text, reads) in [("plain", 0), ("both", 1)] {
         let before = database.stats();
-        user.send(text).await.unwrap();
+        user.deliver(text).await.unwrap();
         let after = database.stats();
         assert_eq!(after.operations - before.operations, 1, "{text}");
         assert_eq!(after.commits - before.commits, 1, "{text}");

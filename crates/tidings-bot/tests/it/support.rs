@@ -104,7 +104,7 @@ pub(crate) struct Life {
 
 impl Life {
     /// How many rows the table has.
-    pub(crate) async fn rows(&self, table: &'static str) -> u64 {
+    pub(crate) async fn rows(&self, table: &'static str) -> i64 {
         let count = self.database.read(move |connection| {
             Ok(connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))?)
         });
