@@ -45,6 +45,11 @@ impl Identity {
         self
     }
 
+    /// Whether this is nobody in particular.
+    pub fn is_anonymous(&self) -> bool {
+        *self == Self::anonymous()
+    }
+
     /// Whether a token was verified.
     pub fn is_verified(&self) -> bool {
         self.claims.is_some()
@@ -75,7 +80,7 @@ impl Identity {
     /// # Errors
     /// None in practice: strings can always be written.
     pub fn to_json(&self) -> Result<Option<String>, serde_json::Error> {
-        if *self == Self::anonymous() {
+        if self.is_anonymous() {
             return Ok(None);
         }
         serde_json::to_string(self).map(Some)

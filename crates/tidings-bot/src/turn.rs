@@ -7,6 +7,7 @@ use tidings_activity::{Activity, ActivityType, ConversationReference, InvokeResp
 use tidings_store::Step;
 
 use crate::adapter::Adapter;
+use crate::conversation::Conversation;
 use crate::conversation_key::ConversationKey;
 use crate::error::{Error, Result};
 use crate::hook::{DeleteHook, Hooks, SendHook, UpdateHook};
@@ -96,6 +97,7 @@ impl TurnContext {
         inbound: Arc<Inbound>,
         outbound: Arc<dyn Outbound>,
     ) -> Self {
+        let outbound = for_audience(outbound, inbound.identity.audience());
         Self {
             inbound,
             adapter,
@@ -126,12 +128,13 @@ impl TurnContext {
         &mut Arc::make_mut(&mut self.inbound).activity
     }
 
-    /// What it takes to come back to this conversation later. Store it; it stays good after the turn.
+    /// What it takes to come back to this conversation later: where it is, and as whom. Store it; it stays good
+    /// after the turn.
     ///
     /// In a proactive turn it has no `activityId`: the activity of such a turn is made up, and no channel
     /// knows its id.
-    pub fn reference(&self) -> ConversationReference {
-        self.addressing().clone()
+    pub fn reference(&self) -> Conversation {
+        Conversation::new(self.addressing().clone(), self.inbound.identity.clone())
     }
 
     /// The reference that outgoing activities are addressed by, made once.
@@ -277,6 +280,13 @@ impl TurnContext {
         self.captures = Captures::default();
         self.error = Some(error);
     }
+}
+
+/// The way out with tokens for `audience`: a parent's connector refuses those of the channel.
+pub(crate) fn for_audience(outbound: Arc<dyn Outbound>, audience: Option<&str>) -> Arc<dyn Outbound> {
+    audience
+        .and_then(|audience| outbound.for_audience(audience))
+        .unwrap_or(outbound)
 }
 
 impl fmt::Debug for TurnContext {

@@ -42,5 +42,8 @@ pub use tokio_util::sync::CancellationToken;
 /// The engine's tables. Hand it to the database when opening it.
 pub const MIGRATIONS: Migrations = Migrations {
     component: "proactive",
-    sqlite: &[include_str!("../migrations/0001_jobs_and_deliveries.sql")],
+    sqlite: &[
+        include_str!("../migrations/0001_jobs_and_deliveries.sql"),
+        include_str!("../migrations/0002_identities.sql"),
+    ],
 };

@@ -71,12 +71,12 @@ struct Line(mpsc::UnboundedSender<Call>);
 impl Channel for Line {
     async fn send(
         &self,
-        reference: &ConversationReference,
+        conversation: &Conversation,
         activity: &Activity,
     ) -> Result<Option<String>, SendError> {
         let (answer, answered) = oneshot::channel();
         let call = Call {
-            reference: reference.clone(),
+            conversation: conversation.clone(),
             activity: activity.clone(),
             answer,
         };

@@ -68,7 +68,7 @@ struct Nobody;
 
 #[async_trait]
 impl Channel for Nobody {
-    async fn send(&self, _: &ConversationReference, _: &Activity) -> Result<Option<String>, SendError> {
+    async fn send(&self, _: &Conversation, _: &Activity) -> Result<Option<String>, SendError> {
         Ok(None)
     }
 }
