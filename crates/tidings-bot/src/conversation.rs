@@ -119,6 +119,9 @@ mod tests {
         assert!(conversation.is_verified());
         let json = serde_json::to_string(&conversation).unwrap();
         assert_eq!(serde_json::from_str::<Conversation>(&json).unwrap(), conversation);
-        assert_eq!(serde_json::to_string(&*conversation).unwrap(), r#"{"channelId":"msteams"}"#);
+        assert_eq!(
+            serde_json::to_string(&*conversation).unwrap(),
+            r#"{"channelId":"msteams"}"#
+        );
     }
 }

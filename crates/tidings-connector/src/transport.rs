@@ -18,7 +18,7 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 
 use self::dialer::Dialer;
-use self::pool::{Connection, Origin, Pool};
+use self::pool::{Call, Connection, Origin, Pool};
 use crate::departure::{Departure, Payload};
 use crate::{Phase, SendError};
 
@@ -105,13 +105,14 @@ impl Transport {
         let (payload, departure) = Payload::new(body);
         let request = Request::from_parts(parts, payload);
         let mut alarm = pin!(tokio::time::sleep_until(deadline.at));
+        let call = self.pool.call(origin);
         let (response, connection) = self
-            .send(&address, &origin, request, &departure, deadline, alarm.as_mut())
+            .send(&call, &address, request, &departure, deadline, alarm.as_mut())
             .await?;
         let (parts, body) = response.into_parts();
         let (body, fault) = read(body, limit, alarm).await;
         if fault.is_none() {
-            self.pool.put_back(origin, connection).await;
+            call.put_back(connection).await;
         }
         Ok(Answer {
             status: parts.status,
@@ -123,15 +124,16 @@ impl Transport {
 
     async fn send(
         &self,
+        call: &Call,
         address: &Uri,
-        origin: &Origin,
         mut request: Request<Payload>,
         departure: &Departure,
         deadline: Deadline,
         mut alarm: Pin<&mut Sleep>,
     ) -> Result<(Response<Incoming>, Connection), SendError> {
+        let origin = &call.origin;
         loop {
-            let (mut connection, reused) = match self.pool.take(origin) {
+            let (mut connection, reused) = match call.connection().await {
                 Some(connection) => (connection, true),
                 None => {
                     let dialed = tokio::select! {

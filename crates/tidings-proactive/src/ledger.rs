@@ -91,9 +91,9 @@ pub(crate) enum Ending {
 /// What the worker that settles a delivery does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
-    /// Claims the next of the same lane, else whatever is due.
+    /// Claims the next of the same lane.
     SameLane,
-    /// Claims what has been due longest, in any lane.
+    /// Leaves its lane to the others and claims what has been due longest.
     AnyLane,
     /// Nothing: it is about to stop.
     Stop,
@@ -189,16 +189,63 @@ fn due_heads(tx: &Connection, now: Timestamp, limit: usize) -> Result<Vec<(Head,
     Ok(due)
 }
 
-/// Records how an attempt ended and claims what the worker sends next. Does nothing to a row that is not `sending`.
-pub(crate) fn settle(
+/// A delivery that was tried, and how that ended.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) id: DeliveryId,
+    pub(crate) channel_id: String,
+    pub(crate) conversation_id: String,
+    pub(crate) ending: Ending,
+}
+
+/// What [`settle_all`] did.
+#[derive(Debug)]
+pub(crate) struct Settled {
+    /// For each outcome, what its worker sends next.
+    pub(crate) claims: Vec<Option<Claimed>>,
+    /// How many of them are from other lanes.
+    pub(crate) from_the_table: usize,
+}
+
+/// Records outcomes and claims, for each, what its worker sends next: the next of the same lane. Where there is none,
+/// `look` claims whatever is due longest. Does nothing to a row that is not `sending`.
+pub(crate) fn settle_all<'a>(
     tx: &Connection,
-    id: DeliveryId,
-    (channel_id, conversation_id): (&str, &str),
-    ending: &Ending,
+    outcomes: impl Iterator<Item = (&'a Outcome, Next)>,
     now: Timestamp,
-    next: Next,
-) -> Result<Option<Claimed>> {
-    match ending {
+    mut look: bool,
+) -> Result<Settled> {
+    let mut claims = Vec::with_capacity(outcomes.size_hint().0);
+    let mut without = Vec::new();
+    for (outcome, next) in outcomes {
+        let claimed = settle(tx, outcome, now, next)?;
+        if claimed.is_none() && next != Next::Stop {
+            without.push(claims.len());
+        }
+        // The lane it gave way in has just become due.
+        look |= next == Next::AnyLane;
+        claims.push(claimed);
+    }
+    if !look || without.is_empty() {
+        return Ok(Settled {
+            claims,
+            from_the_table: 0,
+        });
+    }
+    let due = claim_due(tx, now, without.len())?;
+    let from_the_table = due.len();
+    for (place, claimed) in without.into_iter().zip(due) {
+        claims[place] = Some(claimed);
+    }
+    Ok(Settled {
+        claims,
+        from_the_table,
+    })
+}
+
+fn settle(tx: &Connection, outcome: &Outcome, now: Timestamp, next: Next) -> Result<Option<Claimed>> {
+    let id = outcome.id;
+    match &outcome.ending {
         Ending::Delivered { activity_id } => deliver(tx, id, activity_id.as_deref(), now)?,
         Ending::Dead { reason, failure } => bury(tx, id, *reason, failure, now)?,
         Ending::Retry {
@@ -207,18 +254,16 @@ pub(crate) fn settle(
             failure,
         } => {
             defer(tx, id, *due_at, *repeat_possible, failure, now)?;
+            return Ok(None);
         }
     }
-    if !matches!(ending, Ending::Retry { .. }) {
-        let promoted = promote(tx, channel_id, conversation_id, now, next == Next::SameLane)?;
-        if promoted.is_some() {
-            return Ok(promoted);
-        }
-    }
-    if next == Next::Stop {
-        return Ok(None);
-    }
-    Ok(claim_due(tx, now, 1)?.pop())
+    promote(
+        tx,
+        &outcome.channel_id,
+        &outcome.conversation_id,
+        now,
+        next == Next::SameLane,
+    )
 }
 
 /// Takes back what a predecessor left `sending`: the file lock proves that it is gone. A wait of our own

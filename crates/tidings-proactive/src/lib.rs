@@ -44,6 +44,7 @@ pub const MIGRATIONS: Migrations = Migrations {
     component: "proactive",
     sqlite: &[
         include_str!("../migrations/0001_jobs_and_deliveries.sql"),
-        include_str!("../migrations/0002_identities.sql"),
+        include_str!("../migrations/0002_cheap_checks.sql"),
+        include_str!("../migrations/0003_identities.sql"),
     ],
 };

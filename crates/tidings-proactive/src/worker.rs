@@ -4,10 +4,11 @@
 //! usual way of a delivery never touches the table a second time before it is sent: the call that puts it on
 //! record takes a slot first, claims it in the same commit and sends it in the same task (`commit`). Only when
 //! no slot is free, no worker runs, or the conversation has something waiting, is it left for the table, which
-//! `run` polls and from which a task that has settled its delivery takes the next in the same commit.
+//! `run` polls and from which the commit that settles deliveries (`settle`) takes the next ones.
 //! Nothing is sent inside a transaction.
 
 mod attempt;
+mod settle;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,15 +22,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::channel::Channel;
 use crate::error::ProactiveError;
-use crate::ledger::{self, Claimed, Ending, Next};
+use crate::ledger::{self, Claimed};
 use crate::proactive::ProactiveOptions;
 
-/// After so many deliveries of one lane a task lets whatever is due longest go first.
-const SAME_LANE_IN_A_ROW: u32 = 16;
+use settle::{Settling, Tried};
+
 /// A wake-up comes before the rows are visible to readers, so it claims without looking, this many.
 const CLAIM_ON_WAKE: usize = 8;
-/// How long a task waits before it tries again to record an outcome that the database refused.
-const SETTLE_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 pub(crate) struct Worker {
     pub(crate) db: Database,
@@ -40,8 +39,9 @@ pub(crate) struct Worker {
     slots: Arc<Semaphore>,
     running: AsyncMutex<()>,
     wake: Notify,
-    /// A delivery was left for the table because no slot was free.
+    /// There may be deliveries in the table that are due and found no free slot.
     missed: AtomicBool,
+    settling: Settling,
     changed: watch::Sender<u64>,
 }
 
@@ -78,6 +78,7 @@ impl Worker {
             running: AsyncMutex::new(()),
             wake: Notify::new(),
             missed: AtomicBool::new(false),
+            settling: Settling::default(),
             changed: watch::Sender::new(0),
         }
     }
@@ -114,7 +115,7 @@ impl Worker {
                     worker.bump();
                     let _ = answer.send(Ok(value));
                     if let Some(claimed) = claimed {
-                        worker.send_on(slot, claimed).await;
+                        worker.send_here(slot, claimed, 0).await;
                     }
                 }
                 Err(error) => drop(answer.send(Err(error))),
@@ -186,6 +187,7 @@ impl Worker {
             let free = self.slots.available_permits();
             if free == 0 {
                 // The tasks that hold the slots take the next delivery themselves.
+                self.missed.store(true, Ordering::Release);
                 return Ok(self.options.poll_every);
             }
             let due = self.db.read(move |conn| ledger::due(conn, now, free)).await?;
@@ -204,69 +206,30 @@ impl Worker {
             let slots: Vec<Slot> = std::iter::from_fn(|| self.slot())
                 .take(wanted.min(free))
                 .collect();
+            if due.count >= free {
+                // The tasks that hold the slots look for the rest.
+                self.missed.store(true, Ordering::Release);
+            }
             if slots.is_empty() {
                 return Ok(self.options.poll_every);
             }
             let limit = slots.len();
             let claimed = self.db.write(move |tx| ledger::claim_due(tx, now, limit)).await?;
             for (slot, delivery) in slots.into_iter().zip(claimed) {
-                let worker = Arc::clone(self);
-                tokio::spawn(async move { worker.send_on(slot, delivery).await });
+                self.send(slot, delivery, 0);
             }
         }
     }
 
-    /// Sends a delivery, and whatever settling it claims next.
-    async fn send_on(&self, slot: Slot, first: Claimed) {
-        let mut sent: u32 = 0;
-        let mut next = Some(first);
-        while let Some(delivery) = next {
-            let ending = self.attempt(&*slot.channel, &delivery).await;
-            sent += 1;
-            next = self
-                .settle(delivery, ending, sent.is_multiple_of(SAME_LANE_IN_A_ROW))
-                .await;
-        }
+    /// Sends a delivery in a task of its own.
+    fn send(self: &Arc<Self>, slot: Slot, delivery: Claimed, in_a_row: u32) {
+        let worker = Arc::clone(self);
+        tokio::spawn(async move { worker.send_here(slot, delivery, in_a_row).await });
     }
 
-    /// Records an outcome. A database that refuses is asked again: as long as the row stays claimed, nothing of
-    /// its conversation can overtake it or repeat it.
-    async fn settle(&self, delivery: Claimed, ending: Ending, give_way: bool) -> Option<Claimed> {
-        let (id, lane) = (delivery.id, (delivery.channel_id, delivery.conversation_id));
-        let record = Arc::new((lane, ending));
-        let mut refused = false;
-        loop {
-            let next = match (self.is_open(), give_way) {
-                (false, _) => Next::Stop,
-                (true, true) => Next::AnyLane,
-                (true, false) => Next::SameLane,
-            };
-            let now = self.clock.now();
-            let record = Arc::clone(&record);
-            let settled = self
-                .db
-                .write(move |tx| {
-                    let ((channel, conversation), ending) = &*record;
-                    ledger::settle(tx, id, (channel, conversation), ending, now, next)
-                })
-                .await;
-            match settled {
-                Ok(next) => {
-                    self.bump();
-                    return next;
-                }
-                Err(error) => {
-                    if !std::mem::replace(&mut refused, true) {
-                        tracing::error!(delivery.id = %id, %error, "the outcome of a delivery cannot be recorded; trying again");
-                    }
-                    if next == Next::Stop {
-                        // It stays `sending`; the next start sends it again and notes that it may be a repeat.
-                        return None;
-                    }
-                    tokio::time::sleep(SETTLE_AGAIN_AFTER).await;
-                }
-            }
-        }
+    async fn send_here(self: &Arc<Self>, slot: Slot, delivery: Claimed, in_a_row: u32) {
+        let ending = self.attempt(&*slot.channel, &delivery).await;
+        self.settle(Tried::new(slot, delivery, ending, in_a_row)).await;
     }
 
     /// When a delivery put on record now expires.

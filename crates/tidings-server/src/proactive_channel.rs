@@ -27,7 +27,10 @@ impl Channel for ProactiveChannel {
         let conversation_id = conversation
             .conversation_id()
             .ok_or_else(|| refused("conversation.id"))?;
-        let key = ConversationKey::new(conversation.channel_id.as_deref().unwrap_or_default(), conversation_id);
+        let key = ConversationKey::new(
+            conversation.channel_id.as_deref().unwrap_or_default(),
+            conversation_id,
+        );
         // The worker is outside of every turn, so entering only waits and is never refused.
         let entered = self.adapter.gate().enter(&key).await;
         let _inside = entered.map_err(|error| SendError::new(Phase::Refused, error.to_string()))?;

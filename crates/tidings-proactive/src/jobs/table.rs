@@ -36,7 +36,9 @@ pub(super) fn complete(
     claim: bool,
 ) -> Result<(Completion, Option<Claimed>), StoreError> {
     let found = tx
-        .prepare_cached("SELECT state, channel_id, conversation_id, reference, identity FROM jobs WHERE number = ?1")?
+        .prepare_cached(
+            "SELECT state, channel_id, conversation_id, reference, identity FROM jobs WHERE number = ?1",
+        )?
         .query_row([number.to_row()], |row| {
             if row.get_ref(0)?.as_str()? != JobState::Running.as_str() {
                 return Ok(None);

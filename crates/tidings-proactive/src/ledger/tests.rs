@@ -101,8 +101,10 @@ enum Act {
     },
     Settle {
         which: usize,
+        together: usize,
         ending: usize,
         next: usize,
+        look: bool,
     },
     Wait {
         seconds: i64,
@@ -115,8 +117,10 @@ fn act() -> impl Strategy<Value = Act> {
         4 => (0..CONVERSATIONS.len(), any::<bool>(), 1..200_i64)
             .prop_map(|(conversation, claim, lives)| Act::Enqueue { conversation, claim, lives }),
         2 => (1..5_usize).prop_map(|limit| Act::ClaimDue { limit }),
-        4 => (any::<prop::sample::Index>(), 0..3_usize, 0..3_usize)
-            .prop_map(|(which, ending, next)| Act::Settle { which: which.index(64), ending, next }),
+        4 => (any::<prop::sample::Index>(), 1..4_usize, 0..3_usize, 0..3_usize, any::<bool>())
+            .prop_map(|(which, together, ending, next, look)| {
+                Act::Settle { which: which.index(64), together, ending, next, look }
+            }),
         1 => (1..60_i64).prop_map(|seconds| Act::Wait { seconds }),
         1 => Just(Act::Crash),
     ]
@@ -134,6 +138,15 @@ fn ending(number: usize, now: i64) -> Ending {
             repeat_possible: false,
             failure: Failure::default(),
         },
+    }
+}
+
+fn outcome(delivery: Claimed, ending: Ending) -> Outcome {
+    Outcome {
+        id: delivery.id,
+        channel_id: delivery.channel_id,
+        conversation_id: delivery.conversation_id,
+        ending,
     }
 }
 
@@ -192,16 +205,24 @@ proptest! {
                     prop_assert!(claimed.len() <= limit);
                     take(&mut in_hand, claimed)?;
                 }
-                Act::Settle { which, ending: number, next } => {
+                Act::Settle { which, together, ending: number, next, look } => {
                     let mut ids: Vec<i64> = in_hand.keys().copied().collect();
                     ids.sort_unstable();
-                    let Some(id) = ids.get(which % ids.len().max(1)) else { continue };
-                    let delivery = in_hand.remove(id).unwrap();
-                    let lane = (delivery.channel_id.as_str(), delivery.conversation_id.as_str());
+                    let first = which % ids.len().max(1);
+                    ids.rotate_left(first);
                     let next = [Next::SameLane, Next::AnyLane, Next::Stop][next];
-                    let claimed = settle(&conn, delivery.id, lane, &ending(number, now), at(now), next).unwrap();
-                    prop_assert!(claimed.is_none() || next != Next::Stop);
-                    take(&mut in_hand, claimed.into_iter().collect())?;
+                    let outcomes: Vec<Outcome> = ids
+                        .iter()
+                        .take(together)
+                        .map(|id| outcome(in_hand.remove(id).unwrap(), ending(number, now)))
+                        .collect();
+                    let pairs = outcomes.iter().map(|outcome| (outcome, next));
+                    let settled = settle_all(&conn, pairs, at(now), look).unwrap();
+                    prop_assert_eq!(settled.claims.len(), outcomes.len());
+                    let claimed: Vec<Claimed> = settled.claims.into_iter().flatten().collect();
+                    prop_assert!(claimed.is_empty() || next != Next::Stop);
+                    prop_assert!(settled.from_the_table <= claimed.len());
+                    take(&mut in_hand, claimed)?;
                 }
                 Act::Wait { seconds } => now += seconds,
                 Act::Crash => {
@@ -220,9 +241,9 @@ proptest! {
                 continue;
             };
             let delivery = in_hand.remove(&id).unwrap();
-            let lane = (delivery.channel_id.as_str(), delivery.conversation_id.as_str());
-            let next = settle(&conn, delivery.id, lane, &ending(0, now), at(now), Next::SameLane).unwrap();
-            take(&mut in_hand, next.into_iter().collect())?;
+            let outcome = outcome(delivery, ending(0, now));
+            let settled = settle_all(&conn, [(&outcome, Next::SameLane)].into_iter(), at(now), false).unwrap();
+            take(&mut in_hand, settled.claims.into_iter().flatten().collect())?;
         }
         let (ended, all): (i64, i64) = conn
             .query_row("SELECT count(ended_at), count(*) FROM deliveries", [], |row| Ok((row.get(0)?, row.get(1)?)))

@@ -7,6 +7,7 @@
 mod desk;
 mod failure;
 mod jobs;
+mod migrations;
 mod order;
 mod restart;
 mod shutdown;

@@ -103,22 +103,15 @@ async fn a_message_of_the_local_channel_is_taken_when_its_turn_is_slow() {
         .build()
         .unwrap();
     let conversations = format!("{base}/v3/directline/conversations");
-    let opened: serde_json::Value = client
-        .post(&conversations)
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
+    let (_, opened) = read(client.post(&conversations).send().await.unwrap()).await;
     let (id, token) = (
         opened["conversationId"].as_str().unwrap(),
         opened["token"].as_str().unwrap(),
     );
-    let activities = format!("{conversations}/{id}/activities");
-    let post = client.post(&activities).bearer_auth(token);
-    let post = post.json(&json!({ "type": "message", "from": { "id": "user" }, "text": "hello" }));
-    let answer = post.send().await.unwrap();
+    let hello = json!({ "type": "message", "from": { "id": "user" }, "text": "hello" });
+    let post = client.post(format!("{conversations}/{id}/activities"));
+    let post = post.bearer_auth(token).header("content-type", "application/json");
+    let answer = post.body(hello.to_string()).send().await.unwrap();
     assert!(answer.status().is_success(), "{}", answer.status());
     running.abort();
 }
