@@ -149,8 +149,6 @@ fn at_once(criterion: &mut Criterion) {
         });
         group.finish();
     }
-    let stats = database.stats();
-    println!("{} turns in {} commits", stats.operations, stats.commits);
     drop(database);
     let _ = std::fs::remove_dir_all(folder);
 }
