@@ -1,12 +1,14 @@
-//! What the SDK itself costs in a plain turn: message, router, one reply, no state and no network.
+//! What the SDK itself costs in a plain turn: message, router, one reply, no state and no network; and what it costs to
+//! remember the turn.
 
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
 
-use criterion::{Criterion, criterion_group, criterion_main};
-use tidings_activity::{Activity, ConversationReference, ResourceResponse};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use tidings_activity::{Activity, ConversationAccount, ConversationReference, ResourceResponse};
 use tidings_bot::{Adapter, Inbound, Outbound, Result, Router, TurnContext, async_trait};
+use tidings_store::{Database, DatabaseOptions};
 
 /// Takes everything.
 struct Nowhere;
@@ -82,5 +84,74 @@ fn turn(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, turn);
+/// Turns of 64 conversations at once, with nothing remembered, in memory, and in a database on the disk.
+fn at_once(criterion: &mut Criterion) {
+    const CONVERSATIONS: u64 = 64;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let folder = std::env::temp_dir().join(format!("tidings-bench-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let options = DatabaseOptions::new(folder.join("tidings.db")).component(tidings_bot::MIGRATIONS);
+    let database = Database::open(options).expect("a database");
+    let plain = || {
+        Adapter::builder()
+            .outbound(Arc::new(Nowhere))
+            .bot(Router::new().otherwise(start))
+    };
+    let mut number = 0;
+    for (name, adapter) in [
+        ("nothing remembered", plain().deduplication(None)),
+        ("in memory", plain()),
+        ("durable", plain().database(database.clone())),
+    ] {
+        let adapter = adapter.build().expect("an adapter");
+        let mut group = criterion.benchmark_group("64 at once");
+        group.throughput(Throughput::Elements(1));
+        group.bench_function(name, |bencher| {
+            bencher.iter_custom(|turns| {
+                let each = turns.div_ceil(CONVERSATIONS);
+                let tasks: Vec<Vec<Activity>> = (0..CONVERSATIONS)
+                    .map(|conversation| {
+                        (0..each)
+                            .map(|_| {
+                                number += 1;
+                                let mut activity = activity("run", number);
+                                activity.conversation =
+                                    Some(ConversationAccount::new(conversation.to_string()));
+                                activity
+                            })
+                            .collect()
+                    })
+                    .collect();
+                let started = Instant::now();
+                runtime.block_on(async {
+                    let running: Vec<_> = tasks
+                        .into_iter()
+                        .map(|activities| {
+                            let adapter = adapter.clone();
+                            tokio::spawn(async move {
+                                for activity in activities {
+                                    let answer = adapter.process(Inbound::anonymous(activity)).await;
+                                    assert_eq!(answer.map(|answer| answer.status).ok(), Some(200));
+                                }
+                            })
+                        })
+                        .collect();
+                    for task in running {
+                        task.await.expect("it ends");
+                    }
+                });
+                started.elapsed()
+            });
+        });
+        group.finish();
+    }
+    drop(database);
+    let _ = std::fs::remove_dir_all(folder);
+}
+
+criterion_group!(benches, turn, at_once);
 criterion_main!(benches);

@@ -5,14 +5,17 @@ use std::sync::Arc;
 
 use tidings_activity::{Activity, ActivityType};
 
+/// The longest key in bytes. What is remembered is bounded by it; no channel's ids come near.
+const MAX_BYTES: usize = 1024;
+
 /// By what an inbound activity is recognised when the channel delivers it again: channel, conversation and
 /// activity id. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ActivityKey(Arc<str>);
 
 impl ActivityKey {
-    /// The key of `activity`; `None` without an id, and for updates and deletions of messages, whose `id`
-    /// names the message they are about and not themselves.
+    /// The key of `activity`; `None` without an id, for updates and deletions of messages, whose `id` names the
+    /// message they are about and not themselves, and when it would be longer than 1,024 bytes.
     pub fn of(activity: &Activity) -> Option<Self> {
         if matches!(
             activity.kind,
@@ -24,12 +27,21 @@ impl ActivityKey {
         let channel = activity.channel_id.as_deref()?;
         let conversation = activity.conversation.as_ref()?.id.as_deref()?;
         // NUL stands in no id that was decoded, so the parts cannot run into each other.
-        let mut key = String::with_capacity(channel.len() + conversation.len() + id.len() + 2);
+        let length = channel.len() + conversation.len() + id.len() + 2;
+        if length > MAX_BYTES {
+            return None;
+        }
+        let mut key = String::with_capacity(length);
         for (part, end) in [(channel, "\0"), (conversation, "\0"), (id, "")] {
             key.push_str(part);
             key.push_str(end);
         }
         Some(Self(key.into()))
+    }
+
+    /// A key that was stored.
+    pub(crate) fn from_bytes(bytes: Vec<u8>) -> Option<Self> {
+        String::from_utf8(bytes).ok().map(|key| Self(key.into()))
     }
 
     /// The key as text.
@@ -64,6 +76,21 @@ mod tests {
         assert_eq!(one, key(ActivityType::Message, "a", Some("1")));
         assert_ne!(one, key(ActivityType::Message, "a", Some("2")));
         assert_ne!(one, key(ActivityType::Message, "b", Some("1")));
+    }
+
+    #[test]
+    fn a_key_has_at_most_1024_bytes() {
+        let of_length = |length: usize| {
+            key(
+                ActivityType::Message,
+                "a",
+                Some(&"x".repeat(length - "test\0a\0".len())),
+            )
+        };
+        for length in [1023, 1024] {
+            assert_eq!(of_length(length).unwrap().as_str().len(), length);
+        }
+        assert_eq!(of_length(1025), None);
     }
 
     #[test]

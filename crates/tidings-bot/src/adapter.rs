@@ -11,6 +11,7 @@ use crate::bot::Bot;
 use crate::error::Result;
 use crate::gate::Gate;
 use crate::in_flight::InFlight;
+use crate::inbox::Inbox;
 use crate::middleware::Middleware;
 use crate::observer::TurnObserver;
 use crate::outbound::Outbound;
@@ -22,12 +23,13 @@ mod commit;
 mod create_conversation;
 mod inbound_turn;
 mod proactive_turn;
+mod resume;
 mod run;
 mod running;
+mod slow;
 mod validate;
 
 pub use builder::{AdapterBuilder, BuildError};
-pub use commit::MIGRATIONS;
 pub use create_conversation::CreateConversation;
 pub use proactive_turn::ContinuationFailed;
 
@@ -36,6 +38,7 @@ use running::RunningTurns;
 /// What stands between the channels and the bot: it runs turns. Clones are the same adapter.
 ///
 /// - [`process`](Self::process) runs the turn of an activity that arrived;
+/// - [`resume`](Self::resume) takes up the turns that an earlier process acknowledged and did not finish;
 /// - [`continue_conversation`](Self::continue_conversation) and
 ///   [`create_conversation`](Self::create_conversation) are the two doors to a turn in which the bot speaks
 ///   first.
@@ -76,12 +79,15 @@ struct Core {
     storage: Option<Arc<dyn Storage>>,
     database: Option<Database>,
     states: Vec<BotState>,
+    /// Where there is a database.
+    inbox: Option<Arc<Inbox>>,
     observers: Vec<Arc<dyn TurnObserver>>,
     clock: Arc<dyn Clock>,
     gate: Gate,
     in_flight: InFlight,
     running: RunningTurns,
     turn_limit: Duration,
+    slow_turn_after: Duration,
     error_limit: Duration,
 }
 

@@ -40,6 +40,14 @@ impl TurnResponse {
             body: None,
         }
     }
+
+    /// 202 with no body: the activity is stored, and its turn goes on or comes whatever happens.
+    pub fn accepted() -> Self {
+        Self {
+            status: 202,
+            body: None,
+        }
+    }
 }
 
 impl From<InvokeResponse> for TurnResponse {

@@ -13,9 +13,8 @@
 //!
 //! ```
 //! use serde::{Deserialize, Serialize};
-//! use tidings_activity::ConversationReference;
 //! use tidings_bot::{
-//!     Adapter, Capture, Error, EventValue, Result, Router, Scope, StateProperty, StatePropertyAccessor, TestAdapter,
+//!     Adapter, Capture, Conversation, Error, EventValue, Result, Router, Scope, StateProperty, StatePropertyAccessor, TestAdapter,
 //!     Text, TurnContext,
 //! };
 //!
@@ -53,7 +52,7 @@
 //! }
 //!
 //! /// The bot speaks first.
-//! async fn tell(adapter: &Adapter, reference: &ConversationReference, news: String) -> Result<()> {
+//! async fn tell(adapter: &Adapter, reference: &Conversation, news: String) -> Result<()> {
 //!     let callback = async move |turn: &mut TurnContext| turn.say(news.as_str()).await;
 //!     adapter.continue_conversation(reference, callback).await
 //! }
@@ -72,7 +71,7 @@
 //! ann.event("clicked", "tea").await?.assert_reply("You clicked on tea.");
 //! ann.send("sell tea").await?.assert_reply("I do not understand \"sell tea\".");
 //!
-//! let reference = ann.complete("hello".into()).reference();
+//! let reference = ann.complete("hello".into()).reference().into();
 //! tell(ann.adapter(), &reference, "Tea is cheaper now.".to_owned()).await?;
 //! assert_eq!(ann.next().await.text.as_deref(), Some("Tea is cheaper now."));
 //! # Ok(())
@@ -83,6 +82,7 @@ mod activity_key;
 mod adapter;
 mod bot;
 mod callback;
+mod conversation;
 mod conversation_key;
 mod error;
 mod extract;
@@ -92,6 +92,7 @@ mod hook;
 mod identity;
 mod in_flight;
 mod inbound;
+mod inbox;
 mod middleware;
 mod observer;
 mod outbound;
@@ -103,10 +104,11 @@ mod test_adapter;
 mod turn;
 
 pub use activity_key::ActivityKey;
-pub use adapter::{Adapter, AdapterBuilder, BuildError, ContinuationFailed, CreateConversation, MIGRATIONS};
+pub use adapter::{Adapter, AdapterBuilder, BuildError, ContinuationFailed, CreateConversation};
 pub use async_trait::async_trait;
 pub use bot::Bot;
 pub use callback::TurnCallback;
+pub use conversation::Conversation;
 pub use conversation_key::ConversationKey;
 pub use error::{Error, Result};
 pub use extract::{Capture, CaptureError, EventValue, FromTurn, Service, Text};
@@ -115,6 +117,7 @@ pub use handler::Handler;
 pub use hook::{DeleteHook, NextDelete, NextSend, NextUpdate, SendHook, UpdateHook};
 pub use identity::Identity;
 pub use inbound::{Inbound, TurnResponse};
+pub use inbox::MIGRATIONS;
 pub use middleware::{Middleware, Next};
 pub use observer::{Admission, Deduplication, DeduplicationLimits, TurnFacts, TurnObserver};
 pub use outbound::{Collector, ConnectorOutbound, Outbound};

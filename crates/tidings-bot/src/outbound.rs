@@ -1,5 +1,7 @@
 //! Where the activities of a turn go.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use tidings_activity::{
     Activity, ConversationParameters, ConversationReference, ConversationResourceResponse, ResourceResponse,
@@ -27,6 +29,12 @@ pub trait Outbound: Send + Sync + 'static {
 
     /// Deletes the activity that `reference` names.
     async fn delete(&self, reference: &ConversationReference) -> Result<()>;
+
+    /// The same way out for an audience of its own: the app id of another bot, whose connector takes only tokens
+    /// that are meant for it. `None` where no tokens are sent.
+    fn for_audience(&self, _audience: &str) -> Option<Arc<dyn Outbound>> {
+        None
+    }
 
     /// Opens a new conversation at the channel behind `service_url`.
     async fn create_conversation(

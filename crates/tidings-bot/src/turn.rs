@@ -7,6 +7,7 @@ use tidings_activity::{Activity, ActivityType, ConversationReference, InvokeResp
 use tidings_store::Step;
 
 use crate::adapter::Adapter;
+use crate::conversation::Conversation;
 use crate::conversation_key::ConversationKey;
 use crate::error::{Error, Result};
 use crate::hook::{DeleteHook, Hooks, SendHook, UpdateHook};
@@ -69,7 +70,8 @@ pub enum TurnKind {
 /// }
 /// ```
 pub struct TurnContext {
-    inbound: Box<Inbound>,
+    /// Shared with whoever stores it should the turn be slow.
+    inbound: Arc<Inbound>,
     adapter: Adapter,
     conversation: ConversationKey,
     kind: TurnKind,
@@ -92,9 +94,10 @@ impl TurnContext {
         adapter: Adapter,
         conversation: ConversationKey,
         kind: TurnKind,
-        inbound: Box<Inbound>,
+        inbound: Arc<Inbound>,
         outbound: Arc<dyn Outbound>,
     ) -> Self {
+        let outbound = for_audience(outbound, inbound.identity.audience());
         Self {
             inbound,
             adapter,
@@ -122,15 +125,16 @@ impl TurnContext {
     /// The activity, for middleware that puts it right before the bot sees it.
     pub fn activity_mut(&mut self) -> &mut Activity {
         self.reference = OnceLock::new();
-        &mut self.inbound.activity
+        &mut Arc::make_mut(&mut self.inbound).activity
     }
 
-    /// What it takes to come back to this conversation later. Store it; it stays good after the turn.
+    /// What it takes to come back to this conversation later: where it is, and as whom. Store it; it stays good
+    /// after the turn.
     ///
     /// In a proactive turn it has no `activityId`: the activity of such a turn is made up, and no channel
     /// knows its id.
-    pub fn reference(&self) -> ConversationReference {
-        self.addressing().clone()
+    pub fn reference(&self) -> Conversation {
+        Conversation::new(self.addressing().clone(), self.inbound.identity.clone())
     }
 
     /// The reference that outgoing activities are addressed by, made once.
@@ -248,10 +252,6 @@ impl TurnContext {
         self.inbound.activity.kind == ActivityType::Invoke
     }
 
-    pub(crate) fn take_invoke_response(&mut self) -> Option<InvokeResponse> {
-        self.invoke_response.take()
-    }
-
     pub(crate) fn captures_mut(&mut self) -> &mut Captures {
         &mut self.captures
     }
@@ -280,6 +280,13 @@ impl TurnContext {
         self.captures = Captures::default();
         self.error = Some(error);
     }
+}
+
+/// The way out with tokens for `audience`: a parent's connector refuses those of the channel.
+pub(crate) fn for_audience(outbound: Arc<dyn Outbound>, audience: Option<&str>) -> Arc<dyn Outbound> {
+    audience
+        .and_then(|audience| outbound.for_audience(audience))
+        .unwrap_or(outbound)
 }
 
 impl fmt::Debug for TurnContext {

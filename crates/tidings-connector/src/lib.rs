@@ -48,12 +48,12 @@ mod transport;
 pub use app_credentials::{
     AppCredentials, AppCredentialsBuilder, AppProof, ClientCertificate, FederatedAssertion, ManagedIdentity,
 };
+pub use bot_file::{BotFile, BotFileError, BotFileSecret, BotService};
 pub use client::ConnectorClient;
 pub use client::builder::{BuildError, ConnectorClientBuilder};
 pub use cloud::Cloud;
 pub use credentials::{Anonymous, Credentials, TokenRequest};
 pub use credentials_error::{CredentialsError, CredentialsErrorKind};
-pub use bot_file::{BotFile, BotFileError, BotFileSecret, BotService};
 pub use published_keys::PublishedKeys;
 pub use registration::{AppRegistration, AppType};
 pub use resolver::{Resolver, SystemResolver};

@@ -1,7 +1,8 @@
 //! The way out: whoever brings an activity to its channel.
 
 use async_trait::async_trait;
-use tidings_activity::{Activity, ConversationReference};
+use tidings_activity::Activity;
+use tidings_bot::Conversation;
 use tidings_connector::SendError;
 
 /// Brings one activity to one conversation. The server implements it with the adapter's gate and the connector.
@@ -11,13 +12,15 @@ use tidings_connector::SendError;
 /// until a running turn of the conversation is over, and must bound the waiting for the channel itself.
 #[async_trait]
 pub trait Channel: Send + Sync + 'static {
-    /// Sends `activity`, to which `reference` has been applied already, and returns the id the channel gave it.
+    /// Sends `activity`, to which the reference of `conversation` has been applied already, and returns the id the
+    /// channel gave it. Its token is for the [audience](tidings_bot::Identity::audience) of the conversation's
+    /// identity.
     ///
     /// # Errors
     /// What the channel said, or how far the request came. The engine decides from it whether to try again.
     async fn send(
         &self,
-        reference: &ConversationReference,
+        conversation: &Conversation,
         activity: &Activity,
     ) -> Result<Option<String>, SendError>;
 }

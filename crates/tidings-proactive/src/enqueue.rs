@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use tidings_activity::{Activity, ConversationReference};
+use tidings_activity::Activity;
+use tidings_bot::Conversation;
 use tidings_store::rusqlite::Connection;
 use tidings_store::{Step, StoreError};
 
@@ -21,22 +22,24 @@ pub struct Enqueue {
 }
 
 impl Enqueue {
-    /// Owes `activity` to the conversation of `reference`.
+    /// Owes `activity` to `conversation`, a [`Conversation`] or a bare
+    /// [`ConversationReference`](tidings_activity::ConversationReference), owned or borrowed.
     ///
     /// # Errors
     /// The reference names no conversation, or one of the two cannot be written as JSON.
     pub fn new(
         proactive: &Proactive,
-        reference: &ConversationReference,
+        conversation: impl Into<Conversation>,
         activity: &Activity,
     ) -> Result<Self, ProactiveError> {
         let worker = Arc::clone(&proactive.worker);
-        let lane = Lane::of(reference)?;
+        let lane = Lane::of(&conversation.into())?;
         let delivery = NewDelivery {
             channel_id: lane.channel_id,
             conversation_id: lane.conversation_id,
             class: "message",
             reference: lane.reference,
+            identity: lane.identity,
             activity: write("activity", activity)?,
             dedupe_key: None,
             expires_at: worker.expiry(),
@@ -77,20 +80,26 @@ impl Step for Enqueue {
     }
 }
 
-/// Which conversation a reference means, and the reference as JSON.
+/// Which conversation a reference means, and the reference and the identity as JSON.
 pub(crate) struct Lane {
     pub(crate) channel_id: String,
     pub(crate) conversation_id: String,
     pub(crate) reference: String,
+    pub(crate) identity: Option<String>,
 }
 
 impl Lane {
-    pub(crate) fn of(reference: &ConversationReference) -> Result<Self, ProactiveError> {
+    pub(crate) fn of(conversation: &Conversation) -> Result<Self, ProactiveError> {
+        let Conversation { reference, identity } = conversation;
         let conversation_id = reference.conversation_id().filter(|id| !id.is_empty());
         Ok(Lane {
             conversation_id: conversation_id.ok_or(ProactiveError::NoConversation)?.to_owned(),
             channel_id: reference.channel_id.clone().unwrap_or_default(),
             reference: write("reference", reference)?,
+            identity: identity.to_json().map_err(|source| ProactiveError::Unwritable {
+                what: "identity",
+                source,
+            })?,
         })
     }
 }

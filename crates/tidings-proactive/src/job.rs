@@ -3,7 +3,7 @@
 use std::fmt;
 
 use jiff::Timestamp;
-use tidings_activity::ConversationReference;
+use tidings_bot::{Conversation, Identity};
 
 use crate::delivery::{DeliveryId, DeliveryState};
 use crate::error::ProactiveError;
@@ -31,18 +31,25 @@ pub struct Job {
     pub notice_id: Option<DeliveryId>,
     /// The creator's conversation reference, as JSON. Decoded on demand: a page holds hundreds.
     pub(crate) reference: String,
+    pub(crate) identity: Option<String>,
 }
 
 impl Job {
-    /// Where the creator of the job is reached.
+    /// Where the creator of the job is reached, and as whom.
     ///
     /// # Errors
-    /// [`ProactiveError::Unreadable`] if the stored reference is not one.
-    pub fn reference(&self) -> Result<ConversationReference, ProactiveError> {
-        serde_json::from_str(&self.reference).map_err(|source| ProactiveError::Unreadable {
-            what: format!("reference of job {}", self.number),
+    /// [`ProactiveError::Unreadable`] if the stored reference or identity is not one.
+    pub fn reference(&self) -> Result<Conversation, ProactiveError> {
+        let unreadable = |what: &str, source| ProactiveError::Unreadable {
+            what: format!("{what} of job {}", self.number),
             source,
-        })
+        };
+        let reference = serde_json::from_str(&self.reference);
+        let identity = Identity::from_json(self.identity.as_deref());
+        Ok(Conversation::new(
+            reference.map_err(|source| unreadable("reference", source))?,
+            identity.map_err(|source| unreadable("identity", source))?,
+        ))
     }
 }
 

@@ -4,7 +4,7 @@ mod table;
 
 use std::fmt;
 
-use tidings_activity::ConversationReference;
+use tidings_bot::Conversation;
 use tokio::sync::watch;
 
 use crate::enqueue::{Lane, write};
@@ -44,13 +44,14 @@ impl Jobs {
         Jobs { proactive }
     }
 
-    /// Starts a job for whoever `creator` is, and returns its number. The job is durable when this returns.
+    /// Starts a job for whoever `creator` is, and returns its number. The job is durable when this returns, and with
+    /// it as whom the bot comes back to tell of its end.
     ///
     /// # Errors
     /// The reference names no conversation, or the database refused; then there is no job.
-    pub async fn start(&self, creator: ConversationReference) -> Result<JobNumber, ProactiveError> {
+    pub async fn start(&self, creator: impl Into<Conversation>) -> Result<JobNumber, ProactiveError> {
         let worker = &self.proactive.worker;
-        let lane = Lane::of(&creator)?;
+        let lane = Lane::of(&creator.into())?;
         let now = worker.clock.now();
         let number = worker.db.write(move |tx| table::insert(tx, &lane, now)).await?;
         worker.bump();

@@ -44,6 +44,7 @@ pub(crate) struct NewDelivery {
     pub(crate) conversation_id: String,
     pub(crate) class: &'static str,
     pub(crate) reference: String,
+    pub(crate) identity: Option<String>,
     pub(crate) activity: String,
     pub(crate) dedupe_key: Option<String>,
     pub(crate) expires_at: Timestamp,
@@ -56,6 +57,7 @@ pub(crate) struct Claimed {
     pub(crate) channel_id: String,
     pub(crate) conversation_id: String,
     pub(crate) reference: String,
+    pub(crate) identity: Option<String>,
     pub(crate) activity: String,
     pub(crate) starts: u32,
     pub(crate) expires_at: Timestamp,
@@ -111,8 +113,8 @@ pub(crate) fn insert(tx: &Connection, new: NewDelivery, now: Timestamp, claim: b
     let now_micros = now.as_microsecond();
     let inserted = tx.prepare_cached(
         "INSERT INTO deliveries (channel_id, conversation_id, class, state, reference, activity, dedupe_key,
-                                 due_at, expires_at, starts, created_at, updated_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11)
+                                 due_at, expires_at, starts, created_at, updated_at, identity)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, ?12)
          ON CONFLICT (dedupe_key) DO NOTHING",
     )?
     .execute(params![
@@ -127,6 +129,7 @@ pub(crate) fn insert(tx: &Connection, new: NewDelivery, now: Timestamp, claim: b
         new.expires_at.as_microsecond(),
         u32::from(claim),
         now_micros,
+        new.identity,
     ])?;
     if inserted == 0 {
         let first = tx
@@ -146,6 +149,7 @@ pub(crate) fn insert(tx: &Connection, new: NewDelivery, now: Timestamp, claim: b
         channel_id: new.channel_id,
         conversation_id: new.conversation_id,
         reference: new.reference,
+        identity: new.identity,
         activity: new.activity,
         starts: 1,
         expires_at: new.expires_at,
@@ -322,7 +326,7 @@ fn claim(tx: &Connection, id: i64, now: Timestamp) -> Result<Claimed> {
     .execute([id, now.as_microsecond()])?;
     let claimed = tx
         .prepare_cached(
-            "SELECT id, channel_id, conversation_id, reference, activity, starts, expires_at
+            "SELECT id, channel_id, conversation_id, reference, activity, starts, expires_at, identity
              FROM deliveries WHERE id = ?1",
         )?
         .query_row([id], |row| {
@@ -334,6 +338,7 @@ fn claim(tx: &Connection, id: i64, now: Timestamp) -> Result<Claimed> {
                 activity: row.get(4)?,
                 starts: row.get(5)?,
                 expires_at: row::timestamp(row, 6)?,
+                identity: row.get(7)?,
             })
         })?;
     Ok(claimed)

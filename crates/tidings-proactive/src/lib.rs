@@ -47,5 +47,6 @@ pub const MIGRATIONS: Migrations = Migrations {
     sqlite: &[
         include_str!("../migrations/0001_jobs_and_deliveries.sql"),
         include_str!("../migrations/0002_cheap_checks.sql"),
+        include_str!("../migrations/0003_identities.sql"),
     ],
 };

@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidings_activity::{Activity, ConversationReference};
+use tidings_activity::Activity;
+use tidings_bot::Conversation;
 use tidings_store::{Clock, Database};
 use tokio_util::sync::CancellationToken;
 
@@ -94,7 +95,7 @@ impl Proactive {
         Jobs::new(self.clone())
     }
 
-    /// Puts `activity` on record for the conversation of `reference`. It is durable when this returns, and sent
+    /// Puts `activity` on record for `conversation`. It is durable when this returns, and sent
     /// by the worker after everything that was enqueued for the conversation before.
     ///
     /// To enqueue together with a turn's state, stage an [`Enqueue`] instead.
@@ -103,10 +104,10 @@ impl Proactive {
     /// The reference names no conversation, or the database refused; then nothing is owed.
     pub async fn enqueue(
         &self,
-        reference: &ConversationReference,
+        conversation: impl Into<Conversation>,
         activity: &Activity,
     ) -> Result<DeliveryId, ProactiveError> {
-        Enqueue::new(self, reference, activity)?.commit().await
+        Enqueue::new(self, conversation, activity)?.commit().await
     }
 
     /// The delivery with this id, as it is on record now.

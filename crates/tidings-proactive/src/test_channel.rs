@@ -1,8 +1,8 @@
 //! The way out in tests of bots with jobs.
 
 use async_trait::async_trait;
-use tidings_activity::{Activity, ConversationReference};
-use tidings_bot::{ConversationKey, Outbound as _, TestAdapter};
+use tidings_activity::Activity;
+use tidings_bot::{Conversation, ConversationKey, Outbound as _, TestAdapter};
 use tidings_connector::{Phase, SendError};
 
 use crate::channel::Channel;
@@ -40,11 +40,11 @@ use crate::channel::Channel;
 impl Channel for TestAdapter {
     async fn send(
         &self,
-        reference: &ConversationReference,
+        conversation: &Conversation,
         activity: &Activity,
     ) -> Result<Option<String>, SendError> {
         let refused = |problem: &str| SendError::new(Phase::Refused, problem);
-        let key = ConversationKey::of_reference(reference)
+        let key = ConversationKey::of_reference(conversation)
             .ok_or_else(|| refused("the reference names no channel or no conversation"))?;
         let entered = self.adapter().gate().enter(&key).await;
         let _inside = entered.map_err(|error| refused(&error.to_string()))?;

@@ -33,6 +33,7 @@ pub fn open_database(config: &Config) -> Result<Database, StartError> {
 /// What the database is opened with: its place, its largest size and the tables of every floor.
 pub(crate) fn database_options(config: &Config) -> Result<DatabaseOptions, OpenError> {
     let options = DatabaseOptions::from_url(&config.database)?
+        .component(tidings_bot::MIGRATIONS)
         .component(tidings_proactive::MIGRATIONS)
         .component(tidings_directline::MIGRATIONS)
         .component(schema::MIGRATIONS);

@@ -242,6 +242,10 @@ impl Server {
             }),
             router: self.router(&closing),
         };
+        // Before the first request: what was acknowledged goes first.
+        if let Err(error) = self.adapter.resume().await {
+            tracing::error!(error = %error, "turns that were acknowledged could not be taken up; they wait for the next start");
+        }
         let config = self.config.clone();
         let stop = stop_accepting.clone();
         let listener = self.listener;
@@ -257,8 +261,9 @@ impl Server {
         {
             tracing::warn!(
                 shutdown.timeout_s = self.config.shutdown_timeout.as_secs(),
-                "turns that ran too long were cut off"
+                "turns that ran too long were cut off; those that were acknowledged go on at the next start"
             );
+            self.adapter.put_down().await;
         }
         if timeout(SETTLE, worker).await.is_err() {
             tracing::warn!(

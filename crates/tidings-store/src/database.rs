@@ -51,6 +51,7 @@ pub struct Database {
 
 struct Shared {
     path: PathBuf,
+    components: Vec<&'static str>,
     /// `None` only while the last handle is being dropped.
     queue: Option<mpsc::Sender<Message>>,
     readers: Arc<Readers>,
@@ -93,6 +94,7 @@ impl Database {
         let writer = writer::start(writer, connection, file)?;
         let shared = Shared {
             path,
+            components: components.iter().map(|known| known.component).collect(),
             queue: Some(queue),
             readers,
             counters,
@@ -188,6 +190,11 @@ impl Database {
     /// Counts since the database was opened.
     pub fn stats(&self) -> Stats {
         self.shared.counters.stats()
+    }
+
+    /// Whether the database was opened with the tables of `component`, so that they are there.
+    pub fn has_component(&self, component: &str) -> bool {
+        self.shared.components.contains(&component)
     }
 
     /// The database file, with every symbolic link resolved.

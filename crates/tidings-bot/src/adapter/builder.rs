@@ -11,6 +11,7 @@ use super::{Adapter, Core};
 use crate::bot::Bot;
 use crate::gate::Gate;
 use crate::in_flight::InFlight;
+use crate::inbox::{Inbox, MIGRATIONS};
 use crate::middleware::Middleware;
 use crate::observer::{Deduplication, DeduplicationLimits, TurnObserver};
 use crate::outbound::{ConnectorOutbound, Outbound};
@@ -24,6 +25,12 @@ const MAX_TURNS: usize = 2048;
 /// How long a turn may take, unless [`AdapterBuilder::turn_limit`] says otherwise: four times what a channel
 /// waits for.
 const TURN_LIMIT: Duration = Duration::from_secs(60);
+
+/// After how long a turn is acknowledged, unless [`AdapterBuilder::slow_turn_after`] says otherwise.
+const SLOW_TURN_AFTER: Duration = Duration::from_secs(5);
+
+/// How long a channel waits for its answer before it may deliver again (protocol section 3.2).
+const CHANNEL_PATIENCE: Duration = Duration::from_secs(15);
 
 /// How long `on_turn_error` may take: enough for an apology that the channel asks to wait with.
 const ERROR_LIMIT: Duration = Duration::from_secs(15);
@@ -41,10 +48,19 @@ pub struct AdapterBuilder {
     database: Option<Database>,
     states: Vec<BotState>,
     observers: Vec<Arc<dyn TurnObserver>>,
-    deduplication: Option<DeduplicationLimits>,
+    deduplication: Remembered,
     clock: Arc<dyn Clock>,
     max_turns: usize,
     turn_limit: Duration,
+    slow_turn_after: Duration,
+}
+
+/// How much is remembered of past activities.
+#[derive(Clone, Copy)]
+enum Remembered {
+    Default,
+    Limits(DeduplicationLimits),
+    Nothing,
 }
 
 impl Default for AdapterBuilder {
@@ -59,10 +75,11 @@ impl Default for AdapterBuilder {
             database: None,
             states: Vec::new(),
             observers: Vec::new(),
-            deduplication: Some(DeduplicationLimits::default()),
+            deduplication: Remembered::Default,
             clock: Arc::new(SystemClock),
             max_turns: MAX_TURNS,
             turn_limit: TURN_LIMIT,
+            slow_turn_after: SLOW_TURN_AFTER,
         }
     }
 }
@@ -104,14 +121,15 @@ impl AdapterBuilder {
         self
     }
 
-    /// Where state is kept. If it is a [`Database`], state and staged steps are committed together.
+    /// Where state is kept. If it is a [`Database`], it must have been opened with [`MIGRATIONS`], and a turn's
+    /// state, its staged steps and the row by which its activity is recognised are committed together.
     pub fn storage(mut self, storage: Arc<dyn Storage>) -> Self {
         self.storage = Some(storage);
         self
     }
 
-    /// Where staged steps are committed when the [`storage`](Self::storage) is not a database. It must have
-    /// been opened with [`MIGRATIONS`](super::MIGRATIONS). Steps are then committed before the state, at most
+    /// Where staged steps are committed, and activities remembered, when the [`storage`](Self::storage) is not a
+    /// database. It must have been opened with [`MIGRATIONS`]. Steps are then committed before the state, at most
     /// once for each inbound activity.
     pub fn database(mut self, database: Database) -> Self {
         self.database = Some(database);
@@ -131,10 +149,24 @@ impl AdapterBuilder {
         self
     }
 
-    /// How much is remembered in memory to recognise redelivered activities; `None` leaves that to an
-    /// [observer](Self::observer) of yours.
+    /// How much is remembered to recognise redelivered activities: in the database, or in memory where there is
+    /// none.
+    ///
+    /// `None` leaves all of that to an [observer](Self::observer) of yours. Slow turns are then not acknowledged, and
+    /// a turn that runs again may take its steps twice where state is kept elsewhere.
     pub fn deduplication(mut self, limits: Option<DeduplicationLimits>) -> Self {
-        self.deduplication = limits;
+        self.deduplication = limits.map_or(Remembered::Nothing, Remembered::Limits);
+        self
+    }
+
+    /// After how long a turn that still runs, or waits behind others of its conversation, is acknowledged with 202.
+    /// Default 5 s; it must be less than the 15 s that a channel waits.
+    ///
+    /// The activity is stored before it is acknowledged, and a turn that the process does not finish is run by the next
+    /// one: see [`Adapter::resume`]. An invoke, and a message that expects its replies in the answer, is never
+    /// acknowledged, nor is anything without a database.
+    pub fn slow_turn_after(mut self, after: Duration) -> Self {
+        self.slow_turn_after = after;
         self
     }
 
@@ -167,14 +199,42 @@ impl AdapterBuilder {
     /// # Errors
     /// [`BuildError`] says what is missing.
     pub fn build(self) -> Result<Adapter, BuildError> {
-        let deduplication = self.deduplication.map(|limits| {
-            Arc::new(Deduplication::new(limits, Arc::clone(&self.clock))) as Arc<dyn TurnObserver>
-        });
+        if self.slow_turn_after >= CHANNEL_PATIENCE {
+            return Err(BuildError::SlowTurnAfter {
+                after: self.slow_turn_after,
+            });
+        }
         let database = self
             .storage
             .as_ref()
             .and_then(|storage| storage.database().cloned())
             .or(self.database);
+        if database
+            .as_ref()
+            .is_some_and(|database| !database.has_component(MIGRATIONS.component))
+        {
+            return Err(BuildError::NoTables);
+        }
+        let limits = match self.deduplication {
+            Remembered::Nothing => None,
+            Remembered::Limits(limits) => Some(limits),
+            Remembered::Default if database.is_some() => Some(DeduplicationLimits::default()),
+            Remembered::Default => Some(DeduplicationLimits::in_memory()),
+        };
+        let (mut inbox, mut observers) = (None, self.observers);
+        match (limits, &database) {
+            (None, _) => {}
+            (Some(limits), Some(database)) => {
+                inbox = Some(Arc::new(Inbox::new(
+                    database.clone(),
+                    limits,
+                    Arc::clone(&self.clock),
+                )));
+            }
+            (Some(limits), None) => {
+                observers.insert(0, Arc::new(Deduplication::new(limits, Arc::clone(&self.clock))));
+            }
+        }
         Ok(Adapter {
             core: Arc::new(Core {
                 bot: self.bot.ok_or(BuildError::NoBot)?,
@@ -185,12 +245,14 @@ impl AdapterBuilder {
                 storage: self.storage,
                 database,
                 states: self.states,
-                observers: deduplication.into_iter().chain(self.observers).collect(),
+                inbox,
+                observers,
                 clock: self.clock,
                 gate: Gate::new(),
                 in_flight: InFlight::new(self.max_turns),
                 running: RunningTurns::default(),
                 turn_limit: self.turn_limit,
+                slow_turn_after: self.slow_turn_after,
                 error_limit: ERROR_LIMIT,
             }),
         })
@@ -207,4 +269,20 @@ pub enum BuildError {
     /// There is no way out.
     #[error("the adapter has no way to send; give it a connector with AdapterBuilder::connector")]
     NoOutbound,
+    /// The database was opened without the tables that turns are recorded in.
+    #[error(
+        "the adapter's database has no tables for turns; open it with \
+         DatabaseOptions::component(tidings_bot::MIGRATIONS)"
+    )]
+    NoTables,
+    /// A channel would have given up before its activity is acknowledged.
+    #[error(
+        "slow_turn_after: {} s is too long, a channel delivers again after {} s; set less",
+        after.as_secs_f64(),
+        CHANNEL_PATIENCE.as_secs()
+    )]
+    SlowTurnAfter {
+        /// What was asked for.
+        after: Duration,
+    },
 }

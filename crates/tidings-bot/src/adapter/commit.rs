@@ -2,102 +2,208 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tidings_store::{Batch, Database, DocumentChange, Migrations, Step, Storage, StoreError, rusqlite};
+use tidings_store::{Batch, Database, DocumentChange, Step, Storage, StoreError, rusqlite};
 
 use super::Core;
+use super::running::{Promise, Running};
 use crate::activity_key::ActivityKey;
 use crate::error::{Error, Result};
+use crate::inbound::TurnResponse;
+use crate::inbox::{Inbox, Noted, Record};
 use crate::state::{StateDocument, StateError};
 use crate::turn::TurnContext;
 
 /// How often a commit is tried when others keep changing the same documents.
 const TRIES: u32 = 10;
 
-/// How long it is remembered that a turn's steps were committed.
-const REMEMBERED_MS: i64 = 24 * 60 * 60 * 1000;
-
-/// The tables of this crate. Needed only in a database given by
-/// [`AdapterBuilder::database`](super::AdapterBuilder::database), that is when state is kept elsewhere.
-pub const MIGRATIONS: Migrations = Migrations {
-    component: "bot",
-    sqlite: &["CREATE TABLE bot_committed_turns (
-            activity_key BLOB PRIMARY KEY,
-            committed_at_ms INTEGER NOT NULL
-        ) STRICT, WITHOUT ROWID;
-        CREATE INDEX bot_committed_turns_by_time ON bot_committed_turns (committed_at_ms);"],
-};
-
 impl Core {
-    /// Keeps what the turn and the observers leave behind. A turn that changed and staged nothing costs no
-    /// I/O.
-    pub(super) async fn commit_turn(&self, turn: &mut TurnContext, key: Option<&ActivityKey>) -> Result<()> {
+    /// Keeps what the turn and the observers leave behind, together with the row that says that the turn is over and
+    /// was answered by `response`. Without an inbox, a turn that changed and staged nothing costs no I/O.
+    pub(super) async fn commit_turn(
+        &self,
+        turn: &mut TurnContext,
+        running: Option<&Running>,
+        response: &TurnResponse,
+    ) -> Result<()> {
         let mut batch = Batch {
             documents: Vec::new(),
             steps: turn.take_steps(),
         };
-        let facts = Self::facts(turn, key);
+        let facts = Self::facts(turn, running.and_then(|running| running.arrived().key.as_ref()));
         for observer in &self.observers {
             observer.stage(&facts, &mut batch);
         }
         let states = turn.states_mut().take_changed();
-        if states.is_empty() && batch.is_empty() {
+        let is_empty = states.is_empty() && batch.is_empty();
+        let (Some(inbox), Some(running)) = (&self.inbox, running) else {
+            if is_empty {
+                return Ok(());
+            }
+            // Boxed for the same reason as a failure is: most turns have nothing to keep.
+            return Box::pin(self.keep(states, batch, None)).await;
+        };
+        // Nobody is told 202 from here until it is committed.
+        let mut promise = running.arrived().promise.lock().await;
+        let over = Over::new(inbox, running, &promise, response);
+        if over.is_nothing() && is_empty {
             return Ok(());
         }
-        // Boxed for the same reason as a failure is: most turns have nothing to keep.
-        Box::pin(self.keep(states, batch, key)).await
+        if is_empty {
+            over.commit().await?;
+        } else {
+            Box::pin(self.keep(states, batch, Some(over))).await?;
+        }
+        *promise = Promise::Over;
+        Ok(())
     }
 
-    /// Keeps what was staged and changed, without the observers: what `on_turn_error` leaves behind.
-    pub(super) async fn commit_staged(&self, turn: &mut TurnContext) -> Result<()> {
+    /// Keeps what was staged and changed, without the observers: what `on_turn_error` leaves behind. The turn has
+    /// failed and may run again, unless its sender was told that it would not have to.
+    pub(super) async fn commit_staged(
+        &self,
+        turn: &mut TurnContext,
+        running: Option<&Running>,
+    ) -> Result<()> {
         let batch = Batch {
             documents: Vec::new(),
             steps: turn.take_steps(),
         };
-        self.keep(turn.states_mut().take_changed(), batch, None).await
+        let states = turn.states_mut().take_changed();
+        if states.is_empty() && batch.is_empty() {
+            return Ok(());
+        }
+        if let (Some(inbox), Some(running)) = (&self.inbox, running) {
+            let mut promise = running.arrived().promise.lock().await;
+            if let Promise::Stored { .. } = *promise {
+                let accepted = TurnResponse::accepted();
+                let mut over = Over::new(inbox, running, &promise, &accepted);
+                over.once = false;
+                self.keep(states, batch, Some(over)).await?;
+                *promise = Promise::Over;
+                return Ok(());
+            }
+        }
+        self.keep(states, batch, None).await
     }
 
     async fn keep(
         &self,
         mut states: Vec<StateDocument>,
-        batch: Batch,
-        key: Option<&ActivityKey>,
+        mut batch: Batch,
+        over: Option<Over<'_>>,
     ) -> Result<()> {
-        if states.is_empty() && batch.is_empty() {
-            return Ok(());
-        }
         match &self.storage {
             Some(storage) if storage.database().is_none() => {
-                self.keep_steps(batch, key).await?;
-                keep_elsewhere(&**storage, &mut states).await
+                self.keep_apart(&**storage, &mut states, batch, over).await
             }
-            _ => keep_together(self.database()?, &mut states, batch).await,
+            _ => {
+                let noted = over.filter(|over| !over.is_nothing()).map(|over| {
+                    let (record, noted) = over.record();
+                    batch.steps.push(Box::new(record));
+                    (over.inbox, noted)
+                });
+                keep_together(self.database()?, &mut states, batch).await?;
+                if let Some((inbox, noted)) = noted {
+                    inbox.committed(noted);
+                }
+                Ok(())
+            }
         }
     }
 
-    /// Commits the staged steps of a turn whose state is kept elsewhere: first, and once for each inbound
-    /// activity, so that a turn that runs again because its state could not be kept does not take them twice.
-    async fn keep_steps(&self, batch: Batch, key: Option<&ActivityKey>) -> Result<()> {
-        if batch.is_empty() {
-            return Ok(());
+    /// Keeps what a turn leaves behind when its state is kept elsewhere: first the staged steps, once for each inbound
+    /// activity, so that a turn that runs again because its state could not be kept does not take them twice; then the
+    /// state; then that the turn is over.
+    async fn keep_apart(
+        &self,
+        storage: &dyn Storage,
+        states: &mut [StateDocument],
+        mut batch: Batch,
+        mut over: Option<Over<'_>>,
+    ) -> Result<()> {
+        if over.as_ref().is_some_and(|over| over.once && over.half.is_some()) {
+            batch = Batch::default();
         }
-        let Batch { documents, steps } = batch;
-        let steps = match key {
-            Some(key) if !steps.is_empty() => {
-                let now_ms = self.clock.now().as_millisecond();
-                vec![Box::new(OncePerTurn {
-                    key: key.clone(),
-                    now_ms,
-                    steps,
-                }) as Box<dyn Step>]
+        if !batch.is_empty() {
+            // With nothing to follow, the turn is over with its steps.
+            let is_half = !states.is_empty();
+            let noted = match over.as_mut().filter(|over| !is_half || over.once) {
+                Some(over) if is_half => over.take_half(),
+                Some(over) if !over.is_nothing() => Some(over.record()),
+                _ => None,
+            };
+            let noted = noted.map(|(record, noted)| {
+                batch.steps.push(Box::new(record));
+                noted
+            });
+            self.database()?.commit(batch).await?;
+            if let (Some(over), Some(noted)) = (&over, noted) {
+                over.inbox.committed(noted);
+                if !is_half {
+                    return Ok(());
+                }
             }
-            _ => steps,
-        };
-        self.database()?.commit(Batch { documents, steps }).await?;
-        Ok(())
+        }
+        keep_elsewhere(storage, states).await?;
+        match over {
+            Some(over) if !over.is_nothing() => over.commit().await,
+            _ => Ok(()),
+        }
     }
 
     fn database(&self) -> Result<&Database> {
         Ok(self.database.as_ref().ok_or(StateError::NoDatabase)?)
+    }
+}
+
+/// That a turn is over, to be committed with what it leaves behind.
+struct Over<'a> {
+    inbox: &'a Inbox,
+    key: Option<&'a ActivityKey>,
+    response: &'a TurnResponse,
+    /// The row of the turn's steps, if they were committed before.
+    half: Option<i64>,
+    /// The row of the activity, if its sender was told 202.
+    acknowledged: Option<i64>,
+    /// Whether the steps are the turn's own, taken once for each activity.
+    once: bool,
+}
+
+impl<'a> Over<'a> {
+    fn new(inbox: &'a Inbox, running: &'a Running, promise: &Promise, response: &'a TurnResponse) -> Self {
+        let arrived = running.arrived();
+        Self {
+            inbox,
+            key: arrived.key.as_ref(),
+            response,
+            half: running.half,
+            acknowledged: matches!(promise, Promise::Stored { .. }).then_some(arrived.number),
+            once: true,
+        }
+    }
+
+    /// There is nothing by which the activity could be recognised, nor a row of it.
+    fn is_nothing(&self) -> bool {
+        self.key.is_none() && self.acknowledged.is_none()
+    }
+
+    fn record(&self) -> (Record, Noted) {
+        self.inbox
+            .record(self.key, self.response, self.half, self.acknowledged)
+    }
+
+    /// The row that says that the steps are committed.
+    fn take_half(&mut self) -> Option<(Record, Noted)> {
+        let (record, noted, number) = self.inbox.half_record(self.key?);
+        self.half = Some(number);
+        Some((record, noted))
+    }
+
+    async fn commit(&self) -> Result<()> {
+        let (record, noted) = self.record();
+        self.inbox.write(record).await?;
+        self.inbox.committed(noted);
+        Ok(())
     }
 }
 
@@ -196,35 +302,6 @@ impl Step for Shared {
     fn sqlite(self: Box<Self>, connection: &rusqlite::Connection) -> Result<(), StoreError> {
         let steps = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         run_all(steps, connection)
-    }
-}
-
-/// Steps that are taken once for each inbound activity.
-struct OncePerTurn {
-    key: ActivityKey,
-    now_ms: i64,
-    steps: Vec<Box<dyn Step>>,
-}
-
-impl Step for OncePerTurn {
-    fn sqlite(self: Box<Self>, connection: &rusqlite::Connection) -> Result<(), StoreError> {
-        let first = connection
-            .prepare_cached(
-                "INSERT OR IGNORE INTO bot_committed_turns (activity_key, committed_at_ms) VALUES (?1, ?2)",
-            )?
-            .execute(rusqlite::params![self.key.as_str().as_bytes(), self.now_ms])?;
-        if first == 0 {
-            return Ok(());
-        }
-        // A few at a time, more than come in.
-        connection
-            .prepare_cached(
-                "DELETE FROM bot_committed_turns WHERE activity_key IN (
-                    SELECT activity_key FROM bot_committed_turns
-                    WHERE committed_at_ms <= ?1 ORDER BY committed_at_ms LIMIT 10)",
-            )?
-            .execute([self.now_ms - REMEMBERED_MS])?;
-        run_all(self.steps, connection)
     }
 }
 

@@ -6,6 +6,7 @@ use tidings_activity::{
 };
 
 use crate::error::{Error, Result};
+use crate::identity::Identity;
 use crate::outbound::Outbound;
 
 /// What a new conversation is to be, for
@@ -28,6 +29,7 @@ pub struct CreateConversation {
     parameters: ConversationParameters,
     tenant: Option<String>,
     teams_channel: Option<String>,
+    pub(super) identity: Identity,
 }
 
 impl CreateConversation {
@@ -39,7 +41,15 @@ impl CreateConversation {
             parameters: ConversationParameters::default(),
             tenant: None,
             teams_channel: None,
+            identity: Identity::anonymous(),
         }
+    }
+
+    /// As whom the bot speaks there, as in a turn of an activity that this identity brought: it decides whom the
+    /// tokens are for. Anonymous, that is for the channel, unless set.
+    pub fn identity(mut self, identity: Identity) -> Self {
+        self.identity = identity;
+        self
     }
 
     /// All parameters at once; what the other methods say goes on top.

@@ -2,22 +2,25 @@
 
 use std::sync::Arc;
 
-use tidings_activity::{Activity, ConversationReference};
 use tracing::Instrument;
 
 use super::{Adapter, Core, CreateConversation};
 use crate::callback::{BoxedCallback, TurnCallback, boxed};
+use crate::conversation::Conversation;
 use crate::conversation_key::ConversationKey;
 use crate::error::{Error, Result};
 use crate::gate::{GateGuard, TurnToken};
-use crate::inbound::{Inbound, TurnResponse};
+use crate::inbound::Inbound;
 use crate::middleware::Logic;
 use crate::outbound::Outbound;
 use crate::process_error::{ProcessError, TurnFailure};
-use crate::turn::{TurnContext, TurnKind};
+use crate::turn::{TurnContext, TurnKind, for_audience};
 
 impl Adapter {
-    /// Runs `callback` in a turn of the conversation that `reference` names, so that the bot can speak first.
+    /// Runs `callback` in a turn of a conversation that the bot was in before, so that it can speak first. Whoever
+    /// brought the activity that the [`Conversation`] was taken from is the turn's
+    /// [identity](TurnContext::identity), and decides whom its tokens are for; a bare
+    /// [`ConversationReference`](tidings_activity::ConversationReference) is anonymous.
     ///
     /// The turn is about an event named `ContinueConversation`. It runs the middleware, but not the bot; what
     /// it stages is committed as in any turn. What it sends goes by the channel's plain send route, unless
@@ -30,12 +33,11 @@ impl Adapter {
     /// such a task in the handler.
     ///
     /// ```
-    /// # use tidings_activity::ConversationReference;
-    /// use tidings_bot::{Adapter, Result, TurnContext};
+    /// use tidings_bot::{Adapter, Conversation, Result, TurnContext};
     ///
-    /// async fn notify(adapter: &Adapter, reference: &ConversationReference, job: u64) -> Result<()> {
+    /// async fn notify(adapter: &Adapter, creator: &Conversation, job: u64) -> Result<()> {
     ///     adapter
-    ///         .continue_conversation(reference, async move |turn: &mut TurnContext| {
+    ///         .continue_conversation(creator, async move |turn: &mut TurnContext| {
     ///             turn.say(format!("Job {job} is complete.")).await
     ///         })
     ///         .await
@@ -45,13 +47,17 @@ impl Adapter {
     /// # Errors
     /// Whatever the callback returned, also when the bot's `on_turn_error` settled it; a [`ProcessError`]
     /// when the adapter is full or shutting down; a [`WouldDeadlock`](crate::WouldDeadlock) when the
-    /// conversation's running turn waits for this one; a sentence naming the field when `reference` has no
+    /// conversation's running turn waits for this one; a sentence naming the field when the reference has no
     /// `conversation.id`, `channelId` or `serviceUrl`.
-    pub async fn continue_conversation<C>(&self, reference: &ConversationReference, callback: C) -> Result<()>
+    pub async fn continue_conversation<C>(
+        &self,
+        conversation: impl Into<Conversation>,
+        callback: C,
+    ) -> Result<()>
     where
         C: for<'a> TurnCallback<'a> + 'static,
     {
-        self.continue_conversation_through(self.outbound(), reference, callback)
+        self.continue_conversation_through(self.outbound(), conversation, callback)
             .await
     }
 
@@ -63,16 +69,18 @@ impl Adapter {
     pub async fn continue_conversation_through<C>(
         &self,
         outbound: Arc<dyn Outbound>,
-        reference: &ConversationReference,
+        conversation: impl Into<Conversation>,
         callback: C,
     ) -> Result<()>
     where
         C: for<'a> TurnCallback<'a> + 'static,
     {
+        let Conversation { reference, identity } = conversation.into();
         require(reference.conversation_id(), "conversation.id")?;
         require(reference.service_url.as_deref(), "serviceUrl")?;
         require(reference.channel_id.as_deref(), "channelId")?;
-        self.proactive_turn(reference.continuation(), outbound, boxed(callback))
+        let activity = reference.continuation();
+        self.proactive_turn(Inbound { activity, identity }, outbound, boxed(callback))
             .await
     }
 
@@ -89,17 +97,26 @@ impl Adapter {
         &self,
         create: CreateConversation,
         callback: C,
-    ) -> Result<ConversationReference>
+    ) -> Result<Conversation>
     where
         C: for<'a> TurnCallback<'a> + 'static,
     {
-        let created = create.send(&*self.core.outbound).await?;
-        let mut reference = created.reference();
+        let identity = create.identity.clone();
+        let outbound = for_audience(self.outbound(), identity.audience());
+        let created = create.send(&*outbound).await?;
+        let mut reference = Conversation::new(created.reference(), identity.clone());
         // The made-up id of the event is no activity's; that of a first message, which the channel made, is
         // one.
         reference.activity_id = created.first_activity_id;
         match self
-            .proactive_turn(created.activity, self.outbound(), boxed(callback))
+            .proactive_turn(
+                Inbound {
+                    activity: created.activity,
+                    identity,
+                },
+                self.outbound(),
+                boxed(callback),
+            )
             .await
         {
             Ok(()) => Ok(reference),
@@ -113,14 +130,14 @@ impl Adapter {
 
     async fn proactive_turn(
         &self,
-        activity: Activity,
+        inbound: Inbound,
         outbound: Arc<dyn Outbound>,
         callback: BoxedCallback,
     ) -> Result<()> {
-        let conversation = ConversationKey::of_activity(&activity).ok_or_else(|| {
+        let conversation = ConversationKey::of_activity(&inbound.activity).ok_or_else(|| {
             Error::msg("channelId, conversation.id: both are needed to find the conversation")
         })?;
-        let inbound = Box::new(Inbound::anonymous(activity));
+        let inbound = Arc::new(inbound);
         let nested = TurnToken::current().is_some();
         let ticket = if nested {
             self.core.in_flight.enter_nested()
@@ -167,10 +184,10 @@ impl Adapter {
         callback: BoxedCallback,
     ) -> Result<()> {
         let run = self.core.run_turn(turn, None, Logic::Callback(callback));
-        inside.token().scope(run).await.map_err(|failed| failed.error)?;
+        let response = inside.token().scope(run).await.map_err(|failed| failed.error)?;
         let facts = Core::facts(turn, None);
         for observer in &self.core.observers {
-            observer.committed(&facts, &TurnResponse::ok());
+            observer.committed(&facts, &response);
         }
         Ok(())
     }
@@ -190,7 +207,7 @@ fn require(value: Option<&str>, field: &str) -> Result<()> {
 #[error("the conversation was created, but its first turn failed: {error}")]
 pub struct ContinuationFailed {
     /// The new conversation.
-    pub reference: Box<ConversationReference>,
+    pub reference: Box<Conversation>,
     /// Why the callback failed.
     pub error: Error,
 }

@@ -10,8 +10,11 @@ use tidings_activity::{Activity, Raw};
 use tokio::time::timeout;
 
 use super::Core;
+use super::inbound_turn::Origin;
+use super::running::Running;
 use crate::activity_key::ActivityKey;
 use crate::error::{Error, Result};
+use crate::inbound::TurnResponse;
 use crate::middleware::{Logic, Next};
 use crate::observer::TurnFacts;
 use crate::process_error::TurnFailure;
@@ -28,23 +31,29 @@ pub(super) struct Failed {
 }
 
 impl Core {
-    /// Runs `logic` inside the middleware and commits what it staged.
+    /// Runs `logic` inside the middleware, commits what it staged, and gives the answer.
     pub(super) async fn run_turn(
         &self,
         turn: &mut TurnContext,
-        key: Option<&ActivityKey>,
+        origin: Option<&Origin<'_>>,
         logic: Logic<'_>,
-    ) -> Result<(), Failed> {
+    ) -> Result<TurnResponse, Failed> {
         let next = Next::new(&self.middleware, logic);
         let ran = bounded(self.turn_limit, next.run(turn)).await;
-        let ended = match ran {
-            Ok(()) => self.commit_turn(turn, key).await,
+        let response =
+            ran.and_then(|()| origin.map_or(Ok(TurnResponse::ok()), |origin| origin.response(turn)));
+        let running = origin.map(|origin| origin.running);
+        let ended = match response {
+            Ok(response) => self
+                .commit_turn(turn, running, &response)
+                .await
+                .map(|()| response),
             Err(error) => Err(error),
         };
         match ended {
-            Ok(()) => Ok(()),
+            Ok(response) => Ok(response),
             // Boxed, so that the task of a turn that ends well has no room for it: tasks are moved when they start.
-            Err(error) => Err(Box::pin(self.turn_failed(turn, error)).await),
+            Err(error) => Err(Box::pin(self.turn_failed(turn, running, error)).await),
         }
     }
 
@@ -59,7 +68,7 @@ impl Core {
     }
 
     /// Logs the failure, traces it for the Emulator, and lets the bot apologise.
-    async fn turn_failed(&self, turn: &mut TurnContext, error: Error) -> Failed {
+    async fn turn_failed(&self, turn: &mut TurnContext, running: Option<&Running>, error: Error) -> Failed {
         tracing::error!(
             turn.conversation = turn.conversation().as_str(),
             turn.activity_id = turn.activity().id.as_deref(),
@@ -77,7 +86,7 @@ impl Core {
         let handled = bounded(self.error_limit, self.bot.on_turn_error(turn, error.clone())).await;
         let settled = match handled {
             // What the apology itself staged or changed. No observer hears of it: the turn has failed.
-            Ok(()) => self.commit_staged(turn).await.map(|()| true),
+            Ok(()) => self.commit_staged(turn, running).await.map(|()| true),
             Err(again) => Err(again),
         };
         let settled = settled.unwrap_or_else(|again| {

@@ -15,31 +15,45 @@ use crate::error::Result;
 use crate::inbound::{Inbound, TurnResponse};
 use crate::turn::TurnKind;
 
-/// Remembers which activities have had their turn, so that a channel that delivers one again starts no second
-/// turn and gets the same answer.
+/// Remembers, in memory, which activities have had their turn, so that a channel that delivers one again starts no
+/// second turn and gets the same answer.
 ///
-/// In memory and bounded: what is forgotten, by number, by age or by a restart, may run again.
+/// This is what an adapter without a database has, as in tests: what is forgotten, by number, by age or by a restart,
+/// may run again. With a database the adapter commits a row with each turn instead.
 pub struct Deduplication {
     limits: DeduplicationLimits,
     clock: Arc<dyn Clock>,
     committed: Mutex<Committed>,
 }
 
-/// How much a [`Deduplication`] remembers.
+/// How much is remembered of the activities that have had their turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeduplicationLimits {
-    /// How many activities. Default 16,384.
+    /// How many activities. Default 262,144, which take up to 15.2 MB of memory beside their rows in the database;
+    /// without a database 16,384.
     pub activities: usize,
-    /// For how long. Default one hour.
+    /// For how long. Default 24 hours; without a database one hour.
     pub age: Duration,
-    /// How many bytes of response bodies (of invokes and `expectReplies`) in all. Default 4 MiB. The oldest
-    /// are dropped first; a repeated activity whose body is gone is answered without one.
+    /// How many bytes of response bodies (of invokes and `expectReplies`) in all. Default 64 MiB; without a database
+    /// 4 MiB. The oldest are dropped first; a repeated activity whose body is gone, or was longer than 1 MiB in a
+    /// database, is answered without one.
     pub body_bytes: usize,
 }
 
 impl Default for DeduplicationLimits {
     fn default() -> Self {
+        Self {
+            activities: 262_144,
+            age: Duration::from_secs(24 * 60 * 60),
+            body_bytes: 64 * 1024 * 1024,
+        }
+    }
+}
+
+impl DeduplicationLimits {
+    /// What is remembered without a database.
+    pub fn in_memory() -> Self {
         Self {
             activities: 16_384,
             age: Duration::from_secs(60 * 60),

@@ -20,6 +20,14 @@ impl Collector {
     pub fn take(&self) -> Vec<Activity> {
         std::mem::take(&mut self.activities.lock().unwrap_or_else(PoisonError::into_inner))
     }
+
+    /// What was collected so far, in order; it stays.
+    pub(crate) fn collected(&self) -> Vec<Activity> {
+        self.activities
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
 }
 
 #[async_trait]

@@ -125,7 +125,7 @@ impl TurnContext {
     /// # Errors
     /// A [`SendError`](tidings_connector::SendError) when the channel refuses.
     pub async fn delete(&mut self, activity_id: &str) -> Result<()> {
-        let mut reference = self.reference();
+        let mut reference = self.addressing().clone();
         reference.activity_id = Some(activity_id.to_owned());
         self.delete_reference(&reference).await
     }

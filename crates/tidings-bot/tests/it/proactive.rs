@@ -1,9 +1,13 @@
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use tidings_activity::{Activity, ChannelAccount, ConversationAccount, ConversationReference, InputHint};
+use tidings_activity::{
+    Activity, ChannelAccount, ConversationAccount, ConversationParameters, ConversationReference,
+    ConversationResourceResponse, InputHint, ResourceResponse,
+};
 use tidings_bot::{
-    BotState, Collector, ContinuationFailed, CreateConversation, Error, Middleware, Next, Outbound, Result,
-    Router, Service, TestAdapter, TurnContext, TurnKind, WouldDeadlock, async_trait,
+    BotState, Collector, ContinuationFailed, Conversation, CreateConversation, Error, Identity, Inbound,
+    Middleware, Next, Outbound, Result, Router, Service, TestAdapter, TurnContext, TurnKind, WouldDeadlock,
+    async_trait,
 };
 use tidings_connector::SendError;
 
@@ -396,4 +400,109 @@ async fn a_channel_that_refuses_and_a_callback_that_fails_are_told_apart() {
     let failed = failed.downcast_ref::<ContinuationFailed>().unwrap();
     assert!(failed.reference.conversation_id().is_some());
     assert_eq!(failed.error.to_string(), "it broke");
+}
+
+/// A way out that notes for whom its tokens would be.
+struct Tokens {
+    log: Log,
+    audience: Option<String>,
+}
+
+#[async_trait]
+impl Outbound for Tokens {
+    async fn send(&self, activity: &Activity) -> Result<ResourceResponse> {
+        let text = activity.text.as_deref().unwrap_or_default();
+        self.log.add(format!("send {text} {:?}", self.audience));
+        Ok(ResourceResponse::new("1"))
+    }
+
+    async fn update(&self, _: &Activity) -> Result<ResourceResponse> {
+        self.log.add(format!("update {:?}", self.audience));
+        Ok(ResourceResponse::new("1"))
+    }
+
+    async fn delete(&self, _: &ConversationReference) -> Result<()> {
+        self.log.add(format!("delete {:?}", self.audience));
+        Ok(())
+    }
+
+    fn for_audience(&self, audience: &str) -> Option<Arc<dyn Outbound>> {
+        Some(Arc::new(Self {
+            log: self.log.clone(),
+            audience: Some(audience.to_owned()),
+        }))
+    }
+
+    async fn create_conversation(
+        &self,
+        _: &str,
+        _: &ConversationParameters,
+    ) -> Result<ConversationResourceResponse> {
+        self.log.add(format!("create {:?}", self.audience));
+        Ok(ConversationResourceResponse {
+            id: "new".to_owned(),
+            ..ConversationResourceResponse::default()
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_turn_speaks_with_tokens_for_its_audience_and_so_does_whoever_comes_back_to_it() {
+    async fn all(turn: &mut TurnContext, kept: Service<Arc<Mutex<Option<Conversation>>>>) -> Result<()> {
+        turn.say("hello").await?;
+        turn.update(Activity::message("x").with_id("1")).await?;
+        turn.delete("1").await?;
+        *kept.0.lock().unwrap() = Some(turn.reference());
+        Ok(())
+    }
+    let claims = [("aud", "bot"), ("azp", "parent"), ("ver", "2.0")];
+    let claims = claims.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    for (identity, audience) in [
+        (Identity::anonymous(), "None"),
+        (Identity::verified(claims.into()), "Some(\"parent\")"),
+    ] {
+        let (log, kept) = (Log::default(), Arc::new(Mutex::new(None)));
+        let outbound = Tokens {
+            log: log.clone(),
+            audience: None,
+        };
+        let user = TestAdapter::builder(Router::new().otherwise(all))
+            .set_up(|adapter| adapter.outbound(Arc::new(outbound)).service(kept.clone()))
+            .build();
+        let activity = user.complete(Activity::message("x"));
+        let inbound = Inbound {
+            activity,
+            identity: identity.clone(),
+        };
+        user.adapter().process(inbound).await.unwrap();
+        let said = |what: &str| format!("{what} {audience}");
+        assert_eq!(log.take(), [said("send hello"), said("update"), said("delete")]);
+
+        let conversation: Conversation = kept.lock().unwrap().take().unwrap();
+        assert_eq!(conversation.identity, identity);
+        assert!(
+            !serde_json::to_string(&conversation.reference)
+                .unwrap()
+                .contains("parent")
+        );
+        // Stored, and read again after a restart.
+        let stored = serde_json::to_string(&conversation).unwrap();
+        let conversation: Conversation = serde_json::from_str(&stored).unwrap();
+        let who = identity.clone();
+        let news = async move |turn: &mut TurnContext| {
+            assert_eq!((turn.kind(), turn.identity()), (TurnKind::Proactive, &who));
+            turn.say("news").await
+        };
+        user.adapter()
+            .continue_conversation(&conversation, news)
+            .await
+            .unwrap();
+        assert_eq!(log.take(), [said("send news")]);
+
+        let create = CreateConversation::new("test", "https://channel.invalid/").identity(identity.clone());
+        let first = async |turn: &mut TurnContext| turn.say("first").await;
+        let created = user.adapter().create_conversation(create, first).await.unwrap();
+        assert_eq!(created.identity, identity);
+        assert_eq!(log.take(), [said("create"), said("send first")]);
+    }
 }

@@ -313,7 +313,7 @@ async fn the_caller_on_the_wire_is_discarded_and_teams_tenant_is_named() {
     let teams = user_of("msteams", |turn| {
         Box::pin(async {
             assert_eq!(turn.activity().caller_id, None);
-            let tenant = turn.reference().conversation.unwrap().tenant_id;
+            let tenant = turn.reference().reference.conversation.unwrap().tenant_id;
             turn.say(format!("{tenant:?}")).await
         })
     });

@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tidings_activity::Activity;
 use tidings_bot::{
@@ -8,7 +9,7 @@ use tidings_bot::{
 };
 use tidings_store::{Database, Document, ETag, MemoryStorage, Storage, StorageError};
 
-use crate::support::{Log, NOTES, Note, database, notes};
+use crate::support::{Log, Note, database, notes};
 
 fn visits() -> StatePropertyAccessor<u32> {
     BotState::conversation().property("visits")
@@ -90,7 +91,11 @@ async fn a_panic_and_a_time_out_after_staging_leave_nothing_either() {
         let database = database();
         // State in memory: while the clock is paused, waiting for a database thread would count as time.
         let user = TestAdapter::builder(bot.message("show", show))
-            .set_up(|adapter| adapter.database(database.clone()))
+            .set_up(|adapter| {
+                adapter
+                    .database(database.clone())
+                    .turn_limit(Duration::from_secs(1))
+            })
             .build();
         assert_eq!(user.deliver("x").await.unwrap_err().status(), 500);
         user.send("show").await.unwrap().assert_reply("None");
@@ -332,14 +337,26 @@ async fn a_turn_that_reads_no_state_and_stages_nothing_does_no_storage_io() {
 }
 
 #[tokio::test]
-async fn on_a_database_a_plain_turn_writes_nothing_either() {
-    let database = Database::temporary([NOTES]).unwrap();
+async fn on_a_database_a_turn_is_one_write_whether_it_keeps_much_or_nothing() {
+    let database = database();
     let storage = Arc::new(database.clone());
-    let bot = Router::new().otherwise(async |turn: &mut TurnContext| turn.say("hello").await);
+    let bot = Router::new()
+        .otherwise(async |turn: &mut TurnContext| turn.say("hello").await)
+        .message("both", both);
     let user = TestAdapter::builder(bot)
         .set_up(|adapter| adapter.storage(storage))
         .build();
-    let before = database.stats();
-    user.send("x").await.unwrap().assert_reply("hello");
-    assert_eq!(database.stats(), before);
+    user.send("the first one opens the inbox")
+        .await
+        .unwrap()
+        .assert_reply("hello");
+    for (text, reads) in [("plain", 0), ("both", 1)] {
+        let before = database.stats();
+        user.deliver(text).await.unwrap();
+        let after = database.stats();
+        assert_eq!(after.operations - before.operations, 1, "{text}");
+        assert_eq!(after.commits - before.commits, 1, "{text}");
+        assert_eq!(after.reads - before.reads, reads, "{text}: only state is read");
+    }
+    assert_eq!(notes(&database).await, ["staged"]);
 }

@@ -16,7 +16,7 @@ type Store = Arc<dyn Storage>;
 fn stores() -> [Store; 2] {
     [
         Arc::new(MemoryStorage::new()),
-        Arc::new(Database::temporary([]).unwrap()),
+        Arc::new(Database::temporary([tidings_bot::MIGRATIONS]).unwrap()),
     ]
 }
 

@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use tidings_store::{Database, Migrations, Step, StoreError, rusqlite};
+use tidings_bot::{AdapterBuilder, Bot, TestAdapter};
+use tidings_store::{Database, DatabaseOptions, Migrations, Step, StoreError, rusqlite};
 use tokio::sync::Semaphore;
 
 /// What happened, in order. Clones share it.
@@ -69,6 +70,52 @@ pub(crate) const NOTES: Migrations = Migrations {
 /// A database with a table for notes.
 pub(crate) fn database() -> Database {
     Database::temporary([NOTES, tidings_bot::MIGRATIONS]).unwrap()
+}
+
+/// A bot's home: a database file that is opened again and again.
+pub(crate) struct Home(tempfile::TempDir);
+
+impl Home {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub(crate) fn open(&self) -> Database {
+        let options = DatabaseOptions::new(self.0.path().join("tidings.db"));
+        Database::open(options.component(NOTES).component(tidings_bot::MIGRATIONS)).unwrap()
+    }
+
+    /// The bot as one process runs it.
+    pub(crate) fn start(&self, bot: impl Bot, set_up: impl FnOnce(AdapterBuilder) -> AdapterBuilder) -> Life {
+        let database = self.open();
+        let storage = Arc::new(database.clone());
+        let user = TestAdapter::builder(bot)
+            .set_up(|adapter| set_up(adapter.storage(storage)))
+            .build();
+        Life { database, user }
+    }
+}
+
+/// One process of a bot.
+pub(crate) struct Life {
+    pub(crate) database: Database,
+    pub(crate) user: TestAdapter,
+}
+
+impl Life {
+    /// How many rows the table has.
+    pub(crate) async fn rows(&self, table: &'static str) -> i64 {
+        let count = self.database.read(move |connection| {
+            Ok(connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))?)
+        });
+        count.await.unwrap()
+    }
+
+    /// The process ends well.
+    pub(crate) async fn end(self) {
+        self.user.adapter().shutdown().await;
+        self.database.close().await;
+    }
 }
 
 /// Writes a note; one named `fail` fails.

@@ -4,7 +4,7 @@
 mod binary;
 mod bot_file;
 mod command_line;
-mod keys;
 mod doctor;
+mod keys;
 mod life;
 mod refusals;

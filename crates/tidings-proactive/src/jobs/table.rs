@@ -13,13 +13,14 @@ use crate::row;
 
 pub(super) fn insert(tx: &Connection, creator: &Lane, now: Timestamp) -> Result<JobNumber, StoreError> {
     tx.prepare_cached(
-        "INSERT INTO jobs (channel_id, conversation_id, reference, state, started_at)
-         VALUES (?1, ?2, ?3, 'running', ?4)",
+        "INSERT INTO jobs (channel_id, conversation_id, reference, identity, state, started_at)
+         VALUES (?1, ?2, ?3, ?4, 'running', ?5)",
     )?
     .execute(params![
         creator.channel_id,
         creator.conversation_id,
         creator.reference,
+        creator.identity,
         now.as_microsecond()
     ])?;
     Ok(JobNumber::from_row(tx.last_insert_rowid()))
@@ -35,7 +36,9 @@ pub(super) fn complete(
     claim: bool,
 ) -> Result<(Completion, Option<Claimed>), StoreError> {
     let found = tx
-        .prepare_cached("SELECT state, channel_id, conversation_id, reference FROM jobs WHERE number = ?1")?
+        .prepare_cached(
+            "SELECT state, channel_id, conversation_id, reference, identity FROM jobs WHERE number = ?1",
+        )?
         .query_row([number.to_row()], |row| {
             if row.get_ref(0)?.as_str()? != JobState::Running.as_str() {
                 return Ok(None);
@@ -44,6 +47,7 @@ pub(super) fn complete(
                 channel_id: row.get(1)?,
                 conversation_id: row.get(2)?,
                 reference: row.get(3)?,
+                identity: row.get(4)?,
             }))
         })
         .optional()?;
@@ -57,6 +61,7 @@ pub(super) fn complete(
         conversation_id: creator.conversation_id,
         class: "job",
         reference: creator.reference,
+        identity: creator.identity,
         activity: notice,
         dedupe_key: Some(format!("job:{number}:complete")),
         expires_at,
@@ -71,7 +76,7 @@ pub(super) fn complete(
 
 const SELECT: &str =
     "SELECT number, jobs.channel_id, jobs.conversation_id, jobs.state, started_at, completed_at,
-                             deliveries.state, notice_id, jobs.reference
+                             deliveries.state, notice_id, jobs.reference, jobs.identity
                       FROM jobs LEFT JOIN deliveries ON deliveries.id = jobs.notice_id";
 
 pub(super) fn job(conn: &Connection, number: JobNumber) -> Result<Option<Job>, StoreError> {
@@ -120,5 +125,6 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Job> {
         notice: row::state(row, 6)?,
         notice_id: row.get::<_, Option<i64>>(7)?.map(DeliveryId),
         reference: row.get(8)?,
+        identity: row.get(9)?,
     })
 }

@@ -26,6 +26,7 @@ fn owed(conversation: &str, expires_at: Timestamp) -> NewDelivery {
         channel_id: "test".to_owned(),
         conversation_id: conversation.to_owned(),
         class: "message",
+        identity: None,
         reference: "{}".to_owned(),
         activity: "{}".to_owned(),
         dedupe_key: None,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use tidings_activity::{Activity, ConversationReference, Direction};
+use tidings_bot::{Conversation, Identity};
 use tidings_connector::SendError;
 
 use super::Worker;
@@ -21,7 +22,7 @@ const MESSAGE_BYTES: usize = 500;
 impl Worker {
     /// Sends a delivery once and says how it ended.
     pub(super) async fn attempt(&self, channel: &dyn Channel, delivery: &Claimed) -> Ending {
-        let (reference, activity) = match decode(delivery) {
+        let (conversation, activity) = match decode(delivery) {
             Ok(decoded) => decoded,
             Err(message) => {
                 let failure = Failure {
@@ -31,7 +32,7 @@ impl Worker {
                 return self.dead(delivery, DeadReason::Unreadable, failure);
             }
         };
-        match AssertUnwindSafe(channel.send(&reference, &activity))
+        match AssertUnwindSafe(channel.send(&conversation, &activity))
             .catch_unwind()
             .await
         {
@@ -114,14 +115,16 @@ impl Worker {
 
 /// The activity as it goes out: addressed by the reference, and by the plain send route, because nobody asked
 /// for it just now.
-fn decode(delivery: &Claimed) -> Result<(ConversationReference, Activity), String> {
+fn decode(delivery: &Claimed) -> Result<(Conversation, Activity), String> {
     let reference: ConversationReference = serde_json::from_str(&delivery.reference)
         .map_err(|error| format!("the stored reference cannot be read: {error}"))?;
     let mut activity: Activity = serde_json::from_str(&delivery.activity)
         .map_err(|error| format!("the stored activity cannot be read: {error}"))?;
     activity.apply_reference(&reference, Direction::Outgoing);
     activity.reply_to_id = None;
-    Ok((reference, activity))
+    let identity = Identity::from_json(delivery.identity.as_deref())
+        .map_err(|error| format!("the stored identity cannot be read: {error}"))?;
+    Ok((Conversation::new(reference, identity), activity))
 }
 
 fn cut(mut message: String) -> String {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use tidings_activity::{Activity, ChannelAccount, ConversationAccount, ConversationReference};
+use tidings_bot::Conversation;
 use tidings_connector::{Phase, SendError};
 use tidings_proactive::{
     Backoff, Channel, Delivery, DeliveryId, DeliveryState, Jobs, MIGRATIONS, Proactive, ProactiveError,
@@ -17,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 /// An activity on its way, in the hands of the test.
 pub(crate) struct Call {
-    pub(crate) reference: ConversationReference,
+    pub(crate) conversation: Conversation,
     pub(crate) activity: Activity,
     answer: oneshot::Sender<Answer>,
 }
@@ -33,7 +34,7 @@ impl Call {
     }
 
     pub(crate) fn conversation(&self) -> &str {
-        self.reference.conversation_id().unwrap_or_default()
+        self.conversation.conversation_id().unwrap_or_default()
     }
 
     pub(crate) fn deliver(self) {
@@ -71,12 +72,12 @@ struct Line(mpsc::UnboundedSender<Call>);
 impl Channel for Line {
     async fn send(
         &self,
-        reference: &ConversationReference,
+        conversation: &Conversation,
         activity: &Activity,
     ) -> Result<Option<String>, SendError> {
         let (answer, answered) = oneshot::channel();
         let call = Call {
-            reference: reference.clone(),
+            conversation: conversation.clone(),
             activity: activity.clone(),
             answer,
         };

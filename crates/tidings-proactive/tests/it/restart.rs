@@ -4,6 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use tidings_activity::Activity;
+use tidings_bot::{Conversation, Identity};
 use tidings_proactive::{Completion, DeliveryState, JobState};
 use tidings_store::DatabaseOptions;
 use tokio::runtime::{Builder, Runtime};
@@ -133,4 +135,46 @@ fn jobs_and_numbers_go_on_after_a_restart() {
             );
         });
     }
+}
+
+#[test]
+fn whoever_is_told_after_a_restart_is_told_as_whom_the_bot_was_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let claims = [("aud", "bot"), ("azp", "parent"), ("ver", "2.0")];
+    let claims = claims.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let skill = Conversation::new(reference("alice"), Identity::verified(claims.into()));
+    live_and_die(folder.path(), async |desk| {
+        let job = desk.jobs.start(&skill).await.unwrap();
+        desk.jobs.start(reference("bob")).await.unwrap();
+        assert!(desk.jobs.complete(job, "Done.").await.is_ok());
+        desk.proactive
+            .enqueue(&skill, &Activity::message("news"))
+            .await
+            .unwrap();
+        desk.proactive
+            .enqueue(reference("bob"), &Activity::message("news"))
+            .await
+            .unwrap();
+    });
+    live_and_die(folder.path(), async |desk| {
+        let jobs = desk.jobs.page(10).await.unwrap().jobs;
+        assert_eq!(jobs[0].reference().unwrap(), skill);
+        assert_eq!(jobs[1].reference().unwrap(), Conversation::from(reference("bob")));
+        let kept = desk.db.read(|conn| {
+            let count = |table| format!("SELECT count(identity) FROM {table}");
+            let jobs: i64 = conn.query_row(&count("jobs"), [], |row| row.get(0))?;
+            let deliveries: i64 = conn.query_row(&count("deliveries"), [], |row| row.get(0))?;
+            Ok((jobs, deliveries))
+        });
+        assert_eq!(kept.await.unwrap(), (1, 2), "nothing is kept for nobody");
+        let running = desk.run();
+        for _ in 0..3 {
+            let call = desk.call().await;
+            let audience = (call.conversation() == "alice").then_some("parent");
+            assert_eq!(call.conversation.identity.audience(), audience);
+            assert_eq!(call.conversation.is_verified(), audience.is_some());
+            call.deliver();
+        }
+        running.stop().await;
+    });
 }

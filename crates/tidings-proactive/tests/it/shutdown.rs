@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tidings_activity::{Activity, ConversationReference};
+use tidings_activity::Activity;
+use tidings_bot::Conversation;
 use tidings_connector::SendError;
 use tidings_proactive::{Channel, DeliveryState, ProactiveError};
 use tokio_util::sync::CancellationToken;
@@ -68,7 +69,7 @@ struct Nobody;
 
 #[async_trait]
 impl Channel for Nobody {
-    async fn send(&self, _: &ConversationReference, _: &Activity) -> Result<Option<String>, SendError> {
+    async fn send(&self, _: &Conversation, _: &Activity) -> Result<Option<String>, SendError> {
         Ok(None)
     }
 }

@@ -110,7 +110,7 @@ struct Silent;
 impl tidings_proactive::Channel for Silent {
     async fn send(
         &self,
-        _: &tidings_activity::ConversationReference,
+        _: &tidings_bot::Conversation,
         _: &tidings_activity::Activity,
     ) -> Result<Option<String>, tidings_connector::SendError> {
         Ok(None)

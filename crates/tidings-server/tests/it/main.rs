@@ -14,4 +14,5 @@ mod page;
 mod raw_http;
 mod set_up;
 mod shutdown;
+mod slow_turns;
 mod start;
