@@ -183,7 +183,7 @@ impl Desk {
 
     pub(crate) async fn enqueue(&self, conversation: &str, text: &str) -> DeliveryId {
         self.proactive
-            .enqueue(&reference(conversation), &Activity::message(text))
+            .enqueue(reference(conversation), &Activity::message(text))
             .await
             .unwrap()
     }

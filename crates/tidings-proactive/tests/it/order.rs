@@ -174,7 +174,7 @@ async fn a_staged_delivery_is_sent_after_its_batch_and_not_without_it() {
     let desk = Desk::new();
     let running = desk.run();
     let step = |text: &str| {
-        Box::new(Enqueue::new(&desk.proactive, &reference("alice"), &Activity::message(text)).unwrap())
+        Box::new(Enqueue::new(&desk.proactive, reference("alice"), &Activity::message(text)).unwrap())
     };
     let undone = Batch {
         steps: vec![step("undone"), Box::new(Failing)],
@@ -210,7 +210,7 @@ impl tidings_store::Step for Failing {
 async fn a_dedupe_key_owes_one_delivery_even_after_it_ended() {
     let desk = Desk::new();
     let running = desk.run();
-    let once = || Enqueue::new(&desk.proactive, &reference("alice"), &Activity::message("x")).unwrap();
+    let once = || Enqueue::new(&desk.proactive, reference("alice"), &Activity::message("x")).unwrap();
     let first = once().dedupe_key("price:17").commit().await.unwrap();
     assert_eq!(once().dedupe_key("price:17").commit().await.unwrap(), first);
     desk.call().await.deliver();
