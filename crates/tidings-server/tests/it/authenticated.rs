@@ -1,6 +1,6 @@
 //! The server with an app id: who is let in, and as whom the bot answers.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use reqwest::Response;
 use serde_json::{Value, json};
@@ -102,6 +102,27 @@ fn config(idp: &TestIdp, tokens: &MockServer, channel: &MockServer) -> Config {
     }
 }
 
+/// What the server logs.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 #[tokio::test]
 async fn channels_the_emulator_and_allowed_bots_are_let_in_and_answered_with_a_token_for_them() {
     let rig = Rig::start(bot()).await;
@@ -127,7 +148,15 @@ async fn channels_the_emulator_and_allowed_bots_are_let_in_and_answered_with_a_t
 }
 
 #[tokio::test]
-async fn nobody_else_is_let_in_and_each_refusal_is_counted() {
+async fn nobody_else_is_let_in_and_each_refusal_is_counted_and_logged() {
+    let log = Log::default();
+    let lines = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_writer(move || lines.clone())
+        .finish();
+    // The server runs on this thread.
+    let _logging = tracing::subscriber::set_default(subscriber);
     let rig = Rig::start(bot()).await;
     let url = rig.service_url();
     let good = || TokenDraft::channel(APP, &url);
@@ -184,7 +213,13 @@ async fn nobody_else_is_let_in_and_each_refusal_is_counted() {
         assert_eq!(asks_for.unwrap(), "Bearer", "{reason}");
         if let Some(token) = authorization.as_deref().and_then(|text| text.split(' ').nth(1)) {
             assert!(token.is_empty() || !body.to_string().contains(token), "{reason}");
+            assert!(token.is_empty() || !log.text().contains(token), "{reason}");
         }
+        let line = log.text().lines().last().unwrap().to_owned();
+        assert!(
+            line.contains("WARN") && line.contains(&format!("auth.reason=\"{code}\"")),
+            "{reason}: {line}"
+        );
     }
     assert_eq!(rig.sent().await, []);
 
