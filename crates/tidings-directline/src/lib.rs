@@ -38,6 +38,7 @@ mod bot_endpoint;
 mod caller;
 mod channel;
 mod client_routes;
+mod connector_key;
 mod connector_routes;
 mod conversation;
 mod direct_line;
