@@ -389,3 +389,89 @@ async fn without_an_app_id_a_skill_of_the_emulator_is_known_and_not_verified() {
     let said: Value = serde_json::from_slice(&requests[0].body).unwrap();
     assert_eq!(said["text"], r#"Some("AnonymousSkill") false"#);
 }
+
+/// Direct Line as a client with this secret calls it.
+async fn direct_line(
+    host: &Host,
+    secret: Option<&str>,
+    verb: reqwest::Method,
+    path: &str,
+    body: Value,
+) -> (u16, Value) {
+    let request = host
+        .client
+        .request(verb, format!("{}/v3/directline{path}", host.base));
+    let request = match secret {
+        Some(secret) => request.bearer_auth(secret),
+        None => request,
+    };
+    let request = request
+        .header("content-type", "application/json")
+        .body(body.to_string());
+    read(request.send().await.unwrap()).await
+}
+
+#[tokio::test]
+async fn the_local_channel_is_off_unless_asked_for_and_then_needs_its_secret_and_no_token() {
+    let rig = Rig::start(bot()).await;
+    let (status, _) = direct_line(
+        &rig.host,
+        None,
+        reqwest::Method::POST,
+        "/conversations",
+        json!({}),
+    )
+    .await;
+    assert_eq!(status, 404);
+    rig.host.stop().await;
+
+    let config = Config {
+        local_channel: Some(true),
+        direct_line_secret: Some("open sesame".into()),
+        ..config(&rig.idp, &rig.tokens, &rig.channel)
+    };
+    let host = Host::start_with(bot(), config).await;
+    for stranger in [None, Some("open barley")] {
+        let (status, _) = direct_line(
+            &host,
+            stranger,
+            reqwest::Method::POST,
+            "/conversations",
+            json!({}),
+        )
+        .await;
+        assert!(status == 401 || status == 403, "{status}");
+    }
+    let secret = Some("open sesame");
+    let (status, started) =
+        direct_line(&host, secret, reqwest::Method::POST, "/conversations", json!({})).await;
+    assert_eq!(status, 201, "{started}");
+    let conversation = started["conversationId"].as_str().unwrap();
+    let activities = format!("/conversations/{conversation}/activities");
+    let hello = json!({ "type": "message", "from": { "id": "user" }, "text": "hello" });
+    let (status, _) = direct_line(&host, secret, reqwest::Method::POST, &activities, hello).await;
+    assert_eq!(status, 200);
+    let (_, said) = direct_line(&host, secret, reqwest::Method::GET, &activities, Value::Null).await;
+    let texts: Vec<_> = said["activities"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["text"])
+        .collect();
+    assert_eq!(texts, ["hello", "echo hello"]);
+    // The bot's side is not open to who only knows the conversation.
+    let spoof = host
+        .client
+        .post(format!(
+            "{}/v3/conversations/{conversation}/activities",
+            host.base
+        ))
+        .header("content-type", "application/json")
+        .body(json!({ "type": "message", "text": "I am the bot" }).to_string());
+    assert_eq!(spoof.send().await.unwrap().status(), 404);
+    assert_eq!(
+        rig.tokens.received_requests().await.unwrap().len(),
+        0,
+        "no token left this process"
+    );
+}
