@@ -75,7 +75,6 @@ async fn with_a_secret_every_route_of_the_bot_needs_the_key() {
         format!("/local/{wrong_key}"),
         format!("/local/{key}A"),
         format!("/local/{}", &key[..key.len() - 1]),
-        format!("/local//{key}"),
         "/local/s3cret".to_owned(),
     ];
     for (method, path, body) in calls(&chat) {
@@ -195,6 +194,7 @@ async fn without_a_secret_there_is_no_key() {
     site.post(&chat.connector(), None, event).await.ok();
     let (activities, _) = site.activities(&chat, "1").await;
     assert_eq!(activities[0]["relatesTo"]["serviceUrl"], INSIDE);
+    let chat = site.conversation().await;
     for (method, path, body) in calls(&chat) {
         let reply = site
             .call(method.clone(), &format!("/local/x{path}"), None, body.clone())
@@ -269,7 +269,7 @@ fn telling(site: &Site, kind: &str) -> Value {
 
 #[tokio::test]
 async fn no_client_is_ever_shown_the_key() {
-    let mut site = Site::with(secret).await;
+    let site = Site::with(secret).await;
     let mut shown: Vec<(&str, String)> = Vec::new();
     let text =
         |reply: &crate::kit::Reply| format!("{:?} {}", reply.headers, String::from_utf8_lossy(&reply.bytes));
