@@ -193,7 +193,7 @@ pub(crate) enum KeysCommand {
 /// Flags of `tidings keys create`.
 #[derive(Debug, Args)]
 pub(crate) struct KeysCreate {
-    /// What the key may do: jobs:read, jobs:write, keys:read, keys:write, audit:read; may be repeated
+    /// What the key may do: jobs:read, jobs:write, keys:read, keys:write, audit:read, metrics:read; may be repeated
     #[arg(long = "scope", value_name = "SCOPE", required = true)]
     pub(crate) scopes: Vec<Scope>,
     /// What the key is for
