@@ -26,7 +26,7 @@ Environment (also read from the file .env; flags win):
   TIDINGS_DATABASE                 where everything is kept
   TIDINGS_CONFIG                   the file to read in place of tidings.toml
   TIDINGS_ALLOWED_HOSTS            names for Host and Origin beside loopback ones
-  TIDINGS_ALLOWED_SERVICE_HOSTS    hosts the bot may send to beside loopback ones
+  TIDINGS_ALLOWED_SERVICE_HOSTS    further hosts the bot may send to
   TIDINGS_API_KEY                  the key for the API of a server that asks for one (environment only)
   MicrosoftAppId, MicrosoftAppPassword, MicrosoftAppType, MicrosoftAppTenantId
                                    the bot's registration; without one, local mode
