@@ -4,6 +4,7 @@
 //! database is created. What needs the network is asked for through [`TokenProbe`] and [`MetadataProbe`].
 
 mod address;
+mod api_keys;
 mod app;
 mod capability;
 mod clock;
@@ -126,6 +127,11 @@ impl<'a> Doctor<'a> {
         let (address, served) = address::check(self.config).await;
         let (database, inspection) = database::check(self.config, served);
         findings.extend([database, address]);
+        findings.extend(api_keys::check(
+            self.config,
+            inspection.as_ref(),
+            self.clock.now(),
+        ));
         findings.extend(public_address::check(self.config));
         findings.extend(hosts::check(self.config));
         if let Some(conversation_id) = &self.target {

@@ -25,7 +25,10 @@ impl Drain {
     }
 
     pub(crate) fn admit(&self, path: &str) -> Result<(), ApiError> {
-        if !self.begun() || path.starts_with("/v3/conversations/") || path.starts_with("/v3/attachments/") {
+        let is_connector = ["/v3/conversations/", "/v3/attachments/", "/local/"]
+            .iter()
+            .any(|start| path.starts_with(start));
+        if is_connector || !self.begun() {
             return Ok(());
         }
         Err(ApiError::shutting_down())
@@ -43,6 +46,7 @@ mod tests {
         drain.begin();
         assert!(drain.admit("/v3/conversations/c/activities").is_ok());
         assert!(drain.admit("/v3/attachments/a").is_ok());
+        assert!(drain.admit("/local/key/v3/conversations/c/activities").is_ok());
         for path in ["/api/messages", "/v3/directline/conversations", "/", "/readyz"] {
             assert_eq!(drain.admit(path), Err(ApiError::shutting_down()), "{path}");
         }

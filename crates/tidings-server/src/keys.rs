@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::audit::{self, Use};
 pub use scope::{Scope, UnknownScope};
+pub(crate) use table::is_any_live;
 use token::Token;
 
 /// The most keys on record. Beyond it the oldest revoked or expired one gives its place.

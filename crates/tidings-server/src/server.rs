@@ -108,7 +108,7 @@ impl Server {
             source,
         };
         let address = listener.local_addr().map_err(listen_error)?;
-        let base_url = format!("http://{address}");
+        let base_url = format!("http://{}", own(address));
 
         let database = open_database(config)?;
         let keys = Keys::open(database.clone(), Arc::new(SystemClock)).await?;
@@ -347,14 +347,18 @@ impl Server {
     }
 }
 
+/// How this machine reaches an address that is listened on.
+fn own(address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => (Ipv4Addr::LOCALHOST, address.port()).into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => (Ipv6Addr::LOCALHOST, address.port()).into(),
+        _ => address,
+    }
+}
+
 /// The local channel: its clients come by the public address if there is one, the bot by the one that is listened on.
 fn local_channel(config: &Config, address: SocketAddr) -> DirectLineOptions {
-    let own = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => SocketAddr::from((Ipv4Addr::LOCALHOST, address.port())),
-        IpAddr::V6(ip) if ip.is_unspecified() => SocketAddr::from((Ipv6Addr::LOCALHOST, address.port())),
-        _ => address,
-    };
-    let own = format!("http://{own}");
+    let own = format!("http://{}", own(address));
     let account = ChannelAccount::new(BOT_ID, config.bot_name.clone());
     let base_url = BaseUrl::fixed(config.public_url.as_deref().unwrap_or(&own));
     let options = DirectLineOptions::new(base_url, account).with_connector_url(BaseUrl::fixed(own));

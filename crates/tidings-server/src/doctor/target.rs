@@ -113,6 +113,12 @@ fn service_url(doctor: &Doctor<'_>, reference: &ConversationReference) -> Findin
             "have the user write to the bot once",
         );
     };
+    // The rest is the key to the bot's side of it.
+    if let Some((own, _key)) = service_url.split_once("/local/")
+        && doctor.config.local_channel_is_on()
+    {
+        return Finding::ok(CHECK, format!("{own}/local/, the local channel of this server"));
+    }
     match doctor.service_urls.check(service_url) {
         Ok(()) => Finding::ok(CHECK, service_url),
         Err(error) => Finding::failed(

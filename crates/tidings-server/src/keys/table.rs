@@ -41,6 +41,15 @@ pub(super) fn touch(tx: &Connection, id: &str, now: Timestamp) -> Result<(), Sto
     Ok(())
 }
 
+/// Whether some key would open now.
+pub(crate) fn is_any_live(connection: &Connection, now: Timestamp) -> Result<bool, StoreError> {
+    Ok(connection
+        .prepare_cached(
+            "SELECT 1 FROM api_keys WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?1)",
+        )?
+        .exists([now.as_microsecond()])?)
+}
+
 pub(super) fn all(connection: &Connection) -> Result<Vec<Stored>, StoreError> {
     let keys = connection
         .prepare_cached(

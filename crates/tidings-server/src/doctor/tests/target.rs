@@ -98,6 +98,23 @@ async fn each_thing_wrong_with_a_target_is_found() {
 }
 
 #[tokio::test]
+async fn the_key_of_the_local_channel_is_not_shown() {
+    let reference = r#"{"channelId":"directline","serviceUrl":"http://127.0.0.1:3978/local/opensesame","conversation":{"id":"c"}}"#;
+    let report = target(reference, 0, |config| {
+        config.local_channel = Some(true);
+        config.direct_line_secret = Some("secret".into());
+    })
+    .await;
+    finds(
+        &report,
+        "target address",
+        Verdict::Ok,
+        &["the local channel of this server"],
+    );
+    assert!(!format!("{report:?}").contains("opensesame"), "{report:?}");
+}
+
+#[tokio::test]
 async fn an_old_reference_is_doubted() {
     let days = 24 * 60 * 60;
     for (seconds, verdict, part) in [
