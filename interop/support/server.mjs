@@ -45,9 +45,16 @@ export class Server {
   #exited;
   #output = '';
 
-  /** Starts one, and waits until it says that it is ready. */
-  static async start() {
-    const server = new Server();
+  #env;
+
+  constructor(env) {
+    // Nothing of the caller's settings: neither its environment nor a .env beside it.
+    this.#env = { PATH: process.env.PATH, HOME: this.#folder, ...env };
+  }
+
+  /** Starts one with these settings, and waits until it says that it is ready. */
+  static async start({ env = {} } = {}) {
+    const server = new Server(env);
     server.port = await freePort();
     await server.start();
     return server;
@@ -57,17 +64,20 @@ export class Server {
     return `http://127.0.0.1:${this.port}`;
   }
 
+  get #database() {
+    return `sqlite://${join(this.#folder, 'tidings.db')}`;
+  }
+
   get directLine() {
     return `${this.url}/v3/directline`;
   }
 
   async start() {
-    const child = spawn(
-      binary(),
-      ['serve', '--listen', `127.0.0.1:${this.port}`, '--database', `sqlite://${join(this.#folder, 'tidings.db')}`],
-      // Nothing of the caller's settings: neither its environment nor a .env beside it.
-      { cwd: this.#folder, env: { PATH: process.env.PATH, HOME: this.#folder }, stdio: ['ignore', 'pipe', 'pipe'] }
-    );
+    const child = spawn(binary(), ['serve', '--listen', `127.0.0.1:${this.port}`, '--database', this.#database], {
+      cwd: this.#folder,
+      env: this.#env,
+      stdio: ['ignore', 'pipe', 'pipe']
+    });
     this.#child = child;
     this.#exited = once(child, 'exit');
     const ready = new Promise((resolve, reject) => {
@@ -85,6 +95,16 @@ export class Server {
       });
     }
     await within('the server to be ready', ready, { details: this.log });
+  }
+
+  /** What another command of the binary prints, given this server's database. */
+  command(...words) {
+    return execFileSync(binary(), [...words, '--database', this.#database], {
+      cwd: this.#folder,
+      env: this.#env,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe']
+    });
   }
 
   /** kill -9: nothing is flushed, nobody is told. */
