@@ -50,9 +50,18 @@ impl Identity {
         *self == Self::anonymous()
     }
 
-    /// Whether a token was verified.
+    /// Another bot that calls this one through the Emulator while nobody is asked for tokens (protocol section 3.1):
+    /// it is known as a skill's caller, and nothing is proven.
+    pub fn anonymous_skill() -> Self {
+        Self::verified(BTreeMap::from([(
+            "appid".to_owned(),
+            "AnonymousSkill".to_owned(),
+        )]))
+    }
+
+    /// Whether a token was verified: it was meant for this bot (`aud`).
     pub fn is_verified(&self) -> bool {
-        self.claims.is_some()
+        self.claim("aud").is_some()
     }
 
     /// One claim of the verified token, such as `aud`.

@@ -2,11 +2,10 @@
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::Args;
 use tidings_server::Config;
-use tidings_server::doctor::{Doctor, Finding, KeyProbe, Report, Verdict};
+use tidings_server::doctor::{Doctor, Finding, Report, Verdict};
 
 use crate::arguments::Serve;
 use crate::{Failure, print, runtime};
@@ -41,8 +40,7 @@ pub(crate) struct Examine {
 pub(crate) fn run(arguments: &Examine) -> Result<ExitCode, Failure> {
     let (report, code) = match Config::load(&arguments.serve.flags()) {
         Ok(config) => {
-            let mut doctor =
-                Doctor::new(&config).metadata_probe(Arc::new(KeyProbe::new(config.send_timeout)));
+            let mut doctor = Doctor::new(&config).over_the_network();
             if let Some(conversation) = &arguments.target {
                 doctor = doctor.target(conversation);
             }

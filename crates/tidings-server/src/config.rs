@@ -3,7 +3,7 @@
 mod bot_file;
 mod connection;
 mod error;
-mod identity;
+pub(crate) mod identity;
 mod key;
 mod layers;
 mod listen;

@@ -37,7 +37,7 @@ pub use probe::{Answered, MetadataProbe, ProbeError, TokenProbe};
 /// use tidings_server::{Config, Flags, doctor::Doctor};
 ///
 /// let config = Config::load(&Flags::default())?;
-/// let report = Doctor::new(&config).examine().await;
+/// let report = Doctor::new(&config).over_the_network().examine().await;
 /// for finding in &report.findings {
 ///     println!("{}: {}", finding.check, finding.says);
 /// }
@@ -55,12 +55,12 @@ pub struct Doctor<'a> {
 }
 
 impl<'a> Doctor<'a> {
-    /// Examines `config`, without probes: [`CredentialsProbe`] is one for tokens, [`KeyProbe`] one for metadata.
+    /// Examines `config`, without probes until [`over_the_network`](Self::over_the_network).
     #[must_use]
     pub fn new(config: &'a Config) -> Self {
         Self {
             config,
-            service_urls: ServiceUrlPolicy::local().allow_all(&config.allowed_service_hosts),
+            service_urls: config.service_urls(),
             token: None,
             metadata: None,
             clock: Arc::new(SystemClock),
@@ -69,11 +69,16 @@ impl<'a> Doctor<'a> {
         }
     }
 
-    /// Whom the bot may send to, as the server has it.
+    /// Asks for a token with the bot's credential, and for the metadata of keys where they are published.
     #[must_use]
-    pub fn service_urls(mut self, policy: ServiceUrlPolicy) -> Self {
-        self.service_urls = policy;
-        self
+    pub fn over_the_network(self) -> Self {
+        let token = CredentialsProbe::of(self.config);
+        let metadata = Arc::new(KeyProbe::new(self.patience));
+        let with_metadata = self.metadata_probe(metadata);
+        match token {
+            Some(token) => with_metadata.token_probe(token),
+            None => with_metadata,
+        }
     }
 
     /// Asks for a token with `probe`.

@@ -37,6 +37,7 @@ mod http_server;
 mod jobs;
 mod keys;
 mod messages;
+mod metrics;
 mod page;
 mod proactive_channel;
 mod schema;
@@ -44,6 +45,7 @@ mod server;
 mod signal;
 mod start_error;
 pub mod telemetry;
+mod trust;
 mod turns;
 
 pub use audit::{Audit, AuditEntry, AuditPage, Use};

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Method, Request, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
-use tidings_activity::{Activity, DecodeError, DecodeErrorKind};
+use tidings_activity::{Activity, DecodeError, DecodeErrorKind, RoleType, channel};
+use tidings_bot::{Identity, Inbound};
 use tidings_connector::ConnectorClient;
+use tidings_connector::jwt::{self, Authenticator, Facts};
 
 use crate::api_error::ApiError;
 use crate::turns::{self, Turns};
@@ -24,6 +26,8 @@ pub(crate) const PATH: &str = "/api/messages";
 /// The endpoint. It is called beside the router: this is the one hot path, and a router's boxes are most of its cost.
 pub(crate) struct Endpoint {
     pub(crate) turns: Turns,
+    /// Who judges tokens; `None` in local mode, where nobody is asked.
+    pub(crate) authenticator: Option<Arc<Authenticator>>,
     pub(crate) connector: ConnectorClient,
     pub(crate) body_timeout: Duration,
 }
@@ -39,11 +43,35 @@ impl Endpoint {
             return Err(Refusal::Method);
         }
         check_content_type(request.headers())?;
-        let body = self.read(request.into_body()).await?;
+        let (head, body) = request.into_parts();
+        let body = self.read(body).await?;
         let activity = Activity::from_slice(&body).map_err(|error| bad_activity(&error))?;
         drop(body);
+        let identity = self.identity(&head.headers, &activity).await?;
         self.check_service_url(&activity)?;
-        Ok(turns::answer(self.turns.run(activity).await?))
+        let inbound = Inbound { activity, identity };
+        Ok(turns::answer(self.turns.run(inbound).await?))
+    }
+
+    async fn identity(&self, headers: &HeaderMap, activity: &Activity) -> Result<Identity, ApiError> {
+        let Some(authenticator) = &self.authenticator else {
+            let is_skill = activity.is_on(channel::EMULATOR)
+                && activity.recipient.as_ref().and_then(|bot| bot.role.as_ref()) == Some(&RoleType::Skill);
+            return Ok(if is_skill {
+                Identity::anonymous_skill()
+            } else {
+                Identity::anonymous()
+            });
+        };
+        let caller = authenticator
+            .authenticate(headers, Facts::of(activity))
+            .await
+            .map_err(|refusal| refused(&refusal, activity))?;
+        let identity = Identity::verified(caller.claims);
+        Ok(match caller.caller_id {
+            Some(caller_id) => identity.with_caller_id(&caller_id),
+            None => identity,
+        })
     }
 
     /// A bot that may not answer there is better told now than by its first reply.
@@ -118,6 +146,22 @@ async fn read(mut body: Incoming) -> Result<Bytes, ApiError> {
         }
     }
     Ok(more.map_or(first, BytesMut::freeze))
+}
+
+/// The one place where a refusal is told: nothing of the token is in it.
+fn refused(refusal: &jwt::Refusal, activity: &Activity) -> ApiError {
+    tracing::warn!(
+        auth.reason = refusal.reason().as_str(),
+        http.status = refusal.status().as_u16(),
+        activity.channel_id = activity.channel_id.as_deref(),
+        activity.id = activity.id.as_deref(),
+        "a request to the bot was not let in: {refusal}"
+    );
+    let error = ApiError::new(refusal.status(), refusal.reason().as_str(), refusal.to_string());
+    match refusal.retry_after() {
+        Some(after) => error.header(header::RETRY_AFTER, HeaderValue::from(after.as_secs().max(1))),
+        None => error.header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
+    }
 }
 
 fn too_large() -> ApiError {

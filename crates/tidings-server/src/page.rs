@@ -34,9 +34,12 @@ const PLAIN: [(&str, &str, &str); 3] = [
 ];
 
 /// Routes of the page of the server at `address`.
-pub(crate) fn router(address: SocketAddr) -> Router {
-    // Sockets and uploaded files have absolute addresses, by another loopback name than the page perhaps.
-    let (sockets, files) = (loopback_sources("ws", address), loopback_sources("http", address));
+pub(crate) fn router(address: SocketAddr, public_url: Option<&str>) -> Router {
+    // Sockets and uploaded files have absolute addresses, by another name than the page perhaps.
+    let (sockets, files) = match public_url {
+        Some(url) => (url.replacen("http", "ws", 1), url.to_owned()),
+        None => (loopback_sources("ws", address), loopback_sources("http", address)),
+    };
     let policy = format!(
         "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
          img-src 'self' data: blob: https: {files}; media-src 'self' data: blob: https: {files}; \

@@ -36,6 +36,7 @@ impl Channel for ProactiveChannel {
         let _inside = entered.map_err(|error| SendError::new(Phase::Refused, error.to_string()))?;
         let sent = self
             .connector
+            .for_audience(conversation.identity.audience())
             .send_to_conversation(service_url, conversation_id, activity)
             .await?;
         Ok(Some(sent.id).filter(|id| !id.is_empty()))

@@ -12,7 +12,8 @@ use http::HeaderValue;
 use http::header;
 use tidings_activity::ChannelAccount;
 use tidings_bot::{Adapter, AdapterBuilder, Bot};
-use tidings_connector::{ConnectorClient, ServiceUrlPolicy};
+use tidings_connector::ConnectorClient;
+use tidings_connector::jwt::Authenticator;
 use tidings_directline::{BaseUrl, DirectLine, DirectLineOptions};
 use tidings_proactive::Proactive;
 use tidings_store::{Database, SystemClock};
@@ -26,7 +27,7 @@ use tower_http::timeout::RequestBodyTimeoutLayer;
 use crate::access::{ApiAccess, access_for, check_listen};
 use crate::api::Api;
 use crate::audit::Audit;
-use crate::config::Config;
+use crate::config::{Config, identity};
 use crate::database::open_database;
 use crate::drain::Drain;
 use crate::guard::Guard;
@@ -67,6 +68,7 @@ pub struct Server {
     database: Database,
     access: ApiAccess,
     keys: Keys,
+    authenticator: Option<Arc<Authenticator>>,
     connector: ConnectorClient,
     adapter: Adapter,
     proactive: Proactive,
@@ -95,10 +97,11 @@ impl Server {
         bot: impl Bot,
         set_up: impl FnOnce(AdapterBuilder) -> AdapterBuilder,
     ) -> Result<Self, StartError> {
-        if config.app_id.is_some() {
-            return Err(StartError::AuthenticatedMode);
-        }
+        identity::check(config)?;
         check_listen(config)?;
+        // What does not hang together is found before a file is made.
+        let authenticator = config.authenticator()?.map(Arc::new);
+        let credentials = config.app_credentials()?;
         let listener = listen(config.listen)?;
         let listen_error = |source| StartError::Listen {
             address: config.listen,
@@ -111,15 +114,20 @@ impl Server {
         let keys = Keys::open(database.clone(), Arc::new(SystemClock)).await?;
         let access = access_for(config, &keys)?;
         let connector = ConnectorClient::builder()
-            .service_urls(ServiceUrlPolicy::local().allow_all(&config.allowed_service_hosts))
+            .service_urls(config.service_urls())
             .product(concat!("tidings/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(config.connect_timeout)
-            .timeout(config.send_timeout)
-            .build()?;
+            .timeout(config.send_timeout);
+        let connector = match credentials {
+            Some(credentials) => connector.credentials(Arc::new(credentials)),
+            None => connector,
+        }
+        .build()?;
         let proactive = Proactive::new(database.clone(), Arc::new(SystemClock));
         let adapter = Adapter::builder()
             .connector(connector.clone())
             .storage(Arc::new(database.clone()))
+            .slow_turn_after(config.slow_turn_after)
             .service(proactive.clone())
             .service(proactive.jobs())
             .bot(bot);
@@ -141,6 +149,7 @@ impl Server {
             database,
             access,
             keys,
+            authenticator,
             connector,
             adapter,
             proactive,
@@ -233,10 +242,15 @@ impl Server {
         let (closing, stop_accepting) = (CancellationToken::new(), CancellationToken::new());
         let worker = self.start_worker(drain.clone());
         let front = Front {
-            guard: Guard::new(self.config.allowed_hosts.clone()),
+            // With an app id nobody is let in for where he comes from: tokens and keys decide.
+            guard: match self.access {
+                ApiAccess::Local => Some(Guard::new(self.config.allowed_hosts.clone())),
+                ApiAccess::Keys => None,
+            },
             drain: drain.clone(),
             messages: Arc::new(messages::Endpoint {
                 turns,
+                authenticator: self.authenticator.clone(),
                 connector: self.connector.clone(),
                 body_timeout: self.config.body_timeout,
             }),
@@ -313,13 +327,19 @@ impl Server {
             keys: self.keys.clone(),
             audit: Audit::new(self.database.clone(), Arc::new(SystemClock)),
             jobs: self.proactive.jobs(),
-            local_channel: true,
+            authenticator: self.authenticator.clone(),
+            local_channel: self.config.local_channel_is_on(),
             body_timeout: self.config.body_timeout,
         };
-        api.router(closing.clone())
-            .merge(local_channel)
+        let router = api
+            .router(closing.clone())
             .merge(health::router(self.database.clone()))
-            .merge(page::router(self.address))
+            .merge(page::router(self.address, self.config.public_url.as_deref()));
+        if self.config.local_channel_is_on() {
+            router.merge(local_channel)
+        } else {
+            router
+        }
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::net::SocketAddr;
 
-use tidings_connector::BuildError;
+use tidings_connector::jwt::AuthenticatorOptionsError;
+use tidings_connector::{BuildError, CredentialsError};
 use tidings_store::{OpenError, StoreError};
 
 use crate::config::ConfigError;
@@ -14,12 +15,12 @@ pub enum StartError {
     /// The configuration cannot be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// An app id is configured.
-    #[error(
-        "MicrosoftAppId is set, but authenticated mode is not in this version yet (it comes next): \
-         unset it to run in local mode"
-    )]
-    AuthenticatedMode,
+    /// What the bot would prove itself with is no credential.
+    #[error(transparent)]
+    Credential(#[from] CredentialsError),
+    /// Tokens cannot be judged with these settings.
+    #[error(transparent)]
+    Authentication(#[from] AuthenticatorOptionsError),
     /// Local mode on an address that others can reach.
     #[error(
         "{0} can be reached from other machines, but nothing is authenticated in local mode: \
@@ -76,7 +77,8 @@ impl StartError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Config(_)
-            | Self::AuthenticatedMode
+            | Self::Credential(_)
+            | Self::Authentication(_)
             | Self::NotLoopback(_)
             | Self::NoKey(_)
             | Self::Connector(_) => 78,

@@ -15,11 +15,8 @@ use crate::api_error::ApiError;
 pub(crate) struct Turns(pub(crate) Adapter);
 
 impl Turns {
-    pub(crate) async fn run(&self, activity: Activity) -> Result<TurnResponse, ApiError> {
-        self.0
-            .process(Inbound::anonymous(activity))
-            .await
-            .map_err(|error| refusal(&error))
+    pub(crate) async fn run(&self, inbound: Inbound) -> Result<TurnResponse, ApiError> {
+        self.0.process(inbound).await.map_err(|error| refusal(&error))
     }
 }
 
@@ -48,7 +45,7 @@ pub(crate) fn answer(response: TurnResponse) -> Response {
 #[async_trait]
 impl BotEndpoint for Turns {
     async fn deliver(&self, activity: Activity) -> BotReply {
-        match self.run(activity).await {
+        match self.run(Inbound::anonymous(activity)).await {
             Ok(response) => BotReply {
                 status: response.status,
                 body: response.body.map(|body| Bytes::from(body.get().to_owned())),

@@ -1,6 +1,7 @@
 //! Activities sent through the channel's connector.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -42,6 +43,10 @@ impl ConnectorOutbound {
 
 #[async_trait]
 impl Outbound for ConnectorOutbound {
+    fn for_audience(&self, audience: &str) -> Option<Arc<dyn Outbound>> {
+        Some(Arc::new(Self::new(self.client.for_audience(Some(audience)))))
+    }
+
     async fn send(&self, activity: &Activity) -> Result<ResourceResponse> {
         let (service_url, conversation_id) = address_of(activity)?;
         patiently(|| async {

@@ -55,8 +55,8 @@ async fn the_settings_are_wrong() {
         ("listen = '0.0.0.0:3978'", "listen on 127.0.0.1:3978"),
         ("listen = ", "tidings.toml:1: "),
         (
-            "app_id = 'an-app'\napp_password = 'sesame'",
-            "authenticated mode is not in this version yet",
+            "app_id = 'an-app'\napp_password = 'sesame'\nchannel_metadata_url = 'http://keys.example'",
+            "ToBotFromChannelOpenIdMetadataUrl",
         ),
         ("app_id = 'an-app'", "set MicrosoftAppPassword, a certificate"),
         ("log = 'loud=='", "TIDINGS_LOG: must be a level"),

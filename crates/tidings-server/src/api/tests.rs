@@ -53,6 +53,7 @@ impl Rig {
             keys: keys.clone(),
             audit,
             jobs: jobs.clone(),
+            authenticator: None,
             local_channel: access == ApiAccess::Local,
             body_timeout: Duration::from_secs(5),
         };

@@ -99,7 +99,7 @@ impl Config {
 }
 
 /// What the settings must be together.
-pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
+pub(crate) fn check(config: &Config) -> Result<(), ConfigError> {
     let incomplete = |problem: String| Err(ConfigError::Incomplete(problem));
     let Some(app_id) = &config.app_id else {
         if config.app_password.is_some() {

@@ -6,15 +6,7 @@ use async_trait::async_trait;
 use tidings_connector::{Credentials, TokenRequest};
 
 use super::{Answered, ProbeError, TokenProbe};
-
-/// What stands in the words of an identity provider that says no, in place of not answering.
-const REFUSALS: &[&str] = &[
-    "AADSTS",
-    "invalid_client",
-    "unauthorized_client",
-    "invalid_request",
-    "invalid_scope",
-];
+use crate::config::Config;
 
 /// Asks the server's own [`Credentials`], which must be new: what they have kept is no proof.
 #[derive(Clone)]
@@ -23,6 +15,15 @@ pub struct CredentialsProbe {
 }
 
 impl CredentialsProbe {
+    /// A probe of what `config` proves the bot with; `None` in local mode.
+    pub(super) fn of(config: &Config) -> Option<Arc<dyn TokenProbe>> {
+        match config.app_credentials() {
+            Ok(None) => None,
+            Ok(Some(credentials)) => Some(Arc::new(Self::new(Arc::new(credentials)))),
+            Err(error) => Some(Arc::new(Unusable(error.to_string()))),
+        }
+    }
+
     /// A probe of `credentials`.
     #[must_use]
     pub fn new(credentials: Arc<dyn Credentials>) -> Self {
@@ -38,10 +39,18 @@ impl TokenProbe for CredentialsProbe {
         match self.credentials.authorization(&request).await {
             Ok(Some(_)) => Ok(Answered::default()),
             Ok(None) => Err(ProbeError::Unreachable("there are no credentials".to_owned())),
-            Err(error) if REFUSALS.iter().any(|word| error.message.contains(word)) => {
-                Err(ProbeError::Refused(error.message))
-            }
+            Err(error) if error.is_configuration() => Err(ProbeError::Refused(error.message)),
             Err(error) => Err(ProbeError::Unreachable(error.message)),
         }
+    }
+}
+
+/// A credential that cannot even be asked with.
+struct Unusable(String);
+
+#[async_trait]
+impl TokenProbe for Unusable {
+    async fn token(&self) -> Result<Answered, ProbeError> {
+        Err(ProbeError::Refused(self.0.clone()))
     }
 }

@@ -291,7 +291,10 @@ impl Credentials for Say {
     ) -> Result<Option<http::HeaderValue>, CredentialsError> {
         self.0
             .map(|header| header.map(http::HeaderValue::from_static))
-            .map_err(CredentialsError::new)
+            .map_err(|words| match words.starts_with("AADSTS") {
+                true => CredentialsError::configuration(words),
+                false => CredentialsError::new(words),
+            })
     }
 }
 

@@ -17,6 +17,8 @@ pub enum Scope {
     KeysWrite,
     /// `audit:read`: see what was changed with keys.
     AuditRead,
+    /// `metrics:read`: see what the server counts.
+    MetricsRead,
 }
 
 /// A text that names no scope; the message lists those there are.
@@ -26,12 +28,13 @@ pub struct UnknownScope(String);
 
 impl Scope {
     /// Every scope there is.
-    pub const ALL: [Scope; 5] = [
+    pub const ALL: [Scope; 6] = [
         Scope::JobsRead,
         Scope::JobsWrite,
         Scope::KeysRead,
         Scope::KeysWrite,
         Scope::AuditRead,
+        Scope::MetricsRead,
     ];
 
     /// The scope as the API, the command line and the database spell it: `jobs:write`.
@@ -43,6 +46,7 @@ impl Scope {
             Scope::KeysRead => "keys:read",
             Scope::KeysWrite => "keys:write",
             Scope::AuditRead => "audit:read",
+            Scope::MetricsRead => "metrics:read",
         }
     }
 

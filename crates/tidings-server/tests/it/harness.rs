@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tidings_bot::{Bot, Error, Result, Router, Text, TurnContext};
 use tidings_proactive::Jobs;
-use tidings_server::{Config, Server};
+use tidings_server::{Config, Keys, Server};
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -25,6 +25,7 @@ pub(crate) struct Host {
     pub(crate) base: String,
     pub(crate) client: Client,
     pub(crate) jobs: Jobs,
+    pub(crate) keys: Keys,
     stop: CancellationToken,
     ended: JoinHandle<()>,
     folder: Arc<TempDir>,
@@ -49,6 +50,7 @@ impl Host {
         let server = Server::bind(&config, bot).await.unwrap();
         let base = server.base_url().to_owned();
         let jobs = server.proactive().jobs();
+        let keys = server.keys().clone();
         let stop = CancellationToken::new();
         let ended = tokio::spawn(server.run(stop.clone().cancelled_owned()));
         let client = Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
@@ -56,6 +58,7 @@ impl Host {
             base,
             client,
             jobs,
+            keys,
             stop,
             ended,
             folder,
@@ -106,8 +109,12 @@ impl Host {
 
     /// Stops the server and starts another on its database.
     pub(crate) async fn restart(self, bot: impl Bot) -> Self {
+        self.restart_with(bot, Config::default()).await
+    }
+
+    pub(crate) async fn restart_with(self, bot: impl Bot, config: Config) -> Self {
         let folder = self.stop().await;
-        Self::start_in(folder, bot, Config::default()).await
+        Self::start_in(folder, bot, config).await
     }
 }
 

@@ -1,6 +1,7 @@
 //! The bound server as its callers see it, over real sockets.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking; so do its helpers")]
 
+mod authenticated;
 mod bad_input;
 mod channel_faults;
 mod connections;

@@ -38,7 +38,7 @@ async fn only_loopback_addresses_in_local_mode() {
 }
 
 #[tokio::test]
-async fn an_app_id_is_not_ignored() {
+async fn an_app_id_without_a_credential_is_not_ignored() {
     let folder = tempfile::tempdir().unwrap();
     let (code, message) = refused(&Config {
         app_id: Some("an-app".to_owned()),
@@ -46,10 +46,7 @@ async fn an_app_id_is_not_ignored() {
     })
     .await;
     assert_eq!(code, 78);
-    assert!(
-        message.contains("authenticated mode is not in this version yet"),
-        "{message}"
-    );
+    assert!(message.contains("nothing proves that this is it"), "{message}");
 }
 
 #[tokio::test]

@@ -1,0 +1,352 @@
+//! The server with an app id: who is let in, and as whom the bot answers.
+
+use std::sync::Arc;
+
+use reqwest::Response;
+use serde_json::{Value, json};
+use tidings_bot::{Bot, TurnContext};
+use tidings_connector::test_idp::{SKYPE_KID, TestIdp, TestKey, TokenDraft};
+use tidings_proactive::Jobs;
+use tidings_server::{Config, NewKey, Scope};
+use wiremock::matchers::{body_string_contains, method, path};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use crate::harness::{Host, bot, channel, message, read};
+
+const APP: &str = "11111111-2222-4333-8444-555555555555";
+const PARENT: &str = "99999999-8888-4777-8666-555555555555";
+
+/// A bot with an app id, the identity provider whose tokens it takes, one that gives it tokens, and a channel.
+struct Rig {
+    host: Host,
+    idp: TestIdp,
+    tokens: MockServer,
+    channel: MockServer,
+}
+
+/// Gives the token `to-SCOPE` for each scope.
+async fn token_endpoint() -> MockServer {
+    let server = MockServer::start().await;
+    for (scope, token) in [
+        ("https%3A%2F%2Fapi.botframework.com%2F.default", "to-channels"),
+        (PARENT, "to-parent"),
+    ] {
+        let answer = json!({ "token_type": "Bearer", "expires_in": 3600, "access_token": token });
+        Mock::given(method("POST"))
+            .and(path("/botframework.com/oauth2/v2.0/token"))
+            .and(body_string_contains(format!("scope={scope}")))
+            .respond_with(ResponseTemplate::new(200).set_body_json(answer))
+            .mount(&server)
+            .await;
+    }
+    server
+}
+
+impl Rig {
+    async fn start(bot: impl Bot) -> Self {
+        let (idp, tokens, channel) = (TestIdp::start().await, token_endpoint().await, channel(200).await);
+        let config = config(&idp, &tokens, &channel);
+        Self {
+            host: Host::start_with(bot, config).await,
+            idp,
+            tokens,
+            channel,
+        }
+    }
+
+    fn service_url(&self) -> String {
+        self.channel.uri()
+    }
+
+    fn activity(&self, text: &str) -> Value {
+        message(&self.service_url(), text)
+    }
+
+    async fn post(&self, activity: &Value, token: Option<&str>) -> Response {
+        let request = self.host.client.post(format!("{}/api/messages", self.host.base));
+        let request = match token {
+            Some(token) => request.header("authorization", token),
+            None => request,
+        };
+        let request = request.header("content-type", "application/json");
+        request.body(activity.to_string()).send().await.unwrap()
+    }
+
+    async fn bring(&self, activity: &Value, token: &TokenDraft) -> (u16, Value) {
+        let token = format!("Bearer {}", token.mint());
+        read(self.post(activity, Some(&token)).await).await
+    }
+
+    /// Each text that the channel was sent, with the token that came along.
+    async fn sent(&self) -> Vec<(String, String)> {
+        let requests = self.channel.received_requests().await.unwrap();
+        let sent = requests.iter().map(|request| {
+            let activity: Value = serde_json::from_slice(&request.body).unwrap();
+            let token = request.headers.get("authorization").unwrap().to_str().unwrap();
+            (activity["text"].as_str().unwrap().to_owned(), token.to_owned())
+        });
+        sent.collect()
+    }
+}
+
+fn config(idp: &TestIdp, tokens: &MockServer, channel: &MockServer) -> Config {
+    let mut cloud = idp.cloud();
+    cloud.login_url = format!("{}/botframework.com", tokens.uri());
+    Config {
+        app_id: Some(APP.to_owned()),
+        app_password: Some("sesame".into()),
+        allowed_callers: vec![PARENT.to_owned()],
+        allowed_service_hosts: vec![channel.uri().replace("http://", "")],
+        cloud,
+        ..Config::default()
+    }
+}
+
+#[tokio::test]
+async fn channels_the_emulator_and_allowed_bots_are_let_in_and_answered_with_a_token_for_them() {
+    let rig = Rig::start(bot()).await;
+    let url = rig.service_url();
+    let good = [
+        ("channel", TokenDraft::channel(APP, &url), "to-channels"),
+        ("emulator", TokenDraft::emulator(APP), "to-channels"),
+        ("emulator v2", TokenDraft::emulator_v2(APP), "to-channels"),
+        ("skill", TokenDraft::skill(APP, PARENT), "to-parent"),
+        ("skill v2", TokenDraft::skill_v2(APP, PARENT), "to-parent"),
+    ];
+    for (name, token, _) in &good {
+        let (status, body) = rig.bring(&rig.activity(name), token).await;
+        assert_eq!((status, body), (200, Value::Null), "{name}");
+    }
+    let expected: Vec<_> = good
+        .iter()
+        .map(|(name, _, answered)| (format!("echo {name}"), format!("Bearer {answered}")))
+        .collect();
+    assert_eq!(rig.sent().await, expected);
+    // One token for each audience, however many calls.
+    assert_eq!(rig.tokens.received_requests().await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn nobody_else_is_let_in_and_each_refusal_is_counted() {
+    let rig = Rig::start(bot()).await;
+    let url = rig.service_url();
+    let good = || TokenDraft::channel(APP, &url);
+    let bearer = |draft: TokenDraft| Some(format!("Bearer {}", draft.mint()));
+    let bad = [
+        ("missing_header", None),
+        ("wrong_scheme", Some(format!("bearer {}", good().mint()))),
+        ("malformed_header", Some("Bearer".to_owned())),
+        ("malformed_token", Some("Bearer x.y.z".to_owned())),
+        ("token_too_long", Some(format!("Bearer {}", "x".repeat(17_000)))),
+        ("unsupported_algorithm", bearer(good().unsigned())),
+        ("unsupported_algorithm", bearer(good().hs256_with_public_key())),
+        ("wrong_audience", bearer(good().claim("aud", PARENT))),
+        (
+            "wrong_issuer",
+            bearer(good().claim("iss", "https://issuer.example")),
+        ),
+        ("expired", bearer(good().claim("exp", 1_000_000_000))),
+        ("not_yet_valid", bearer(good().claim("nbf", 9_000_000_000_u64))),
+        (
+            "bad_signature",
+            bearer(good().tampered("aud", APP.to_uppercase())),
+        ),
+        ("bad_signature", bearer(good().signed_by(TestKey::Rogue))),
+        ("not_endorsed", bearer(good().kid(SKYPE_KID))),
+        (
+            "wrong_service_url",
+            bearer(TokenDraft::channel(APP, "https://elsewhere.example/")),
+        ),
+        ("no_service_url_claim", bearer(good().without("serviceurl"))),
+        ("unknown_key", bearer(good().kid("nobody's"))),
+        (
+            "wrong_app_id",
+            bearer(
+                TokenDraft::emulator(APP)
+                    .claim("appid", PARENT)
+                    .claim("aud", PARENT),
+            ),
+        ),
+        ("caller_not_allowed", bearer(TokenDraft::skill(APP, "somebody"))),
+    ];
+    for (reason, authorization) in &bad {
+        let response = rig
+            .post(&rig.activity("let me in"), authorization.as_deref())
+            .await;
+        assert_eq!(response.headers()["www-authenticate"], "Bearer", "{reason}");
+        let (status, body) = read(response).await;
+        let code = body["error"]["code"].as_str().unwrap().to_owned();
+        let is_expected = code == *reason || (*reason == "wrong_app_id" && code == "wrong_audience");
+        assert!(status == 401 && is_expected, "{reason}: {status} {body}");
+        if let Some(token) = authorization.as_deref().and_then(|text| text.split(' ').nth(1)) {
+            assert!(token.is_empty() || !body.to_string().contains(token), "{reason}");
+        }
+    }
+    assert_eq!(rig.sent().await, []);
+
+    let metrics = rig.host.get("/metrics").await;
+    assert_eq!(metrics.status(), 401, "the counts are not for everybody");
+    let new = NewKey {
+        name: "prometheus".to_owned(),
+        scopes: vec![Scope::MetricsRead],
+        expires_at: None,
+    };
+    let key = rig.host.keys.create(new, None).await.unwrap();
+    let metrics = rig
+        .host
+        .client
+        .get(format!("{}/metrics", rig.host.base))
+        .bearer_auth(secrecy::ExposeSecret::expose_secret(&key.text))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(metrics.status(), 200);
+    let metrics = metrics.text().await.unwrap();
+    for counted in [
+        r#"tidings_auth_refused_total{reason="missing_header"} 1"#,
+        r#"tidings_auth_refused_total{reason="bad_signature"} 2"#,
+        r#"tidings_auth_refused_total{reason="not_endorsed"} 1"#,
+        r#"tidings_auth_accepted_total{caller="channel"} 0"#,
+    ] {
+        assert!(metrics.contains(counted), "{counted}: {metrics}");
+    }
+}
+
+#[tokio::test]
+async fn two_headers_are_refused() {
+    let rig = Rig::start(bot()).await;
+    let token = format!("Bearer {}", TokenDraft::channel(APP, &rig.service_url()).mint());
+    let request = rig.host.client.post(format!("{}/api/messages", rig.host.base));
+    let request = request
+        .header("authorization", &token)
+        .header("authorization", &token);
+    let (status, body) = read(request.body(rig.activity("x").to_string()).send().await.unwrap()).await;
+    assert_eq!((status, &body["error"]["code"]), (401, &json!("several_headers")));
+}
+
+#[tokio::test]
+async fn while_the_keys_cannot_be_had_everybody_is_told_to_come_again() {
+    let rig = Rig::start(bot()).await;
+    rig.idp.set_down(true);
+    let token = TokenDraft::channel(APP, &rig.service_url());
+    let authorization = format!("Bearer {}", token.mint());
+    let response = rig.post(&rig.activity("x"), Some(&authorization)).await;
+    assert_eq!(response.status(), 503);
+    let seconds: u64 = response.headers()["retry-after"]
+        .to_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!((1..=60).contains(&seconds), "{seconds}");
+    assert_eq!(rig.sent().await, []);
+}
+
+#[tokio::test]
+async fn a_service_url_that_is_not_allowed_gets_no_token() {
+    let rig = Rig::start(bot()).await;
+    for elsewhere in [
+        "http://127.0.0.1:9/",
+        "https://169.254.169.254/",
+        "https://connector.example/",
+    ] {
+        let activity = message(elsewhere, "x");
+        let (status, body) = rig.bring(&activity, &TokenDraft::channel(APP, elsewhere)).await;
+        assert_eq!(status, 403, "{elsewhere}: {body}");
+        assert!(
+            body.to_string().contains("TIDINGS_ALLOWED_SERVICE_HOSTS"),
+            "{body}"
+        );
+    }
+    assert_eq!(rig.tokens.received_requests().await.unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn the_wire_does_not_say_who_calls() {
+    let callers = tidings_bot::Router::new().otherwise(async |turn: &mut TurnContext| {
+        let caller = turn.activity().caller_id.clone().unwrap_or_default();
+        turn.say(caller).await
+    });
+    let rig = Rig::start(callers).await;
+    let url = rig.service_url();
+    for token in [
+        TokenDraft::channel(APP, &url),
+        TokenDraft::skill(APP, PARENT),
+        TokenDraft::emulator(APP),
+    ] {
+        let mut activity = rig.activity("who am I");
+        activity["callerId"] = json!("urn:botframework:somebody:else");
+        assert_eq!(rig.bring(&activity, &token).await.0, 200);
+    }
+    let said: Vec<_> = rig.sent().await.into_iter().map(|(text, _)| text).collect();
+    assert_eq!(
+        said[..2],
+        [
+            "urn:botframework:azure".to_owned(),
+            format!("urn:botframework:aadappid:{PARENT}")
+        ]
+    );
+    assert_eq!(said[2], "");
+}
+
+#[tokio::test]
+async fn a_notice_after_a_restart_goes_to_a_parent_with_the_parents_token() {
+    let rig = Rig::start(bot()).await;
+    let (status, _) = rig
+        .bring(&rig.activity("run"), &TokenDraft::skill(APP, PARENT))
+        .await;
+    assert_eq!(status, 200);
+    let (status, _) = rig
+        .bring(
+            &rig.activity("run"),
+            &TokenDraft::channel(APP, &rig.service_url()),
+        )
+        .await;
+    assert_eq!(status, 200);
+    let again = config(&rig.idp, &rig.tokens, &rig.channel);
+    let host = rig.host.restart_with(bot(), again).await;
+    let mut changes = host.jobs.watch();
+    for (job, notice) in [(1001, "told the parent"), (1002, "told the user")] {
+        complete(&host.jobs, job, notice).await;
+    }
+    let rig = Rig { host, ..rig };
+    loop {
+        let sent = rig.sent().await;
+        if sent.len() >= 4 {
+            assert!(
+                sent.contains(&("told the parent".to_owned(), "Bearer to-parent".to_owned())),
+                "{sent:?}"
+            );
+            assert!(
+                sent.contains(&("told the user".to_owned(), "Bearer to-channels".to_owned())),
+                "{sent:?}"
+            );
+            break;
+        }
+        tokio::time::timeout(crate::harness::PATIENCE, changes.changed())
+            .await
+            .expect("a notice did not leave")
+            .unwrap();
+    }
+}
+
+async fn complete(jobs: &Jobs, number: u64, notice: &str) {
+    let number = number.to_string().parse().unwrap();
+    jobs.complete(number, notice).await.unwrap();
+}
+
+#[tokio::test]
+async fn without_an_app_id_a_skill_of_the_emulator_is_known_and_not_verified() {
+    let who = tidings_bot::Router::new().otherwise(async |turn: &mut TurnContext| {
+        let identity = turn.identity();
+        let says = format!("{:?} {}", identity.claim("appid"), identity.is_verified());
+        turn.say(says).await
+    });
+    let (host, channel) = (Host::start(who).await, Arc::new(channel(200).await));
+    let mut activity = message(&channel.uri(), "x");
+    activity["channelId"] = json!("emulator");
+    activity["recipient"]["role"] = json!("skill");
+    assert_eq!(host.post(&activity).await.status(), 200);
+    let requests = channel.received_requests().await.unwrap();
+    let said: Value = serde_json::from_slice(&requests[0].body).unwrap();
+    assert_eq!(said["text"], r#"Some("AnonymousSkill") false"#);
+}
