@@ -11,7 +11,7 @@ import { standIn } from './support/microsoft-hosts.mjs';
 import { authorizeJWT, botFrameworkAuthentication, jwtTokenValidation, tokenRequests } from './support/peers.mjs';
 import { Server } from './support/server.mjs';
 import { within } from './support/wait.mjs';
-import { APP, BOTS, CALLER, SERVICE_URL, verdicts } from './support/verdicts.mjs';
+import { APP, BOTS, CALLER, OWN_TENANT, SERVICE_URL, verdicts } from './support/verdicts.mjs';
 
 const SECRET = 'a client secret: $& #"';
 
@@ -22,10 +22,10 @@ describe('beside the SDKs', () => {
   const bots = new Map();
 
   before(async () => {
-    provider = await IdentityProvider.start({ [APP]: SECRET });
+    provider = await IdentityProvider.start({ appId: APP, secret: SECRET, tenants: ['botframework.com', OWN_TENANT] });
     channel = await Channel.start();
     leave = standIn(provider);
-    for (const [name, bot] of Object.entries(BOTS)) {
+    const starts = Object.entries(BOTS).map(async ([name, bot]) => {
       const us = await Server.start({
         env: {
           MicrosoftAppId: APP,
@@ -43,13 +43,19 @@ describe('beside the SDKs', () => {
         older: jwtTokenValidation(options),
         agents: authorizeJWT(options)
       });
-    }
+    });
+    // Those that did start are stopped, also if one did not.
+    const failed = (await Promise.allSettled(starts)).find(({ status }) => status === 'rejected');
+    if (failed) throw failed.reason;
   });
   after(async () => {
     leave?.();
-    for (const { us } of bots.values()) await us.stop();
+    await Promise.all([...bots.values()].map(({ us }) => us.stop()));
     await channel?.close();
-X, () => {
+    await provider?.close();
+  });
+
+  describe('verdicts', () => {
     for (const [number, row] of verdicts.entries()) {
       it(`${row.verdict}: ${row.title}`, async () => {
         const { us, connector, older, agents } = bots.get(row.bot);
@@ -76,44 +82,63 @@ X, () => {
   it('asked the provider for nothing that it does not have', () => assert.deepEqual(provider.lost, []));
 
   describe('a token for the channel', () => {
-    const request = { grant_type: 'client_credentials', client_id: APP, client_secret: SECRET, scope: 'https://api.botframework.com/.default' };
+    const request = {
+      grant_type: 'client_credentials',
+      client_id: APP,
+      client_secret: SECRET,
+      scope: 'https://api.botframework.com/.default'
+    };
 
-    for (const [name, ask] of Object.entries(tokenRequests)) {
-      it(`is given to ${name}`, async () => {
-        const token = await ask({ appId: APP, secret: SECRET });
-        const granted = provider.granted.find(grant => grant.token === token);
-        assert.ok(granted, 'the token is the one that was given out');
+    for (const bot of ['plain', 'of one tenant']) {
+      const { tenant } = BOTS[bot];
+      describe(`of a bot ${tenant ? 'of one tenant' : 'of many tenants'}`, () => {
+        for (const [name, ask] of Object.entries(tokenRequests)) {
+          it(`is given to ${name}`, async () => {
+            const token = await ask({ appId: APP, secret: SECRET, tenant });
+            const granted = grant(token);
+            assert.equal(granted.tenant, tenant ?? 'botframework.com');
+            // MSAL says with it who it is.
+            const asked = Object.fromEntries(Object.keys(request).map(field => [field, granted.form[field]]));
+            assert.deepEqual(asked, request);
+          });
+
+          it(`is refused to ${name} for a wrong secret`, async () => {
+            const before = provider.refused.length;
+            await assert.rejects(ask({ appId: APP, secret: 'another', tenant }));
+            const faults = provider.refused.slice(before).map(({ fault }) => fault);
+            assert.deepEqual(faults, ['invalid_client']);
+          });
+        }
+
+        it('is given to tidings, and is what the channel sees', async () => {
+          const token = await answered(bot, 'a channel');
+          assert.equal(grant(token).tenant, tenant ?? 'botframework.com');
+          assert.deepEqual(grant(token).form, request, 'the four fields, and no other');
         });
-
-      it(`is refused to ${name} for a wrong secret`, async () => {
-        const before = provider.refused.length;
-        await assert.rejects(ask({ appId: APP, secret: 'another' }));
-        assert.deepEqual(provider.refused.slice(before).map(({ fault }) => fault), ['invalid_client']);
       });
     }
 
-    it('is given to tidings, and is what the channel sees', async () => {
-      const { us } = bots.get('plain');
-      const activity = message('token');
-      const token = await provider.mint(placed(verdicts[0].token));
-      assert.equal((await post(us, activity, [`Bearer ${token}`])).status, 200);
-      const { authorization } = await channel.reply(activity.conversation.id, us.log);
-      const granted = provider.granted.find(grant => authorization === `Bearer ${grant.token}`);
-      assert.ok(granted, `the channel saw ${authorization}`);
-      assert.deepEqual(granted.form, request, 'the four fields, and no other');
+    it('is one for the caller where that is another bot', async () => {
+      const token = await answered('with one caller', 'a bot that is allowed');
+      assert.deepEqual(grant(token).form, { ...request, scope: `${CALLER}/.default` });
     });
 
-    it('is another one for a bot that calls', async () => {
-      const { us } = bots.get('with one caller');
-      const { token: spec } = verdicts.find(({ title }) => title === 'a bot that is allowed');
-      const activity = message('parent');
-      const token = await provider.mint(placed(spec));
-      assert.equal((await post(us, activity, [`Bearer ${token}`])).status, 200);
-      const { authorization } = await channel.reply(activity.conversation.id, us.log);
-      const granted = provider.granted.find(grant => authorization === `Bearer ${grant.token}`);
-      assert.deepEqual(granted?.form, { ...request, scope: `${CALLER}/.default` });
-    });
+    function grant(token) {
+      const granted = provider.granted.find(one => one.token === token);
+      assert.ok(granted, `no token of the provider: ${token}`);
+      return granted;
+    }
 
+    /** The token that the bot sends to the channel when it answers one that came with the token of a row. */
+    async function answered(bot, title) {
+      const { us } = bots.get(bot);
+      const activity = message(`for ${bot}`);
+      const row = verdicts.find(row => row.title === title);
+      const { status, text } = await post(us, activity, [`Bearer ${await provider.mint(placed(row.token))}`]);
+      assert.equal(status, 200, text);
+      const { authorization } = await channel.reply(activity.conversation.id, us.log);
+      return authorization.replace(/^Bearer /, '');
+    }
   });
 
   /** A message of a user in a conversation of its own, on Teams. */

@@ -22,8 +22,8 @@ const KEYS = {
 };
 
 /**
- * What stands in for Microsoft: the Bot Framework's metadata and keys, the directory's (Entra ID), and its token endpoint
- * for one app with one secret. The requests it refused stay in `refused`, those it granted in `granted`.
+ * What stands in for Microsoft: the Bot Framework's metadata and keys, the directory's (Entra ID), and its token endpoint.
+ * What was asked of the endpoint stays in `granted` or `refused`, and what is nowhere in `lost`.
  */
 export class IdentityProvider {
   granted = [];
@@ -32,10 +32,10 @@ export class IdentityProvider {
   #keys = new Map();
   #server;
 
-  /** @param apps what is registered: app id to client secret */
-  static async start(apps) {
+  /** With one app, its client secret, and the tenants in which it is registered. */
+  static async start({ appId, secret, tenants }) {
     const provider = new IdentityProvider();
-    provider.apps = apps;
+    Object.assign(provider, { appId, secret, tenants });
     for (const [name, { published, endorsements, type = 'rsa' }] of Object.entries(KEYS)) {
       const options = type === 'rsa' ? { modulusLength: 2048 } : { namedCurve: 'P-256' };
       const { privateKey, publicKey } = await makeKeyPair(type, options);
@@ -148,13 +148,13 @@ export class IdentityProvider {
   }
 
   #fault(tenant, type, body, form) {
-    if (tenant !== 'botframework.com') return 'invalid_tenant';
+    if (!this.tenants.includes(tenant)) return 'invalid_tenant';
     if (!type.startsWith('application/x-www-form-urlencoded')) return 'invalid_request';
     // A name that stands twice is one too many (RFC 6749, 3.2).
     if ([...new URLSearchParams(body).keys()].length !== Object.keys(form).length) return 'invalid_request';
     if (form.grant_type !== 'client_credentials') return 'unsupported_grant_type';
-    if (!Object.hasOwn(this.apps, form.client_id)) return 'unauthorized_client';
-    if (this.apps[form.client_id] !== form.client_secret) return 'invalid_client';
+    if (form.client_id !== this.appId) return 'unauthorized_client';
+    if (form.client_secret !== this.secret) return 'invalid_client';
     if (!/^\S+\/\.default$/.test(form.scope)) return 'invalid_scope';
     return undefined;
   }

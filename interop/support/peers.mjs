@@ -74,10 +74,13 @@ export function authorizeJWT({ appId, secret, bot }) {
   };
 }
 
-/** A token for the channel, as each SDK asks for it. */
+/** A token for the channel, as each SDK asks for it. `tenant` is that of a single-tenant bot. */
 export const tokenRequests = {
-  'MicrosoftAppCredentials of botframework-connector': ({ appId, secret }) =>
-    new connector.MicrosoftAppCredentials(appId, secret).getToken(true),
-  'MsalTokenProvider of @microsoft/agents-hosting': ({ appId, secret }) =>
-    new agents.MsalTokenProvider().getAccessToken({ clientId: appId, clientSecret: secret }, 'https://api.botframework.com')
+  'MicrosoftAppCredentials of botframework-connector': ({ appId, secret, tenant }) =>
+    new connector.MicrosoftAppCredentials(appId, secret, tenant).getToken(true),
+  'MsalTokenProvider of @microsoft/agents-hosting': ({ appId, secret, tenant }) =>
+    new agents.MsalTokenProvider().getAccessToken(
+      { clientId: appId, clientSecret: secret, tenantId: tenant },
+      'https://api.botframework.com'
+    )
 };
