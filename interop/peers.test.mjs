@@ -33,7 +33,8 @@ describe('beside the SDKs', () => {
           ...provider.settings,
           ...(bot.tenant && { MicrosoftAppType: 'SingleTenant', MicrosoftAppTenantId: bot.tenant }),
           ...(bot.callers && { TIDINGS_ALLOWED_CALLERS: bot.callers.join(',') }),
-          TIDINGS_ALLOWED_SERVICE_HOSTS: channel.host
+          TIDINGS_ALLOWED_SERVICE_HOSTS: channel.host,
+          TIDINGS_SLOW_TURN_AFTER: '14s'
         }
       });
       const options = { appId: APP, secret: SECRET, bot, issuer: CHANNEL_ISSUER, settings: provider.settings };

@@ -30,11 +30,11 @@ export class Channel {
     return this.replies.filter(reply => reply.conversation === conversation);
   }
 
-  /** The first reply in a conversation, once it is there. */
-  reply(conversation, details) {
+  /** The first reply in a conversation whose activity is as asked, once it is there. */
+  reply(conversation, details, matches = () => true) {
     const found = new Promise(resolve => {
       const look = () => {
-        const [reply] = this.in(conversation);
+        const reply = this.in(conversation).find(({ activity }) => matches(activity));
         if (!reply) return;
         this.#waiting.delete(look);
         resolve(reply);

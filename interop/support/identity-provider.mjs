@@ -39,7 +39,7 @@ export class IdentityProvider {
     for (const [name, { published, endorsements, type = 'rsa' }] of Object.entries(KEYS)) {
       const options = type === 'rsa' ? { modulusLength: 2048 } : { namedCurve: 'P-256' };
       const { privateKey, publicKey } = await makeKeyPair(type, options);
-      const jwk = { ...publicKey.export({ format: 'jwk' }), kid: name, x5t: name, use: 'sig', ...(endorsements && { endorsements }) };
+      const jwk = { ...publicKey.export({ format: 'jwk' }), kid: name, x5t: name, use: 'sig', endorsements };
       provider.#keys.set(name, { privateKey, publicKey, published, jwk });
     }
     provider.#server = await listen((request, body) => provider.#answer(request, body));
@@ -96,7 +96,7 @@ export class IdentityProvider {
     const [, tenant, ...rest] = pathname.split('/');
     switch (`${request.method} ${rest.join('/')}`) {
       case 'GET .well-known/openidconfiguration':
-        return [200, { issuer: CHANNEL_ISSUER, jwks_uri: `${this.url}/v1/.well-known/keys`, id_token_signing_alg_values_supported: ['RS256'] }];
+        return [200, { issuer: CHANNEL_ISSUER, jwks_uri: `${this.url}/v1/.well-known/keys` }];
       case 'GET .well-known/keys':
         return [200, this.#published('channel')];
       case 'GET v2.0/.well-known/openid-configuration':

@@ -1,7 +1,12 @@
 import http from 'node:http';
 import https from 'node:https';
 
-const MICROSOFT = ['login.botframework.com', 'login.botframework.azure.us', 'login.microsoftonline.com', 'login.microsoftonline.us'];
+const MICROSOFT = [
+  'login.botframework.com',
+  'login.botframework.azure.us',
+  'login.microsoftonline.com',
+  'login.microsoftonline.us'
+];
 
 /**
  * The SDKs have addresses of Microsoft's that no setting changes: where JwtTokenValidation and authorizeJWT look for keys,

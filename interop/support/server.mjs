@@ -52,10 +52,16 @@ export class Server {
     this.#env = { PATH: process.env.PATH, HOME: this.#folder, ...env };
   }
 
-  /** Starts one with these settings, and waits until it says that it is ready. */
-  static async start({ env = {} } = {}) {
+  /** One with these settings that does not run yet. */
+  static async prepare({ env = {} } = {}) {
     const server = new Server(env);
     server.port = await freePort();
+    return server;
+  }
+
+  /** Starts one with these settings, and waits until it says that it is ready. */
+  static async start(settings) {
+    const server = await Server.prepare(settings);
     await server.start();
     return server;
   }
@@ -64,7 +70,7 @@ export class Server {
     return `http://127.0.0.1:${this.port}`;
   }
 
-  get #database() {
+  get database() {
     return `sqlite://${join(this.#folder, 'tidings.db')}`;
   }
 
@@ -73,7 +79,7 @@ export class Server {
   }
 
   async start() {
-    const child = spawn(binary(), ['serve', '--listen', `127.0.0.1:${this.port}`, '--database', this.#database], {
+    const child = spawn(binary(), ['serve', '--listen', `127.0.0.1:${this.port}`, '--database', this.database], {
       cwd: this.#folder,
       env: this.#env,
       stdio: ['ignore', 'pipe', 'pipe']
@@ -97,14 +103,10 @@ export class Server {
     await within('the server to be ready', ready, { details: this.log });
   }
 
-  /** What another command of the binary prints, given this server's database. */
+  /** What another command of the binary prints, with this server's settings. */
   command(...words) {
-    return execFileSync(binary(), [...words, '--database', this.#database], {
-      cwd: this.#folder,
-      env: this.#env,
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'pipe']
-    });
+    const options = { cwd: this.#folder, env: this.#env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] };
+    return execFileSync(binary(), words, options).trim();
   }
 
   /** kill -9: nothing is flushed, nobody is told. */

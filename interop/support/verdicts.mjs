@@ -51,6 +51,7 @@ const agents = (verdict, because) => ({ differs: { agents: verdict }, because })
 
 const NO_ACTIVITY = 'authorizeJWT does not look at the activity; the adapter behind it compares hosts, and only if told to';
 const NO_ENDORSEMENTS = 'authorizeJWT does not read endorsements';
+const LONGER_HASH = 'botframework-connector takes the longer hashes too, with which neither issuer signs';
 const ADDRESS = 'newer SDKs take the forms that the registration of an app may give its audience; these two do not';
 const NO_CALLER = 'authorizeJWT asks for the audience only: whoever got a token for it may call';
 
@@ -84,13 +85,18 @@ export const verdicts = [
     ...others('accepted', 'Node keeps the first and drops the other; which of two is meant is not for us to guess')
   }),
   refused('something that is no token', undefined, { header: () => ['Bearer not.a.jwt'] }),
+  refused(
+    'a token that is too long',
+    channel({ padding: 'x'.repeat(20_000) }),
+    others('accepted', 'the SDKs have no limit of their own: the server in front has one, in Node 16 KiB for all headers')
+  ),
 
   // Algorithm, key and signature.
   refused('a token that is not signed', channel({}, { alg: 'none' })),
   refused('HS256 with the public key as secret', channel({}, { alg: 'HS256' })),
   refused('PS256', channel({}, { alg: 'PS256' })),
-  refused('RS384', channel({}, { alg: 'RS384' }), connector('accepted', 'botframework-connector takes RS384 too; nobody signs with it')),
-  refused('RS512', channel({}, { alg: 'RS512' }), connector('accepted', 'botframework-connector takes RS512 too; nobody signs with it')),
+  refused('RS384', channel({}, { alg: 'RS384' }), connector('accepted', LONGER_HASH)),
+  refused('RS512', channel({}, { alg: 'RS512' }), connector('accepted', LONGER_HASH)),
   refused('ES256 by a published key', channel({}, { alg: 'ES256', key: 'curve' })),
   refused('no kid', channel({}, { kid: null })),
   refused('the Emulator without kid', emulator({}, { kid: null })),
@@ -106,12 +112,16 @@ export const verdicts = [
   ),
 
   // Time.
-  accepted('expired for less than the clocks may differ', channel({ exp: -280 })),
-  refused('expired for longer', channel({ nbf: -7200, exp: -320 })),
-  accepted('valid before the clocks may differ', channel({ nbf: 280 })),
-  refused('not valid yet', channel({ nbf: 320 })),
+  accepted('expired for less than the clocks may differ', channel({ exp: -240 })),
+  refused('expired for longer', channel({ nbf: -7200, exp: -360 })),
+  accepted('valid before the clocks may differ', channel({ nbf: 240 })),
+  refused('not valid yet', channel({ nbf: 360 })),
   refused('the Emulator, expired', emulator({ exp: -3600 })),
-  refused('no expiry', channel({ exp: undefined }), others('accepted', 'jsonwebtoken does not ask for `exp`: such a token would be good for ever')),
+  refused(
+    'no expiry',
+    channel({ exp: undefined }),
+    others('accepted', 'jsonwebtoken does not ask for `exp`: such a token would be good for ever')
+  ),
   refused('an expiry that is no number', channel({ exp: 'tomorrow' })),
 
   // Issuer and tenant.
@@ -130,24 +140,38 @@ export const verdicts = [
     connector('accepted', 'botframework-connector does not compare them')
   ),
   accepted('the Emulator of the own tenant', emulator(tenanted(OWN_TENANT)), { bot: 'of one tenant' }),
-  accepted('the Emulator of the own tenant, version 2.0', emulator2({ iss: v2(OWN_TENANT), tid: OWN_TENANT }), { bot: 'of one tenant' }),
+  accepted('the Emulator of the own tenant, version 2.0', emulator2({ iss: v2(OWN_TENANT), tid: OWN_TENANT }), {
+    bot: 'of one tenant'
+  }),
 
   // Audience and app.
   refused('a channel, for another app', channel({ aud: STRANGER })),
   refused('a channel, for nobody', channel({ aud: undefined })),
-  refused('a list of audiences', channel({ aud: [APP, STRANGER] }), agents('accepted', 'authorizeJWT looks for the app id among them; neither issuer writes a list')),
+  refused(
+    'a list of audiences',
+    channel({ aud: [APP, STRANGER] }),
+    agents('accepted', 'authorizeJWT looks for the app id among them; neither issuer writes a list')
+  ),
   accepted('an audience that is the app id as an address', channel({ aud: `api://${APP}` }), others('refused', ADDRESS)),
   accepted('an audience of the bot registration', channel({ aud: `api://botid-${APP}` }), others('refused', ADDRESS)),
-  accepted('an app id in upper case', channel({ aud: APP.toUpperCase() }), others('refused', 'an app id is a GUID, the same in either case; the JavaScript SDKs compare text')),
+  accepted(
+    'an app id in upper case',
+    channel({ aud: APP.toUpperCase() }),
+    others('refused', 'an app id is a GUID, the same in either case; the JavaScript SDKs compare text')
+  ),
   refused('the Emulator, given to another app', emulator({ aud: STRANGER, appid: STRANGER })),
   refused('the Emulator, without appid', emulator({ appid: undefined }), agents('accepted', NO_CALLER)),
   refused('the Emulator 2.0, with appid only', emulator2({ azp: undefined, appid: APP }), agents('accepted', NO_CALLER)),
   refused('the Emulator, version 3.0', emulator({ ver: '3.0' }), agents('accepted', 'authorizeJWT does not look at `ver`')),
-  accepted('the Emulator, without version', emulator({ ver: undefined }), connector('refused', 'botframework-connector asks for `ver`, though an empty one will do; without it we read `appid`, as in 1.0')),
+  accepted(
+    'the Emulator, without version',
+    emulator({ ver: undefined }),
+    connector('refused', 'botframework-connector asks for `ver`, though an empty one will do; without it we read `appid`, as in 1.0')
+  ),
   refused(
     'the token that the bot itself sends to channels',
     emulator({ aud: CHANNEL_ISSUER }),
-    connector('accepted', 'botframework-connector does not ask for the audience of the Emulator: whoever was sent this token could come back with it')
+    connector('accepted', 'botframework-connector lets the Emulator have this audience: whoever was sent the token could come back with it')
   ),
   refused('the own app, for another app', emulator({ aud: STRANGER })),
 
@@ -158,7 +182,10 @@ export const verdicts = [
     channel({}, { key: 'bare' }),
     others('accepted', 'the JavaScript SDK asks for endorsements only where there are some, and authorizeJWT never; .NET refuses')
   ),
-  refused('another channel than the key is endorsed for', channel(), { activity: { channelId: 'telegram' }, ...agents('accepted', NO_ENDORSEMENTS) }),
+  refused('another channel than the key is endorsed for', channel(), {
+    activity: { channelId: 'telegram' },
+    ...agents('accepted', NO_ENDORSEMENTS)
+  }),
   refused('no channelId', channel(), {
     activity: { channelId: '' },
     ...others('accepted', 'a blank channelId is endorsed by anything in the SDKs: it says nothing, so it would prove nothing')
@@ -169,15 +196,26 @@ export const verdicts = [
     activity: { serviceUrl: '' },
     ...others('accepted', 'without a serviceUrl the SDKs compare nothing; we would not know where to reply')
   }),
-  accepted('a serviceurl claim in upper case', channel({ serviceurl: SERVICE_URL.toUpperCase() }), connector('refused', 'botframework-connector compares text; .NET does not regard case')),
-  accepted('a serviceurl claim with a slash at its end', channel({ serviceurl: `${SERVICE_URL}/` }), connector('refused', 'botframework-connector compares text; both lead to the same connector')),
+  accepted(
+    'a serviceurl claim in upper case',
+    channel({ serviceurl: SERVICE_URL.toUpperCase() }),
+    connector('refused', 'botframework-connector compares text; .NET does not regard case')
+  ),
+  accepted(
+    'a serviceurl claim with a slash at its end',
+    channel({ serviceurl: `${SERVICE_URL}/` }),
+    connector('refused', 'botframework-connector compares text; both lead to the same connector')
+  ),
 
   // Other bots.
   refused('a bot, where no caller is allowed', skill(), agents('accepted', NO_CALLER)),
   refused('a bot of version 2.0, where no caller is allowed', skill2(), agents('accepted', NO_CALLER)),
   accepted('a bot that is allowed', skill(), { bot: 'with one caller' }),
   accepted('a bot of version 2.0 that is allowed', skill2(), { bot: 'with one caller' }),
-  refused('a bot that is not the one that is allowed', skill({ appid: STRANGER }), { bot: 'with one caller', ...agents('accepted', NO_CALLER) }),
+  refused('a bot that is not the one that is allowed', skill({ appid: STRANGER }), {
+    bot: 'with one caller',
+    ...agents('accepted', NO_CALLER)
+  }),
   accepted('a bot, where any is allowed', skill(), { bot: 'with any caller' }),
   accepted('a channel, where one bot is allowed', channel(), { bot: 'with one caller' }),
   refused('an allowed bot, for another app', skill({ aud: STRANGER }), { bot: 'with one caller' }),
