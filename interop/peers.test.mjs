@@ -65,7 +65,7 @@ describe('beside the SDKs', () => {
         const headers = row.header ? row.header(token) : [`Bearer ${token}`];
 
         const said = {
-          tidings: await verdict(us, activity, headers, token),
+          tidings: await verdict(us, activity, headers, token, row.code),
           // Of several headers Node gives the first.
           connector: await connector(activity, headers[0]),
           older: await older(activity, headers[0]),
@@ -168,8 +168,8 @@ describe('beside the SDKs', () => {
     return text.replace(SERVICE_URL, channel.serviceUrl).replace(SERVICE_URL.toUpperCase(), channel.serviceUrl.toUpperCase());
   }
 
-  /** Ours: accepted is 200 and a reply in the conversation, refused is 401 and none; anything else is told as it is. */
-  async function verdict(server, activity, headers, token) {
+  /** Ours: accepted is 200 and a reply in the conversation, refused is 401 with the code and none; else it is told as it is. */
+  async function verdict(server, activity, headers, token, code) {
     const { status, text } = await post(server, activity, headers);
     const replies = channel.in(activity.conversation.id);
     const log = server.log();
@@ -178,7 +178,7 @@ describe('beside the SDKs', () => {
       assert.ok(!signature || !(text + log).includes(signature), 'the token is neither logged nor answered');
     }
     if (status === 200 && replies.length > 0) return 'accepted';
-    if (status === 401 && replies.length === 0) return 'refused';
+    if (status === 401 && replies.length === 0 && JSON.parse(text).error.code === code) return 'refused';
     return `${status} ${text}, and ${replies.length} replies`;
   }
 
