@@ -26,7 +26,7 @@ Environment (also read from the file .env; flags win):
   TIDINGS_DATABASE                 where everything is kept
   TIDINGS_CONFIG                   the file to read in place of tidings.toml
   TIDINGS_ALLOWED_HOSTS            names for Host and Origin beside loopback ones
-  TIDINGS_ALLOWED_SERVICE_HOSTS    hosts the bot may send to beside loopback ones
+  TIDINGS_ALLOWED_SERVICE_HOSTS    further hosts the bot may send to
   TIDINGS_API_KEY                  the key for the API of a server that asks for one (environment only)
   MicrosoftAppId, MicrosoftAppPassword, MicrosoftAppType, MicrosoftAppTenantId
                                    the bot's registration; without one, local mode
@@ -193,7 +193,7 @@ pub(crate) enum KeysCommand {
 /// Flags of `tidings keys create`.
 #[derive(Debug, Args)]
 pub(crate) struct KeysCreate {
-    /// What the key may do: jobs:read, jobs:write, keys:read, keys:write, audit:read; may be repeated
+    /// What the key may do: jobs:read, jobs:write, keys:read, keys:write, audit:read, metrics:read; may be repeated
     #[arg(long = "scope", value_name = "SCOPE", required = true)]
     pub(crate) scopes: Vec<Scope>,
     /// What the key is for

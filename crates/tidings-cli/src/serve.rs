@@ -12,7 +12,11 @@ pub(crate) fn run(serve: &Serve) -> Result<(), Failure> {
     runtime()?.block_on(async {
         let server = Server::bind(&config, proactive_bot::bot()).await?;
         match config.log_format {
-            LogFormat::Text => print(&banner(server.base_url(), server.database()))?,
+            LogFormat::Text => print(&banner(
+                server.base_url(),
+                config.local_channel_is_on(),
+                server.database(),
+            ))?,
             LogFormat::Json => server.log_ready(),
         }
         server.run_until_signal().await?;

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::bot_endpoint::BotEndpoint;
+use crate::connector_key::ConnectorKey;
 use crate::conversation::{Conversation, signing_key};
 use crate::faults::Faults;
 use crate::history::{forget_old_everywhere, micros};
@@ -28,6 +29,8 @@ pub(crate) struct Channel {
     pub(crate) db: Database,
     pub(crate) options: DirectLineOptions,
     pub(crate) tokens: TokenSigner,
+    /// What opens the connector side; `None` in local mode, where it is open.
+    pub(crate) connector_key: Option<Arc<ConnectorKey>>,
     pub(crate) live: Arc<LiveSockets>,
     pub(crate) order: Arc<Order>,
     pub(crate) faults: Faults,
@@ -45,6 +48,10 @@ impl Channel {
         let key = db.write(signing_key).await?;
         let channel = Arc::new(Self {
             tokens: TokenSigner::new(&key),
+            connector_key: options
+                .secret
+                .as_ref()
+                .map(|_| Arc::new(ConnectorKey::derive(&key))),
             live: LiveSockets::new(options.limits.sockets),
             order: Arc::default(),
             faults: Faults::default(),
@@ -138,8 +145,29 @@ impl Channel {
     /// The activity as the bot gets it.
     pub(crate) fn addressed_to_bot(&self, mut activity: Activity) -> Activity {
         activity.recipient = Some(self.bot_account.clone());
-        activity.service_url = Some(self.options.base_url.get());
+        activity.service_url = Some(self.service_url());
         activity
+    }
+
+    /// Where the bot sends what it says.
+    pub(crate) fn service_url(&self) -> String {
+        let options = &self.options;
+        let connector_url = options.connector_url.as_ref().unwrap_or(&options.base_url).get();
+        match &self.connector_key {
+            None => connector_url,
+            Some(key) => format!("{connector_url}{}", key.path()),
+        }
+    }
+
+    /// The activity as clients may see it: whatever in it leads to the bot's `serviceUrl`, such as a
+    /// `relatesTo` or the URL of a file, leads to the clients' address.
+    pub(crate) fn without_key(&self, activity: Activity) -> Result<Activity, Refusal> {
+        match &self.connector_key {
+            None => Ok(activity),
+            Some(key) => key
+                .conceal(activity, &self.service_url(), &self.options.base_url.get())
+                .map_err(|error| Refusal::internal(&error)),
+        }
     }
 
     /// As [`sweep`](Self::sweep), beside a request that does not depend on it.

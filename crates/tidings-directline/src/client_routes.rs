@@ -40,15 +40,19 @@ pub(crate) fn router(channel: Arc<Channel>) -> Router {
             HeaderValue::from_static("no-store"),
         ))
         .layer(cors());
-    let attachments = Router::new()
+    Router::new()
+        .nest("/v3/directline", direct_line)
+        .nest("/v3/attachments", attachments(channel))
+}
+
+/// What is under `/v3/attachments`, also for a bot that reads below its `serviceUrl`.
+pub(crate) fn attachments(channel: Arc<Channel>) -> Router {
+    Router::new()
         .route("/{attachment}", get(attachments::info))
         .route("/{attachment}/views/{view}", get(attachments::view))
         .method_not_allowed_fallback(wrong_method)
         .fallback(no_such_path)
-        .with_state(channel);
-    Router::new()
-        .nest("/v3/directline", direct_line)
-        .nest("/v3/attachments", attachments)
+        .with_state(channel)
 }
 
 /// The origin is mirrored and credentials are allowed because DirectLineJS asks for the session id

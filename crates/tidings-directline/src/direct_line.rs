@@ -71,6 +71,34 @@ impl DirectLine {
         self.client_router().merge(self.connector_router())
     }
 
+    /// The `serviceUrl` that the bot is told, now: the connector's address, and with a secret `/local/{key}`
+    /// after it.
+    ///
+    /// What sends for the bot must be allowed to call it, and needs no token there. With a secret it is a
+    /// secret itself: whoever knows it can speak as the bot in every conversation. It stays the same after a
+    /// restart and with another Direct Line secret, so that stored conversation references stay good, as long
+    /// as the database and the address are the same.
+    ///
+    /// ```
+    /// # use tidings_activity::ChannelAccount;
+    /// # use tidings_directline::{BaseUrl, DirectLine, DirectLineOptions, MIGRATIONS};
+    /// # use tidings_store::Database;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let database = Database::temporary([MIGRATIONS])?;
+    /// let options = DirectLineOptions::new(BaseUrl::fixed("https://chat.example"), ChannelAccount::new("bot", "Bot"))
+    ///     .with_connector_url(BaseUrl::fixed("http://127.0.0.1:3978"))
+    ///     .with_secret("a long random text".into());
+    /// let channel = DirectLine::open(database, options).await?;
+    /// assert!(channel.service_url().starts_with("http://127.0.0.1:3978/local/"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn service_url(&self) -> String {
+        self.0.service_url()
+    }
+
     /// What clients call: `/v3/directline/...`, with CORS for any origin, and `GET /v3/attachments/...`,
     /// without.
     ///
@@ -80,10 +108,12 @@ impl DirectLine {
         client_routes::router(Arc::clone(&self.0))
     }
 
-    /// What the bot calls: `/v3/conversations/...`.
+    /// What the bot calls: `/v3/conversations/...`, and with a secret the same below `/local/{key}`.
     ///
-    /// There are no tokens on this side: a conversation's unguessable id is what protects it. `GET
-    /// /v3/conversations`, which lists them, needs the Direct Line secret if there is one.
+    /// There are no tokens on this side. In local mode, a conversation's unguessable id is what protects it.
+    /// But its users know that id, so with a secret the routes are only below the path of
+    /// [`service_url`](Self::service_url), together with `GET /v3/attachments/...` for a bot that reads files
+    /// where it sends; every other path is 404.
     pub fn connector_router(&self) -> Router {
         connector_routes::router(Arc::clone(&self.0))
     }

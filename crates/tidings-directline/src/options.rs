@@ -9,7 +9,7 @@ use tidings_activity::ChannelAccount;
 use tidings_store::{Clock, SystemClock};
 use tokio::sync::watch;
 
-/// The address under which clients and the bot reach this server, asked for whenever a URL is written.
+/// An address of this server as clients or the bot reach it, asked for whenever a URL is written.
 ///
 /// It may become known only after the listener is bound, so it is a source and not a string. A trailing slash
 /// is cut off.
@@ -135,13 +135,18 @@ impl Default for Limits {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct DirectLineOptions {
-    /// The server's own address: the bot's serviceUrl, and the start of stream and attachment URLs.
+    /// The address that clients reach: the start of stream URLs (`wss` when it is `https`) and of attachment
+    /// URLs.
     pub base_url: BaseUrl,
+    /// The address by which the bot reaches the connector side: the start of its `serviceUrl`. `None` is
+    /// `base_url`. For a bot in the same process behind a public `base_url`, the server's loopback address.
+    pub connector_url: Option<BaseUrl>,
     /// The bot as its users see it: `recipient` of what they send, `from` of what it sends.
     pub bot: ChannelAccount,
     /// The Direct Line secret. Without one the channel is in local mode: a request without `Authorization` is
     /// trusted as the secret's holder would be. With one, every request needs the secret or a token made with
-    /// it.
+    /// it, and the connector side is open only under the key in the bot's `serviceUrl`
+    /// ([`DirectLine::service_url`](crate::DirectLine::service_url)).
     pub secret: Option<SecretString>,
     /// What is accepted and kept.
     pub limits: Limits,
@@ -155,6 +160,7 @@ impl DirectLineOptions {
     pub fn new(base_url: BaseUrl, bot: ChannelAccount) -> Self {
         Self {
             base_url,
+            connector_url: None,
             bot,
             secret: None,
             limits: Limits::default(),
@@ -162,7 +168,25 @@ impl DirectLineOptions {
         }
     }
 
-    /// Requires this secret, or a token made with it, of every client.
+    /// Tells the bot another address than clients get.
+    ///
+    /// ```
+    /// use tidings_activity::ChannelAccount;
+    /// use tidings_directline::{BaseUrl, DirectLineOptions};
+    ///
+    /// let options = DirectLineOptions::new(BaseUrl::fixed("https://chat.example"), ChannelAccount::new("bot", "Bot"))
+    ///     .with_connector_url(BaseUrl::fixed("http://127.0.0.1:3978"))
+    ///     .with_secret("a long random text".into());
+    /// # let _ = options;
+    /// ```
+    #[must_use]
+    pub fn with_connector_url(mut self, connector_url: BaseUrl) -> Self {
+        self.connector_url = Some(connector_url);
+        self
+    }
+
+    /// Requires this secret, or a token made with it, of every client, and the key in
+    /// [`DirectLine::service_url`](crate::DirectLine::service_url) of the bot.
     #[must_use]
     pub fn with_secret(mut self, secret: SecretString) -> Self {
         self.secret = Some(secret);
@@ -189,6 +213,7 @@ impl fmt::Debug for DirectLineOptions {
         formatter
             .debug_struct("DirectLineOptions")
             .field("base_url", &self.base_url)
+            .field("connector_url", &self.connector_url)
             .field("bot", &self.bot)
             .field("secret", &self.secret)
             .field("limits", &self.limits)

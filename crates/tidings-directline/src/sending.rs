@@ -20,6 +20,7 @@ impl Channel {
     ) -> Result<String, Refusal> {
         let conversation = self.conversation(conversation_id).await?;
         self.dress(&conversation, &mut activity);
+        let mut activity = self.without_key(activity)?;
         if !is_kept(&activity.kind) {
             let id = passing_activity_id(&conversation.id);
             activity.id = Some(id.clone());
@@ -59,6 +60,7 @@ impl Channel {
         }
         let conversation = self.conversation(conversation_id).await?;
         self.dress(&conversation, &mut activity);
+        let activity = self.without_key(activity)?;
         self.change(conversation, activity_id, activity, false).await
     }
 
@@ -99,7 +101,7 @@ impl Channel {
                     ..from
                 });
             }
-            kept.push((activity, from_bot));
+            kept.push((self.without_key(activity)?, from_bot));
         }
         let channel = Arc::clone(self);
         self.run(async move {

@@ -77,9 +77,9 @@ pub struct Config {
     pub direct_line_secret: Option<Secret>,
     /// How long a turn may run before the channel is told that its activity is taken care of: under 15 s.
     pub slow_turn_after: Duration,
-    /// Names that may stand in `Host` and `Origin`, beside loopback ones.
+    /// Names that may stand in `Host` and `Origin`, beside loopback ones; asked in local mode only.
     pub allowed_hosts: Vec<String>,
-    /// Hosts a serviceUrl may have, beside loopback ones: `host` for any port, or `host:port`.
+    /// Further hosts a serviceUrl may have: `host` for any port, or `host:port`. With an app id they get tokens.
     pub allowed_service_hosts: Vec<String>,
     /// How many connections are served at the same time.
     pub max_connections: usize,

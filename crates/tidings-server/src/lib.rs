@@ -7,6 +7,10 @@
 //! answers only callers that address it by a loopback name and pages loaded from one, and sends only to loopback
 //! serviceUrls.
 //!
+//! With an app id it is in **authenticated mode**: each request to the bot must carry a token of its channel, of the
+//! Emulator or of an allowed bot; the bot's own tokens go to Microsoft's channels and listed hosts only; and `/api/v1` and
+//! `/metrics` ask for a key. The local channel is off by default.
+//!
 //! | route | what |
 //! |---|---|
 //! | `POST /api/messages` | the bot |
@@ -18,6 +22,7 @@
 //! | `GET, POST /api/v1/keys`, `DELETE /api/v1/keys/{id}` | the API's keys |
 //! | `GET /api/v1/audit?limit=100&cursor=` | what was changed through the API, newest first |
 //! | `GET /api/v1/server` | whether a key is needed, and whether there is a local channel |
+//! | `GET /metrics` | who was let in and who was not, as OpenMetrics text |
 //! | `GET /` | the page |
 //! | `GET /healthz`, `GET /readyz` | the process lives; it can do its work |
 

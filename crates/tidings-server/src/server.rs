@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::io::ErrorKind;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -113,8 +113,17 @@ impl Server {
         let database = open_database(config)?;
         let keys = Keys::open(database.clone(), Arc::new(SystemClock)).await?;
         let access = access_for(config, &keys)?;
+        let direct_line = DirectLine::open(database.clone(), local_channel(config, address)).await?;
+        let service_urls = match config.app_id.is_some() && config.local_channel_is_on() {
+            // What stays in this process is no channel's and needs no token.
+            true => config
+                .service_urls()
+                .exempt(&direct_line.service_url())
+                .map_err(|error| StartError::Bot(error.to_string()))?,
+            false => config.service_urls(),
+        };
         let connector = ConnectorClient::builder()
-            .service_urls(config.service_urls())
+            .service_urls(service_urls)
             .product(concat!("tidings/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(config.connect_timeout)
             .timeout(config.send_timeout);
@@ -134,12 +143,6 @@ impl Server {
         let adapter = set_up(adapter)
             .build()
             .map_err(|error| StartError::Bot(error.to_string()))?;
-        let account = ChannelAccount::new(BOT_ID, config.bot_name.clone());
-        let direct_line = DirectLine::open(
-            database.clone(),
-            DirectLineOptions::new(BaseUrl::fixed(&base_url), account),
-        )
-        .await?;
         let config = config.clone();
         Ok(Self {
             config,
@@ -328,7 +331,8 @@ impl Server {
             audit: Audit::new(self.database.clone(), Arc::new(SystemClock)),
             jobs: self.proactive.jobs(),
             authenticator: self.authenticator.clone(),
-            local_channel: self.config.local_channel_is_on(),
+            // With keys, the page has no secret to chat with: the channel is for clients of one's own.
+            local_channel: self.config.local_channel_is_on() && self.access == ApiAccess::Local,
             body_timeout: self.config.body_timeout,
         };
         let router = api
@@ -340,6 +344,23 @@ impl Server {
         } else {
             router
         }
+    }
+}
+
+/// The local channel: its clients come by the public address if there is one, the bot by the one that is listened on.
+fn local_channel(config: &Config, address: SocketAddr) -> DirectLineOptions {
+    let own = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => SocketAddr::from((Ipv4Addr::LOCALHOST, address.port())),
+        IpAddr::V6(ip) if ip.is_unspecified() => SocketAddr::from((Ipv6Addr::LOCALHOST, address.port())),
+        _ => address,
+    };
+    let own = format!("http://{own}");
+    let account = ChannelAccount::new(BOT_ID, config.bot_name.clone());
+    let base_url = BaseUrl::fixed(config.public_url.as_deref().unwrap_or(&own));
+    let options = DirectLineOptions::new(base_url, account).with_connector_url(BaseUrl::fixed(own));
+    match &config.direct_line_secret {
+        Some(secret) => options.with_secret((**secret).clone()),
+        None => options,
     }
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
 use tokio::process::Command;
 
@@ -30,11 +30,14 @@ async fn examined(command: &mut Command) -> (Option<i32>, String) {
     (output.status.code(), String::from_utf8(output.stdout).unwrap())
 }
 
-/// Keys as an issuer publishes them, and the address of their metadata.
-async fn published_keys() -> String {
+/// Answers everything with metadata, keys and a token.
+async fn identity_provider() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
-    let body = format!(r#"{{"jwks_uri":"{base}/keys","keys":[{{"kty":"RSA"}}]}}"#);
+    let body = format!(
+        r#"{{"jwks_uri":"{base}/keys","keys":[{{"kty":"RSA"}}],
+             "token_type":"Bearer","expires_in":3600,"access_token":"granted"}}"#
+    );
     let answer = format!(
         "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
         body.len()
@@ -49,9 +52,12 @@ async fn published_keys() -> String {
                 .is_some_and(|line| !line.is_empty())
             {}
             stream.write_all(answer.as_bytes()).await.unwrap();
+            stream.shutdown().await.unwrap();
+            // What is left of the request, so that the answer is not cut off.
+            while stream.read(&mut [0; 1024]).await.is_ok_and(|read| read > 0) {}
         }
     });
-    format!("{base}/metadata")
+    base
 }
 
 #[tokio::test]
@@ -107,12 +113,14 @@ async fn a_running_server_is_no_trouble() {
 #[tokio::test]
 async fn the_exit_code_says_it_all() {
     let folder = tempfile::tempdir().unwrap();
-    let metadata = published_keys().await;
+    let provider = identity_provider().await;
+    let metadata = format!("{provider}/metadata");
     let configured = |arguments: &[&str]| {
         let mut command = doctor(&folder, arguments);
         command
             .env("ToBotFromChannelOpenIdMetadataUrl", &metadata)
             .env("ToBotFromEmulatorOpenIdMetadataUrl", &metadata)
+            .env("ToChannelFromBotLoginUrl", format!("{provider}/botframework.com"))
             .env("MicrosoftAppId", APP_ID)
             .env("MicrosoftAppPassword", "sesame");
         command
@@ -121,7 +129,9 @@ async fn the_exit_code_says_it_all() {
     let (code, text) = examined(&mut configured(&[])).await;
     assert_eq!(code, Some(3), "{text}");
     assert!(
-        text.contains("Fix: set TIDINGS_PUBLIC_URL") && !text.contains("sesame"),
+        text.contains("Fix: set TIDINGS_PUBLIC_URL")
+            && text.contains("obtained with the client secret")
+            && !text.contains("sesame"),
         "{text}"
     );
     let (code, text) = examined(&mut configured(&["--target", "nowhere"])).await;

@@ -56,7 +56,7 @@ async fn the_settings_are_wrong() {
         ("listen = ", "tidings.toml:1: "),
         (
             "app_id = 'an-app'\napp_password = 'sesame'\nchannel_metadata_url = 'http://keys.example'",
-            "ToBotFromChannelOpenIdMetadataUrl",
+            "channel_metadata_url: must be an https address",
         ),
         ("app_id = 'an-app'", "set MicrosoftAppPassword, a certificate"),
         ("log = 'loud=='", "TIDINGS_LOG: must be a level"),

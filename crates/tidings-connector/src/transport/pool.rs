@@ -38,7 +38,7 @@ const SHORT_CALL: Duration = Duration::from_millis(10);
 /// A call that waits weighs as much as so many that found a connection at once; beyond the limit there are too few
 /// connections. So there are as many as let about one call in sixteen wait.
 const WAIT_WEIGHS: u32 = 16;
-const MOST_PRESSURE: u32 = 64;
+const MOST_PRESSURE: u32 = 256;
 
 /// Whom a connection leads to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -391,17 +391,19 @@ mod tests {
             !before.elapsed().is_zero()
         };
         let mut waited = Vec::new();
-        for _ in 0..6 {
+        let most = (MOST_PRESSURE / WAIT_WEIGHS) as usize;
+        for _ in 0..most + 2 {
             waited.push(waits().await);
         }
-        assert_eq!(waited, [true, true, true, true, false, true]);
+        assert_eq!(waited.iter().position(|waited| !waited), Some(most));
+        assert!(waited[most + 1]);
         // Calls that find a connection at once outweigh those that wait.
         let (mut connection, _theirs) = connection().await;
-        for _ in 0..WAIT_WEIGHS * 5 {
+        for _ in 0..=MOST_PRESSURE {
             put_back(&pool, &here, connection).await;
             connection = pool.call(here.clone()).connection().await.expect("it waits");
         }
-        for _ in 0..4 {
+        for _ in 0..most {
             assert!(waits().await);
         }
         assert!(!waits().await);

@@ -10,6 +10,7 @@ use axum::body::Body;
 use futures_util::StreamExt as _;
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
+use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use tidings_activity::{Activity, ChannelAccount};
 use tidings_directline::{BaseUrl, BotEndpoint, BotReply, DirectLine, DirectLineOptions, MIGRATIONS};
@@ -61,6 +62,7 @@ pub(crate) struct Site {
     pub(crate) bot: Arc<TestBot>,
     pub(crate) inbox: mpsc::UnboundedReceiver<Activity>,
     base_url: watch::Sender<String>,
+    secret: Option<String>,
     router: Router,
 }
 
@@ -139,6 +141,10 @@ impl Site {
         let mut options = DirectLineOptions::new(BaseUrl::watch(address), ChannelAccount::new("bot", "Bot"))
             .with_clock(Arc::new(clock.clone()));
         adjust(&mut options);
+        let secret = options
+            .secret
+            .as_ref()
+            .map(|secret| secret.expose_secret().to_owned());
         let channel = DirectLine::open(database.clone(), options).await.unwrap();
         let (got, inbox) = mpsc::unbounded_channel();
         let bot = Arc::new(TestBot {
@@ -154,6 +160,7 @@ impl Site {
             bot,
             inbox,
             base_url,
+            secret,
             router,
         }
     }
@@ -236,7 +243,7 @@ impl Site {
         let generated = self
             .post(
                 "/v3/directline/tokens/generate",
-                None,
+                self.secret.as_deref(),
                 json!({ "user": { "id": user, "name": "Ann" } }),
             )
             .await
@@ -276,10 +283,17 @@ impl Site {
     /// A message from the bot, which must be taken.
     pub(crate) async fn answer(&self, chat: &Chat, text: &str) -> String {
         let message = json!({ "type": "message", "text": text });
-        self.post(&chat.connector(), None, message).await.ok()["id"]
+        let path = format!("{}{}", self.connector_path(), chat.connector());
+        self.post(&path, None, message).await.ok()["id"]
             .as_str()
             .unwrap()
             .to_owned()
+    }
+
+    /// The path of the `serviceUrl`: `/local/{key}` with a secret, nothing in local mode.
+    pub(crate) fn connector_path(&self) -> String {
+        let service_url: http::Uri = self.channel.service_url().parse().unwrap();
+        service_url.path().trim_end_matches('/').to_owned()
     }
 
     /// Serves the channel over TCP; stream URLs lead there from now on.

@@ -3,6 +3,7 @@
 
 mod activities;
 mod connector;
+mod connector_key;
 mod conversations;
 mod faults;
 mod kit;

@@ -124,7 +124,9 @@ mod tests {
         for text in ["jobs", "jobs:Write", "", "jobs:write ", &"x".repeat(1000)] {
             let error = text.parse::<Scope>().unwrap_err().to_string();
             assert!(
-                error.ends_with("the scopes are jobs:read, jobs:write, keys:read, keys:write, audit:read"),
+                error.ends_with(
+                    "the scopes are jobs:read, jobs:write, keys:read, keys:write, audit:read, metrics:read"
+                ),
                 "{error}"
             );
             assert!(error.len() < 200, "{error}");

@@ -1,6 +1,6 @@
 //! The server with an app id: who is let in, and as whom the bot answers.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use reqwest::Response;
 use serde_json::{Value, json};
@@ -102,6 +102,27 @@ fn config(idp: &TestIdp, tokens: &MockServer, channel: &MockServer) -> Config {
     }
 }
 
+/// What the server logs.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 #[tokio::test]
 async fn channels_the_emulator_and_allowed_bots_are_let_in_and_answered_with_a_token_for_them() {
     let rig = Rig::start(bot()).await;
@@ -127,7 +148,15 @@ async fn channels_the_emulator_and_allowed_bots_are_let_in_and_answered_with_a_t
 }
 
 #[tokio::test]
-async fn nobody_else_is_let_in_and_each_refusal_is_counted() {
+async fn nobody_else_is_let_in_and_each_refusal_is_counted_and_logged() {
+    let log = Log::default();
+    let lines = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_writer(move || lines.clone())
+        .finish();
+    // The server runs on this thread.
+    let _logging = tracing::subscriber::set_default(subscriber);
     let rig = Rig::start(bot()).await;
     let url = rig.service_url();
     let good = || TokenDraft::channel(APP, &url);
@@ -149,7 +178,7 @@ async fn nobody_else_is_let_in_and_each_refusal_is_counted() {
         ("not_yet_valid", bearer(good().claim("nbf", 9_000_000_000_u64))),
         (
             "bad_signature",
-            bearer(good().tampered("aud", APP.to_uppercase())),
+            bearer(good().tampered("serviceurl", url.to_uppercase())),
         ),
         ("bad_signature", bearer(good().signed_by(TestKey::Rogue))),
         ("not_endorsed", bearer(good().kid(SKYPE_KID))),
@@ -173,14 +202,24 @@ async fn nobody_else_is_let_in_and_each_refusal_is_counted() {
         let response = rig
             .post(&rig.activity("let me in"), authorization.as_deref())
             .await;
-        assert_eq!(response.headers()["www-authenticate"], "Bearer", "{reason}");
+        let asks_for = response.headers().get("www-authenticate").cloned();
         let (status, body) = read(response).await;
-        let code = body["error"]["code"].as_str().unwrap().to_owned();
+        let code = body["error"]["code"]
+            .as_str()
+            .unwrap_or_else(|| panic!("{reason}: {status} {body}"))
+            .to_owned();
         let is_expected = code == *reason || (*reason == "wrong_app_id" && code == "wrong_audience");
         assert!(status == 401 && is_expected, "{reason}: {status} {body}");
+        assert_eq!(asks_for.unwrap(), "Bearer", "{reason}");
         if let Some(token) = authorization.as_deref().and_then(|text| text.split(' ').nth(1)) {
             assert!(token.is_empty() || !body.to_string().contains(token), "{reason}");
+            assert!(token.is_empty() || !log.text().contains(token), "{reason}");
         }
+        let line = log.text().lines().last().unwrap().to_owned();
+        assert!(
+            line.contains("WARN") && line.contains(&format!("auth.reason=\"{code}\"")),
+            "{reason}: {line}"
+        );
     }
     assert_eq!(rig.sent().await, []);
 
@@ -263,7 +302,7 @@ async fn a_service_url_that_is_not_allowed_gets_no_token() {
 #[tokio::test]
 async fn the_wire_does_not_say_who_calls() {
     let callers = tidings_bot::Router::new().otherwise(async |turn: &mut TurnContext| {
-        let caller = turn.activity().caller_id.clone().unwrap_or_default();
+        let caller = turn.activity().caller_id.clone().unwrap_or("nobody".to_owned());
         turn.say(caller).await
     });
     let rig = Rig::start(callers).await;
@@ -285,7 +324,7 @@ async fn the_wire_does_not_say_who_calls() {
             format!("urn:botframework:aadappid:{PARENT}")
         ]
     );
-    assert_eq!(said[2], "");
+    assert_eq!(said[2], "nobody");
 }
 
 #[tokio::test]
@@ -349,4 +388,90 @@ async fn without_an_app_id_a_skill_of_the_emulator_is_known_and_not_verified() {
     let requests = channel.received_requests().await.unwrap();
     let said: Value = serde_json::from_slice(&requests[0].body).unwrap();
     assert_eq!(said["text"], r#"Some("AnonymousSkill") false"#);
+}
+
+/// Direct Line as a client with this secret calls it.
+async fn direct_line(
+    host: &Host,
+    secret: Option<&str>,
+    verb: reqwest::Method,
+    path: &str,
+    body: Value,
+) -> (u16, Value) {
+    let request = host
+        .client
+        .request(verb, format!("{}/v3/directline{path}", host.base));
+    let request = match secret {
+        Some(secret) => request.bearer_auth(secret),
+        None => request,
+    };
+    let request = request
+        .header("content-type", "application/json")
+        .body(body.to_string());
+    read(request.send().await.unwrap()).await
+}
+
+#[tokio::test]
+async fn the_local_channel_is_off_unless_asked_for_and_then_needs_its_secret_and_no_token() {
+    let rig = Rig::start(bot()).await;
+    let (status, _) = direct_line(
+        &rig.host,
+        None,
+        reqwest::Method::POST,
+        "/conversations",
+        json!({}),
+    )
+    .await;
+    assert_eq!(status, 404);
+    rig.host.stop().await;
+
+    let config = Config {
+        local_channel: Some(true),
+        direct_line_secret: Some("open sesame".into()),
+        ..config(&rig.idp, &rig.tokens, &rig.channel)
+    };
+    let host = Host::start_with(bot(), config).await;
+    for stranger in [None, Some("open barley")] {
+        let (status, _) = direct_line(
+            &host,
+            stranger,
+            reqwest::Method::POST,
+            "/conversations",
+            json!({}),
+        )
+        .await;
+        assert!(status == 401 || status == 403, "{status}");
+    }
+    let secret = Some("open sesame");
+    let (status, started) =
+        direct_line(&host, secret, reqwest::Method::POST, "/conversations", json!({})).await;
+    assert_eq!(status, 201, "{started}");
+    let conversation = started["conversationId"].as_str().unwrap();
+    let activities = format!("/conversations/{conversation}/activities");
+    let hello = json!({ "type": "message", "from": { "id": "user" }, "text": "hello" });
+    let (status, _) = direct_line(&host, secret, reqwest::Method::POST, &activities, hello).await;
+    assert_eq!(status, 200);
+    let (_, said) = direct_line(&host, secret, reqwest::Method::GET, &activities, Value::Null).await;
+    let texts: Vec<_> = said["activities"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["text"])
+        .collect();
+    assert_eq!(texts, ["hello", "echo hello"]);
+    // The bot's side is not open to who only knows the conversation.
+    let spoof = host
+        .client
+        .post(format!(
+            "{}/v3/conversations/{conversation}/activities",
+            host.base
+        ))
+        .header("content-type", "application/json")
+        .body(json!({ "type": "message", "text": "I am the bot" }).to_string());
+    assert_eq!(spoof.send().await.unwrap().status(), 404);
+    assert_eq!(
+        rig.tokens.received_requests().await.unwrap().len(),
+        0,
+        "no token left this process"
+    );
 }

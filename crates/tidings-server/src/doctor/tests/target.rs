@@ -31,7 +31,7 @@ async fn target(reference: &str, seconds: i64, change: impl FnOnce(&mut Config))
 
 fn teams(tenant: &str, bot: &str) -> String {
     format!(
-        r#"{{"channelId":"msteams","serviceUrl":"http://127.0.0.1/teams/","bot":{{"id":"28:{bot}"}},
+        r#"{{"channelId":"msteams","serviceUrl":"https://smba.trafficmanager.net/teams/","bot":{{"id":"28:{bot}"}},
             "conversation":{{"id":"c","tenantId":"{tenant}"}}}}"#
     )
 }
@@ -43,7 +43,7 @@ async fn a_good_target_is_found_good() {
         ("target", "msteams"),
         ("target channel", "can begin another"),
         ("target age", "within the last day"),
-        ("target address", "http://127.0.0.1/teams/"),
+        ("target address", "https://smba.trafficmanager.net/teams/"),
         ("target bot", "with this bot"),
         ("target tenant", "in the bot's tenant"),
     ] {
