@@ -45,10 +45,23 @@ export class Server {
   #exited;
   #output = '';
 
-  /** Starts one, and waits until it says that it is ready. */
-  static async start() {
-    const server = new Server();
+  #env;
+
+  constructor(env) {
+    // Nothing of the caller's settings: neither its environment nor a .env beside it.
+    this.#env = { PATH: process.env.PATH, HOME: this.#folder, ...env };
+  }
+
+  /** One with these settings that does not run yet. */
+  static async prepare({ env = {} } = {}) {
+    const server = new Server(env);
     server.port = await freePort();
+    return server;
+  }
+
+  /** Starts one with these settings, and waits until it says that it is ready. */
+  static async start(settings) {
+    const server = await Server.prepare(settings);
     await server.start();
     return server;
   }
@@ -57,17 +70,20 @@ export class Server {
     return `http://127.0.0.1:${this.port}`;
   }
 
+  get database() {
+    return `sqlite://${join(this.#folder, 'tidings.db')}`;
+  }
+
   get directLine() {
     return `${this.url}/v3/directline`;
   }
 
   async start() {
-    const child = spawn(
-      binary(),
-      ['serve', '--listen', `127.0.0.1:${this.port}`, '--database', `sqlite://${join(this.#folder, 'tidings.db')}`],
-      // Nothing of the caller's settings: neither its environment nor a .env beside it.
-      { cwd: this.#folder, env: { PATH: process.env.PATH, HOME: this.#folder }, stdio: ['ignore', 'pipe', 'pipe'] }
-    );
+    const child = spawn(binary(), ['serve', '--listen', `127.0.0.1:${this.port}`, '--database', this.database], {
+      cwd: this.#folder,
+      env: this.#env,
+      stdio: ['ignore', 'pipe', 'pipe']
+    });
     this.#child = child;
     this.#exited = once(child, 'exit');
     const ready = new Promise((resolve, reject) => {
@@ -85,6 +101,12 @@ export class Server {
       });
     }
     await within('the server to be ready', ready, { details: this.log });
+  }
+
+  /** What another command of the binary prints, with this server's settings. */
+  command(...words) {
+    const options = { cwd: this.#folder, env: this.#env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] };
+    return execFileSync(binary(), words, options).trim();
   }
 
   /** kill -9: nothing is flushed, nobody is told. */

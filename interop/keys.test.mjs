@@ -1,0 +1,185 @@
+// The page of a server with an app id, in Chromium: it asks for an API key, and shows the job log to whoever has one.
+import assert from 'node:assert/strict';
+import { after, afterEach, before, describe, it } from 'node:test';
+
+import { launch, skip, visitor } from './support/browser.mjs';
+import { Channel } from './support/channel.mjs';
+import { CHANNEL_ISSUER, IdentityProvider } from './support/identity-provider.mjs';
+import { Server } from './support/server.mjs';
+
+const APP = '6f1c7e2a-0d53-4b0e-9d6f-1c5b2b6f8a10';
+const SECRET = 'a client secret';
+
+describe('the page of a server with an app id', { skip }, () => {
+  let provider;
+  let channel;
+  let server;
+  let browser;
+  let first;
+  const contexts = [];
+
+  before(async () => {
+    provider = await IdentityProvider.start({ appId: APP, secret: SECRET, tenants: ['botframework.com'] });
+    channel = await Channel.start();
+    server = await Server.prepare({
+      env: {
+        MicrosoftAppId: APP,
+        MicrosoftAppPassword: SECRET,
+        ...provider.settings,
+        TIDINGS_ALLOWED_SERVICE_HOSTS: channel.host,
+        TIDINGS_SLOW_TURN_AFTER: '14s'
+      }
+    });
+    // As an operator does: the first key before the server runs, all others with it.
+    const scopes = ['--scope', 'keys:write', '--scope', 'jobs:write'];
+    first = server.command('keys', 'create', ...scopes, '--database', server.database);
+    await server.start();
+    browser = await launch();
+  });
+  afterEach(async () => {
+    for (const context of contexts.splice(0)) await context.close();
+  });
+  after(async () => {
+    await browser?.close();
+    await server?.stop();
+    await channel?.close();
+    await provider?.close();
+  });
+
+  it('asks for a key, and has no chat windows', async () => {
+    const { page, field, complaints } = await open();
+    assert.equal(await field.getAttribute('type'), 'password');
+    assert.equal(await page.locator('#you, #job-system, #job-log').count(), 0);
+    assert.equal(await page.getByRole('button', { name: 'Sign out' }).count(), 0);
+    assert.deepEqual(complaints, []);
+  });
+
+  it('says what is wrong with a key', async () => {
+    const { page, field, signIn } = await open();
+    const alert = page.getByRole('alert');
+    const secret = first.split('_')[2];
+    for (const [key, message] of [
+      ['', 'Type or paste an API key.'],
+      ['open sesame', /no API key of Tidings/],
+      [first.replace(secret, [...secret].reverse().join('')), /There is no such API key/],
+      [create('keys:read'), /This API key lacks the scope jobs:read/]
+    ]) {
+      await signIn(key);
+      await alert.filter({ hasText: message }).waitFor();
+      assert.equal(await field.getAttribute('aria-invalid'), 'true');
+      assert.equal(await page.locator('#job-log').count(), 0);
+      assert.equal(await stored(page), null, 'a key that does not open is not kept');
+    }
+  });
+
+  it('shows the job log to a key that may read it, until it is signed out', async () => {
+    const number = await run('ada');
+    const { page, field, signIn } = await open();
+    await signIn(create('jobs:read'));
+    await page.locator(`#job-log tr[data-job="${number}"]`).getByText('Running').waitFor();
+    // There is a way to read the log only.
+    await page.getByText('There are no chat windows here').waitFor();
+
+    const next = await run('grace');
+    await page.locator(`#job-log tr[data-job="${next}"]`).waitFor();
+
+    await page.reload();
+    await page.locator(`#job-log tr[data-job="${next}"]`).waitFor();
+    assert.equal(await field.count(), 0, 'the tab keeps the key');
+
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await field.waitFor();
+    assert.equal(await page.locator('#job-log').count(), 0);
+    assert.equal(await stored(page), null);
+    await page.reload();
+    await field.waitFor();
+  });
+
+  it('keeps the key from other tabs', async () => {
+    const { page, context, signIn } = await open();
+    await signIn(create('jobs:read'));
+    await page.locator('#job-log').waitFor();
+    const other = await context.newPage();
+    await other.goto(server.url);
+    await other.getByLabel('API key').waitFor();
+    assert.equal(await other.locator('#job-log').count(), 0);
+  });
+
+  it('completes a job with a key that may write, and the channel is told', async () => {
+    const number = await run('alan');
+    const { page, signIn } = await open();
+    await signIn(create('jobs:write'));
+    await page.getByRole('button', { name: `Complete job ${number}`, exact: true }).click();
+    const notice = await channel.reply('alan', server.log, ({ text }) => text === `Job ${number} is complete.`);
+    assert.ok(provider.granted.some(({ token }) => notice.authorization === `Bearer ${token}`), 'with a token of the provider');
+    await page.locator(`#job-log tr[data-job="${number}"]`).getByText('Delivered').waitFor();
+  });
+
+  it('says so if the key may only read', async () => {
+    const number = await run('edsger');
+    const { page, signIn } = await open();
+    await signIn(create('jobs:read'));
+    await page.getByRole('button', { name: `Complete job ${number}`, exact: true }).click();
+    await page.getByRole('alert').filter({ hasText: 'This API key lacks the scope jobs:write' }).waitFor();
+    await page.locator(`#job-log tr[data-job="${number}"]`).getByText('Running').waitFor();
+  });
+
+  it('asks again when the key is revoked', async () => {
+    const key = create('jobs:read');
+    const { page, field, signIn } = await open();
+    await signIn(key);
+    await page.locator('#job-log').waitFor();
+    server.command('keys', 'revoke', key.split('_')[1], '--server', server.url, '--key', first);
+    await page.reload();
+    await page.getByRole('alert').filter({ hasText: 'This API key was revoked' }).waitFor();
+    await field.waitFor();
+    assert.equal(await stored(page), null);
+  });
+
+  async function open() {
+    const context = await visitor(browser);
+    contexts.push(context);
+    const page = await context.newPage();
+    const complaints = [];
+    page.on('console', message => ['error', 'warning'].includes(message.type()) && complaints.push(message.text()));
+    page.on('pageerror', error => complaints.push(error.stack));
+    await page.goto(server.url);
+    const field = page.getByLabel('API key');
+    await field.waitFor();
+    const signIn = async key => {
+      await field.fill(key);
+      await page.getByRole('button', { name: 'Sign in' }).click();
+    };
+    return { context, page, field, signIn, complaints };
+  }
+
+  function create(scope) {
+    return server.command('keys', 'create', '--scope', scope, '--server', server.url, '--key', first);
+  }
+
+  function stored(page) {
+    return page.evaluate(() => sessionStorage.getItem('tidings.console.key'));
+  }
+
+  /** Starts a job in a conversation of the channel; its number. */
+  async function run(conversation) {
+    const claims = { iss: CHANNEL_ISSUER, aud: APP, serviceurl: channel.serviceUrl, nbf: -10, exp: 3600 };
+    const response = await fetch(`${server.url}/api/messages`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${await provider.mint({ claims })}` },
+      body: JSON.stringify({
+        type: 'message',
+        id: `run-${conversation}`,
+        channelId: 'msteams',
+        serviceUrl: channel.serviceUrl,
+        conversation: { id: conversation },
+        from: { id: `user-${conversation}`, name: conversation },
+        recipient: { id: `28:${APP}`, name: 'Tidings' },
+        text: 'run'
+      })
+    });
+    assert.equal(response.status, 200, await response.text());
+    const { activity } = await channel.reply(conversation, server.log);
+    return Number(/job (\d+)/.exec(activity.text)[1]);
+  }
+});
