@@ -54,6 +54,7 @@ mod key_set;
 mod key_source;
 mod metadata_url;
 mod options;
+mod published_keys;
 mod refusal;
 mod rules;
 mod tally;
@@ -65,6 +66,7 @@ pub use authenticator::Authenticator;
 pub use caller::{Caller, CallerKind};
 pub use facts::Facts;
 pub use options::{AuthenticatorOptions, AuthenticatorOptionsError};
+pub use published_keys::PublishedKeys;
 pub use refusal::{Refusal, RefusalReason};
 pub use tally::VerdictCounts;
 

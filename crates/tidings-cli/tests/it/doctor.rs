@@ -4,6 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 use tempfile::TempDir;
+use tidings_connector::test_idp::TestIdp;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
 use tokio::process::Command;
@@ -30,14 +31,11 @@ async fn examined(command: &mut Command) -> (Option<i32>, String) {
     (output.status.code(), String::from_utf8(output.stdout).unwrap())
 }
 
-/// Answers everything with metadata, keys and a token.
-async fn identity_provider() -> String {
+/// Grants everybody a token.
+async fn token_endpoint() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
-    let body = format!(
-        r#"{{"jwks_uri":"{base}/keys","keys":[{{"kty":"RSA"}}],
-             "token_type":"Bearer","expires_in":3600,"access_token":"granted"}}"#
-    );
+    let body = r#"{"token_type":"Bearer","expires_in":3600,"access_token":"granted"}"#;
     let answer = format!(
         "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
         body.len()
@@ -113,13 +111,13 @@ async fn a_running_server_is_no_trouble() {
 #[tokio::test]
 async fn the_exit_code_says_it_all() {
     let folder = tempfile::tempdir().unwrap();
-    let provider = identity_provider().await;
-    let metadata = format!("{provider}/metadata");
+    let (provider, keys) = (token_endpoint().await, TestIdp::start().await);
+    let cloud = keys.cloud();
     let configured = |arguments: &[&str]| {
         let mut command = doctor(&folder, arguments);
         command
-            .env("ToBotFromChannelOpenIdMetadataUrl", &metadata)
-            .env("ToBotFromEmulatorOpenIdMetadataUrl", &metadata)
+            .env("ToBotFromChannelOpenIdMetadataUrl", &cloud.channel_metadata_url)
+            .env("ToBotFromEmulatorOpenIdMetadataUrl", &cloud.emulator_metadata_url)
             .env("ToChannelFromBotLoginUrl", format!("{provider}/botframework.com"))
             .env("MicrosoftAppId", APP_ID)
             .env("MicrosoftAppPassword", "sesame");

@@ -61,6 +61,10 @@ impl KeySet {
         Ok(Self { keys })
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.keys.len()
+    }
+
     pub(super) fn get(&self, kid: &str) -> Option<Arc<Key>> {
         self.keys.get(kid).cloned()
     }

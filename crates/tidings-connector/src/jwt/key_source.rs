@@ -3,19 +3,15 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
-use http::header::ACCEPT;
-use http::{Request, StatusCode, Uri};
-use serde::Deserialize;
+use http::Uri;
 use tokio::sync::watch;
 
 use super::key_set::{Key, KeySet};
-use super::metadata_url::metadata_url;
 use super::refusal::{Refusal, RefusalReason};
-use super::{KEYS_LIFE, MAX_DOCUMENT_BYTES, REFETCH_FLOOR, RETRY_FLOOR};
+use super::{KEYS_LIFE, REFETCH_FLOOR, RETRY_FLOOR, published_keys};
 use crate::transport::{Deadline, Transport};
 
-/// The keys behind one metadata document (`OpenID` Connect Discovery, section 4).
+/// The keys behind one metadata document.
 #[derive(Debug)]
 pub(super) struct KeySource {
     metadata: Uri,
@@ -33,13 +29,6 @@ struct State {
     fault: Option<String>,
     /// The running look-up, until its sender is dropped.
     flight: Option<watch::Receiver<()>>,
-}
-
-/// Of the metadata, the one thing that is needed. Its `issuer` is not asked: the tenant-independent document has none
-/// that a token could have.
-#[derive(Deserialize)]
-struct Metadata {
-    jwks_uri: String,
 }
 
 enum Found {
@@ -137,17 +126,18 @@ impl KeySource {
         let source = Arc::clone(self);
         // In a task of its own: a caller who hangs up must not end it, or nobody would ever get keys.
         tokio::spawn(async move {
-            let outcome = source.fetch().await;
+            let deadline = Deadline::after(source.timeout);
+            let outcome = published_keys::fetch(&source.transport, &source.metadata, deadline).await;
             source.settle(outcome, now);
             drop(landing);
         });
         Some(flight)
     }
 
-    fn settle(&self, outcome: Result<KeySet, String>, now: SystemTime) {
+    fn settle(&self, outcome: Result<(KeySet, Option<SystemTime>), String>, now: SystemTime) {
         let mut state = self.lock();
         match outcome {
-            Ok(keys) => {
+            Ok((keys, _)) => {
                 state.keys = Some(Arc::new(keys));
                 state.loaded_at = Some(now);
                 state.fault = None;
@@ -161,36 +151,6 @@ impl KeySource {
                 );
                 state.fault = Some(fault);
             }
-        }
-    }
-
-    async fn fetch(&self) -> Result<KeySet, String> {
-        let deadline = Deadline::after(self.timeout);
-        let text = self.get(self.metadata.clone(), deadline).await?;
-        let Metadata { jwks_uri } = serde_json::from_slice(&text)
-            .map_err(|error| format!("{} is not OpenID metadata: {error}", self.metadata))?;
-        let address =
-            metadata_url(&jwks_uri).map_err(|fault| format!("the jwks_uri of {} {fault}", self.metadata))?;
-        let text = self.get(address.clone(), deadline).await?;
-        KeySet::parse(&text).map_err(|fault| format!("{address} {fault}"))
-    }
-
-    async fn get(&self, address: Uri, deadline: Deadline) -> Result<Bytes, String> {
-        let request = Request::get(address.clone())
-            .header(ACCEPT, "application/json")
-            .body(None)
-            .map_err(|error| error.to_string())?;
-        let answer = self
-            .transport
-            .exchange(request, deadline, MAX_DOCUMENT_BYTES)
-            .await
-            .map_err(|error| error.message)?;
-        if answer.status != StatusCode::OK {
-            return Err(format!("{address} answered {}", answer.status));
-        }
-        match answer.fault {
-            None => Ok(answer.body),
-            Some(fault) => Err(format!("{address} answered, but {fault}")),
         }
     }
 

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use tidings_connector::PublishedKeys;
+use tidings_connector::jwt::PublishedKeys;
+use tidings_connector::test_idp::TestKey;
 use wiremock::matchers::path;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -32,10 +33,12 @@ async fn found(keys: ResponseTemplate) -> Result<PublishedKeys, String> {
 
 #[tokio::test]
 async fn keys_are_counted_and_the_date_told() {
-    let keys = json(r#"{"keys":[{"kty":"RSA"},{"kty":"EC"}]}"#)
-        .insert_header("date", "Thu, 01 Jan 1970 00:01:40 GMT");
+    let jwks = serde_json::json!({
+        "keys": [TestKey::Channel.jwk("one", &[]), TestKey::Next.jwk("two", &[]), { "kty": "EC", "kid": "three" }]
+    });
+    let keys = json(&jwks.to_string()).insert_header("date", "Thu, 01 Jan 1970 00:01:40 GMT");
     let found = found(keys).await.unwrap();
-    assert_eq!(found.count, 2);
+    assert_eq!(found.count, 2, "those of the sort that tokens are verified with");
     assert_eq!(
         found.date,
         Some(SystemTime::UNIX_EPOCH + Duration::from_secs(100))
@@ -46,9 +49,9 @@ async fn keys_are_counted_and_the_date_told() {
 async fn what_are_no_keys_is_said() {
     for (keys, says) in [
         (ResponseTemplate::new(503), "/keys answered 503"),
-        (json("keys"), "are no keys"),
-        (json("{}"), "are no keys"),
-        (json(r#"{"keys":[]}"#), "there are no keys at"),
+        (json("keys"), "is not a JWKS"),
+        (json("{}"), "is not a JWKS"),
+        (json(r#"{"keys":[{"kty":"EC"}]}"#), "has no RSA key"),
         (json(&" ".repeat(1024 * 1024 + 1)), "longer than"),
     ] {
         let error = found(keys).await.unwrap_err();
@@ -56,8 +59,8 @@ async fn what_are_no_keys_is_said() {
     }
     for (metadata, says) in [
         (ResponseTemplate::new(404), "/metadata answered 404"),
-        (json("{}"), "no metadata with a jwks_uri"),
-        (json(r#"{"jwks_uri":"not an address"}"#), "is no address"),
+        (json("{}"), "is not OpenID metadata"),
+        (json(r#"{"jwks_uri":"not an address"}"#), "is not a URL"),
     ] {
         let server = issuer(metadata, json("{}")).await;
         let url = format!("{}/metadata", server.uri());

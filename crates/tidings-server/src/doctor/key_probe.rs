@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use tidings_connector::PublishedKeys;
+use tidings_connector::jwt::PublishedKeys;
 
 use super::{Answered, MetadataProbe, ProbeError};
 
