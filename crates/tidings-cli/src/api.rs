@@ -24,6 +24,8 @@ struct Refusal {
 #[derive(Deserialize)]
 struct Detail {
     message: String,
+    /// What of the request is meant.
+    field: Option<String>,
 }
 
 impl Api {
@@ -79,9 +81,14 @@ impl Api {
                     Scope::JobsRead | Scope::JobsWrite => "",
                     _ => "; or stop the server and run this again, which then opens the database itself",
                 };
+                // A key can give away only what it has itself.
+                let wanted = match error.field.as_deref() {
+                    Some("scopes") => "those scopes".to_owned(),
+                    _ => format!("the scope {scope}"),
+                };
                 Failure::NotAllowed(format!(
                     "the server at {server} refused: {message}. \
-                     Put a key with the scope {scope} into TIDINGS_API_KEY{other_way}"
+                     Put a key with {wanted} into TIDINGS_API_KEY{other_way}"
                 ))
             }
             _ => Failure::Other(format!("the server at {server} refused: {message}")),
@@ -103,5 +110,31 @@ impl Api {
                 self.server
             ))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_names_the_key_that_would_do() {
+        let api = Api {
+            server: "http://127.0.0.1:3978".to_owned(),
+            key: None,
+        };
+        let says = |body: &str| {
+            api.refused(StatusCode::FORBIDDEN, body, Scope::KeysWrite)
+                .to_string()
+        };
+        let lacks =
+            says(r#"{"error":{"code":"MissingScope","message":"this API key lacks the scope keys:write"}}"#);
+        assert!(
+            lacks.contains("Put a key with the scope keys:write into"),
+            "{lacks}"
+        );
+        // It has keys:write, and not what it would give away.
+        let gives = says(r#"{"error":{"code":"MissingScope","message":"lacks jobs:read","field":"scopes"}}"#);
+        assert!(gives.contains("Put a key with those scopes into"), "{gives}");
     }
 }
