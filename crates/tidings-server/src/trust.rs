@@ -107,3 +107,111 @@ fn read(file: &Path) -> Result<String, StartError> {
         .into()
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use tidings_connector::AppType;
+
+    use super::*;
+
+    const CERTIFICATE: &str = include_str!("../../tidings-connector/tests/it/keys/certificate.pem");
+    const KEY: &str = include_str!("../../tidings-connector/tests/it/keys/certificate_key.pem");
+
+    fn bot() -> Config {
+        Config {
+            app_id: Some("11111111-2222-4333-8444-555555555555".to_owned()),
+            ..Config::default()
+        }
+    }
+
+    #[test]
+    fn each_credential_of_the_settings_is_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            Some(path)
+        };
+        let thumbprint = Some("00112233445566778899AABBCCDDEEFF00112233".to_owned());
+        for (name, config) in [
+            (
+                "password",
+                Config {
+                    app_password: Some("sesame".into()),
+                    ..bot()
+                },
+            ),
+            (
+                "both in one file",
+                Config {
+                    certificate_file: file("both.pem", &format!("{CERTIFICATE}{KEY}")),
+                    ..bot()
+                },
+            ),
+            (
+                "two files",
+                Config {
+                    certificate_file: file("certificate.pem", CERTIFICATE),
+                    certificate_key_file: file("key.pem", KEY),
+                    ..bot()
+                },
+            ),
+            (
+                "thumbprint",
+                Config {
+                    certificate_thumbprint: thumbprint,
+                    certificate_key: Some(KEY.into()),
+                    ..bot()
+                },
+            ),
+            (
+                "token file",
+                Config {
+                    federated_token_file: file("token", "assertion"),
+                    ..bot()
+                },
+            ),
+            (
+                "federated identity",
+                Config {
+                    federated_client_id: Some("identity".to_owned()),
+                    ..bot()
+                },
+            ),
+            (
+                "managed identity",
+                Config {
+                    app_type: AppType::UserAssignedMsi,
+                    app_tenant_id: Some("22222222-3333-4444-8555-666666666666".to_owned()),
+                    ..bot()
+                },
+            ),
+        ] {
+            let credentials = config.app_credentials();
+            assert!(matches!(credentials, Ok(Some(_))), "{name}: {credentials:?}");
+            assert!(matches!(config.authenticator(), Ok(Some(_))), "{name}");
+        }
+        assert!(matches!(Config::default().app_credentials(), Ok(None)));
+        assert!(matches!(Config::default().authenticator(), Ok(None)));
+    }
+
+    #[test]
+    fn what_is_no_credential_is_said_without_its_secret() {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = Config {
+            certificate_file: Some(folder.path().join("nowhere.pem")),
+            ..bot()
+        };
+        let nonsense = Config {
+            certificate_thumbprint: Some("00112233445566778899AABBCCDDEEFF00112233".to_owned()),
+            certificate_key: Some("open sesame".into()),
+            ..bot()
+        };
+        for (config, says) in [(missing, "nowhere.pem cannot be read"), (nonsense, "private key")] {
+            let error = config.app_credentials().unwrap_err();
+            assert_eq!(error.exit_code(), 78);
+            let error = format!("{error} {error:?}");
+            assert!(error.contains(says) && !error.contains("sesame"), "{error}");
+        }
+    }
+}
