@@ -1,9 +1,9 @@
 //! Connections that wait for their next request.
 //!
 //! A connection is back here before the call that used it returns, and a new one is opened only while none waits. So
-//! there are never more connections to a connector than there were calls to it at one time. Where calls are short, the
-//! odd one that finds all connections in use waits a moment for the next to come back: that is sooner than a new one is
-//! open, and a burst does not leave more connections behind than are of use.
+//! there are never more connections to a connector than there were calls to it at one time. Where there are many and calls
+//! are short, the odd one that finds all of them in use waits a moment for the next to come back: that is sooner than a
+//! new one is open, and a burst does not leave more connections behind than are of use.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -30,7 +30,11 @@ const MOST_IDLE: usize = 512;
 /// notes the end of the answer, unless the connector answered before it had read the request.
 const SETTLING_TIME: Duration = Duration::from_millis(500);
 
-/// How long a call waits for a connection to come back, and how long the calls to a connector may take on average for
+/// So many connections to a connector are opened without waiting. It is also how many messages the engine has on their
+/// way at once.
+const FREELY: usize = 64;
+
+/// How long a call beyond those waits for a connection to come back, and how long the calls to a connector may take on average for
 /// that to be worth it.
 const PATIENCE: Duration = Duration::from_millis(10);
 const SHORT_CALL: Duration = Duration::from_millis(10);
@@ -116,14 +120,14 @@ impl Line {
         None
     }
 
-    /// A place among those that wait, if somebody has a connection that will come back soon.
+    /// A place among those that wait, if there are many connections and one will come back soon.
     fn queue(&mut self) -> Option<oneshot::Receiver<Connection>> {
         if self.pace > SHORT_CALL {
             return None;
         }
         self.callers.retain(|caller| !caller.is_closed());
-        // One of the calls is the one that asks.
-        if self.calls <= self.callers.len() + 1 {
+        // Of those that have a connection, or are about to, one is the call that asks.
+        if self.calls.saturating_sub(self.callers.len()) <= FREELY {
             return None;
         }
         self.pressure += WAIT_WEIGHS;
@@ -282,6 +286,11 @@ mod tests {
             .sum()
     }
 
+    /// So many calls under way that the next one waits.
+    fn busy(pool: &Pool, origin: &Origin) -> Vec<Call> {
+        (0..FREELY).map(|_| pool.call(origin.clone())).collect()
+    }
+
     /// Has a call give a connection back.
     async fn put_back(pool: &Pool, origin: &Origin, connection: Connection) {
         pool.call(origin.clone()).put_back(connection).await;
@@ -360,6 +369,7 @@ mod tests {
     async fn a_call_waits_a_moment_for_a_connection_to_come_back() {
         let (pool, here) = (Pool::new(), origin("http://127.0.0.1:1"));
         let (connection, _theirs) = connection().await;
+        let busy = busy(&pool, &here);
         let (first, second, third) = (
             pool.call(here.clone()),
             pool.call(here.clone()),
@@ -372,11 +382,14 @@ mod tests {
         let (Some(connection), None) = (used.0, used.1) else {
             panic!("one came back, for the one that had waited longest");
         };
-        // Nobody is left who could give one back in time: the next call does not wait.
+        // At the limit, the next call does not wait.
         drop((second, third));
-        let alone = pool.call(here.clone());
+        assert_eq!(lock(&busy[0].line).calls, FREELY);
+        let mut busy = busy;
+        drop(busy.pop());
+        let last = pool.call(here.clone());
         let before = Instant::now();
-        assert!(alone.connection().await.is_none());
+        assert!(last.connection().await.is_none());
         assert_eq!(before.elapsed(), Duration::ZERO);
         drop(connection);
     }
@@ -384,7 +397,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn where_too_many_would_wait_there_are_too_few_connections() {
         let (pool, here) = (Pool::new(), origin("http://127.0.0.1:1"));
-        let _busy = pool.call(here.clone());
+        let _busy = busy(&pool, &here);
         let waits = async || {
             let before = Instant::now();
             assert!(pool.call(here.clone()).connection().await.is_none());
@@ -412,6 +425,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn nobody_waits_longer_than_that_or_where_calls_are_long() {
         let (pool, here) = (Pool::new(), origin("http://127.0.0.1:1"));
+        let _busy = busy(&pool, &here);
         let (slow, next) = (pool.call(here.clone()), pool.call(here.clone()));
         let before = Instant::now();
         assert!(next.connection().await.is_none());
