@@ -11,6 +11,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::MethodRouter;
 use http::{HeaderValue, header};
+use prometheus_client::metrics::counter::Counter;
 use tidings_connector::jwt::Authenticator;
 use tidings_proactive::Jobs;
 use tokio_util::sync::CancellationToken;
@@ -32,6 +33,8 @@ pub(crate) struct Api {
     pub(crate) jobs: Jobs,
     /// Who judges tokens, with an app id.
     pub(crate) authenticator: Option<Arc<Authenticator>>,
+    /// Requests whose head was too large.
+    pub(crate) oversized: Counter,
     /// Whether the page has a local channel to chat through.
     pub(crate) local_channel: bool,
     /// How long the body of a request may pause.
@@ -55,7 +58,7 @@ impl Api {
             .merge(key_ring::router(self.keys, gate))
             .merge(audit_log::router(self.audit, gate))
             .merge(server_facts::router(facts))
-            .merge(metrics::router(self.authenticator, gate))
+            .merge(metrics::router(self.authenticator, self.oversized, gate))
             .layer(RequestBodyTimeoutLayer::new(self.body_timeout))
             .layer(SetResponseHeaderLayer::if_not_present(
                 header::CACHE_CONTROL,

@@ -13,6 +13,7 @@ use futures_util::future::Either;
 use http::Request;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use prometheus_client::metrics::counter::Counter;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -38,11 +39,14 @@ pub(crate) struct Front {
     pub(crate) guard: Option<Guard>,
     pub(crate) drain: Drain,
     pub(crate) messages: Arc<messages::Endpoint>,
+    /// Counts requests whose head was too large.
+    pub(crate) oversized: Counter,
     pub(crate) router: Router,
 }
 
 /// Serves connections until `stop`, then lets each finish the answer it is writing.
 pub(crate) async fn serve(listener: TcpListener, front: Front, config: &Config, stop: CancellationToken) {
+    let oversized = front.oversized.clone();
     let front = Arc::new(front);
     let places = Arc::new(Semaphore::new(config.max_connections));
     let connections = TaskTracker::new();
@@ -70,7 +74,7 @@ pub(crate) async fn serve(listener: TcpListener, front: Front, config: &Config, 
         let connection = http
             .serve_connection(TokioIo::new(stream), service)
             .with_upgrades();
-        let stop = stop.clone();
+        let (stop, oversized) = (stop.clone(), oversized.clone());
         connections.spawn(async move {
             let mut connection = std::pin::pin!(connection);
             let ended = tokio::select! {
@@ -80,8 +84,14 @@ pub(crate) async fn serve(listener: TcpListener, front: Front, config: &Config, 
                     tokio::time::timeout(LAST_ANSWER, connection).await.unwrap_or(Ok(()))
                 }
             };
-            if let Err(error) = ended {
-                tracing::debug!(error = %error, "a connection ended early");
+            match ended {
+                Ok(()) => {}
+                // It has been answered without a look at what is in it: a token of a megabyte ends here.
+                Err(error) if error.is_parse_too_large() => {
+                    oversized.inc();
+                    tracing::warn!(http.status = 431, "a request was refused: its head is too large");
+                }
+                Err(error) => tracing::debug!(error = %error, "a connection ended early"),
             }
             drop(place);
         });

@@ -10,7 +10,7 @@ use axum::routing::get;
 use http::header;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
-use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::registry::Registry;
 use tidings_connector::jwt::Authenticator;
 
@@ -24,10 +24,18 @@ const ACCEPTED: &str = "tidings_auth_accepted";
 /// How many were not, by the reason.
 const REFUSED: &str = "tidings_auth_refused";
 
+/// How many requests were refused before they could be read.
+const OVERSIZED: &str = "tidings_http_heads_refused";
+
 const TEXT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-pub(crate) fn router(authenticator: Option<Arc<Authenticator>>, gate: &Gate) -> Router {
+pub(crate) fn router(authenticator: Option<Arc<Authenticator>>, oversized: Counter, gate: &Gate) -> Router {
     let mut registry = Registry::default();
+    registry.register(
+        OVERSIZED,
+        "Requests whose head was too large, answered 431",
+        oversized,
+    );
     if let Some(authenticator) = authenticator {
         registry.register_collector(Box::new(Verdicts(authenticator)));
     }

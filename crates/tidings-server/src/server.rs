@@ -10,6 +10,7 @@ use std::time::Duration;
 use axum::Router;
 use http::HeaderValue;
 use http::header;
+use prometheus_client::metrics::counter::Counter;
 use tidings_activity::ChannelAccount;
 use tidings_bot::{Adapter, AdapterBuilder, Bot};
 use tidings_connector::ConnectorClient;
@@ -244,6 +245,7 @@ impl Server {
         let drain = Drain::default();
         let (closing, stop_accepting) = (CancellationToken::new(), CancellationToken::new());
         let worker = self.start_worker(drain.clone());
+        let oversized = Counter::default();
         let front = Front {
             // With an app id nobody is let in for where he comes from: tokens and keys decide.
             guard: match self.access {
@@ -257,7 +259,8 @@ impl Server {
                 connector: self.connector.clone(),
                 body_timeout: self.config.body_timeout,
             }),
-            router: self.router(&closing),
+            router: self.router(&closing, oversized.clone()),
+            oversized,
         };
         // Before the first request: what was acknowledged goes first.
         if let Err(error) = self.adapter.resume().await {
@@ -309,7 +312,7 @@ impl Server {
         })
     }
 
-    fn router(&self, closing: &CancellationToken) -> Router {
+    fn router(&self, closing: &CancellationToken, oversized: Counter) -> Router {
         // What users and bots upload must never act as a page of this origin.
         let inert = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; sandbox");
         let nosniff = HeaderValue::from_static("nosniff");
@@ -331,6 +334,7 @@ impl Server {
             audit: Audit::new(self.database.clone(), Arc::new(SystemClock)),
             jobs: self.proactive.jobs(),
             authenticator: self.authenticator.clone(),
+            oversized,
             // With keys, the page has no secret to chat with: the channel is for clients of one's own.
             local_channel: self.config.local_channel_is_on() && self.access == ApiAccess::Local,
             body_timeout: self.config.body_timeout,

@@ -98,7 +98,8 @@ impl Worker {
                 self.bump();
                 for (tried, claim) in tried.into_iter().zip(claims) {
                     if let Some(next) = claim {
-                        let same_lane = next.conversation_id == tried.outcome.conversation_id;
+                        let same_lane = next.conversation_id == tried.outcome.conversation_id
+                            && next.channel_id == tried.outcome.channel_id;
                         let in_a_row = if same_lane { tried.in_a_row + 1 } else { 0 };
                         self.send(tried.slot, next, in_a_row);
                     }

@@ -54,6 +54,7 @@ impl Rig {
             audit,
             jobs: jobs.clone(),
             authenticator: None,
+            oversized: Counter::default(),
             local_channel: access == ApiAccess::Local,
             body_timeout: Duration::from_secs(5),
         };

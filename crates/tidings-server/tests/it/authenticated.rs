@@ -12,6 +12,7 @@ use wiremock::matchers::{body_string_contains, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::harness::{Host, bot, channel, message, read};
+use crate::raw_http::{exchange, status};
 
 const APP: &str = "11111111-2222-4333-8444-555555555555";
 const PARENT: &str = "99999999-8888-4777-8666-555555555555";
@@ -474,4 +475,45 @@ async fn the_local_channel_is_off_unless_asked_for_and_then_needs_its_secret_and
         0,
         "no token left this process"
     );
+}
+
+#[tokio::test]
+async fn a_token_of_a_megabyte_is_refused_before_it_is_read_logged_and_counted() {
+    let log = Log::default();
+    let lines = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_writer(move || lines.clone())
+        .finish();
+    let _logging = tracing::subscriber::set_default(subscriber);
+    let rig = Rig::start(bot()).await;
+    let request = format!(
+        "POST /api/messages HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nAuthorization: Bearer {}\r\n\r\n{{}}",
+        "x".repeat(1024 * 1024)
+    );
+    let answer = exchange(&rig.host, request.as_bytes()).await;
+    // The answer may be lost when the server closes before everything was sent.
+    assert!(answer.is_empty() || status(&answer) == 431, "{answer}");
+    let new = NewKey {
+        name: "prometheus".to_owned(),
+        scopes: vec![Scope::MetricsRead],
+        expires_at: None,
+    };
+    let key = rig.host.keys.create(new, None).await.unwrap();
+    let metrics = rig
+        .host
+        .client
+        .get(format!("{}/metrics", rig.host.base))
+        .bearer_auth(secrecy::ExposeSecret::expose_secret(&key.text));
+    let metrics = metrics.send().await.unwrap().text().await.unwrap();
+    assert!(
+        metrics.contains("tidings_http_heads_refused_total 1"),
+        "{metrics}"
+    );
+    let text = log.text();
+    assert!(
+        text.contains("its head is too large") && !text.contains("xxxx"),
+        "{text}"
+    );
+    assert_eq!(rig.host.get("/healthz").await.status(), 200);
 }
