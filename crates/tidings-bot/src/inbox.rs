@@ -126,7 +126,7 @@ impl Inbox {
 
     async fn read_all(&self) -> Result<(Vec<Entry>, Vec<(i64, usize)>, Vec<(i64, Option<ActivityKey>)>)> {
         let fingerprints = self.fingerprints.clone();
-        let read = move |connection: &tidings_store::rusqlite::Connection| {
+        let read = move |connection: &tidings_store::Tx<'_>| {
             let mut turns = Vec::new();
             let mut select = connection
                 .prepare("SELECT number, committed_at_ms, activity_key FROM bot_turns ORDER BY number")?;
@@ -169,7 +169,7 @@ impl Inbox {
                     )?;
                     let deleted = delete.execute([number, DELETED_AT_START])?;
                     if deleted == 0 {
-                        connection.execute("DELETE FROM bot_answers WHERE number <= ?1", [number])?;
+                        connection.execute("DELETE FROM bot_answers WHERE number <= ?1", tidings_store::params![number])?;
                     }
                     Ok(deleted)
                 })
@@ -297,7 +297,7 @@ impl Inbox {
         let activity = serde_json::to_string(&inbound.activity)?;
         let identity = inbound.identity.to_json()?;
         let (key, now_ms) = (key.cloned(), self.now_ms());
-        let insert = move |connection: &tidings_store::rusqlite::Connection| {
+        let insert = move |connection: &tidings_store::Tx<'_>| {
             let mut insert = connection.prepare_cached(
                 "INSERT INTO bot_acknowledged
                     (number, activity_key, activity, identity, starts, acknowledged_at_ms)
@@ -323,7 +323,7 @@ impl Inbox {
     }
 
     async fn count_starts(&self, number: i64, by: i64) -> Result<(), StoreError> {
-        let update = move |connection: &tidings_store::rusqlite::Connection| {
+        let update = move |connection: &tidings_store::Tx<'_>| {
             connection
                 .prepare_cached("UPDATE bot_acknowledged SET starts = starts + ?2 WHERE number = ?1")?
                 .execute([number, by])?;
@@ -335,7 +335,7 @@ impl Inbox {
     /// What earlier processes acknowledged and did not finish, in the order of arrival; nothing when asked again.
     pub(crate) async fn unfinished(&self) -> Result<Vec<Acknowledged>> {
         let up_to = self.unfinished_up_to.load(Ordering::Relaxed);
-        let mut rows = self.database.read(tables::acknowledged).await?;
+        let mut rows = self.database.read(|tx| tables::acknowledged(tx)).await?;
         // Two may ask at once: one gets them.
         if self.unfinished_up_to.swap(0, Ordering::Relaxed) != up_to {
             return Ok(Vec::new());

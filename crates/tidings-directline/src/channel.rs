@@ -45,7 +45,7 @@ pub(crate) struct Channel {
 
 impl Channel {
     pub(crate) async fn open(db: Database, options: DirectLineOptions) -> Result<Arc<Self>, StoreError> {
-        let key = db.write(signing_key).await?;
+        let key = db.write(|tx| signing_key(tx)).await?;
         let channel = Arc::new(Self {
             tokens: TokenSigner::new(&key),
             connector_key: options

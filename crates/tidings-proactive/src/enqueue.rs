@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use tidings_activity::Activity;
 use tidings_bot::Conversation;
-use tidings_store::rusqlite::Connection;
 use tidings_store::{Step, StoreError};
 
 use crate::delivery::DeliveryId;
@@ -72,7 +71,7 @@ impl Enqueue {
 }
 
 impl Step for Enqueue {
-    fn sqlite(self: Box<Self>, tx: &Connection) -> Result<(), StoreError> {
+    fn write(self: Box<Self>, tx: &tidings_store::Tx<'_>) -> Result<(), StoreError> {
         let now = self.worker.clock.now();
         ledger::insert(tx, self.delivery, now, false)?;
         self.worker.wake();

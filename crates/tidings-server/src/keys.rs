@@ -193,7 +193,7 @@ impl Keys {
 
     async fn open_with(database: Database, clock: Arc<dyn Clock>, most: usize) -> Result<Self, StoreError> {
         let known = database
-            .read(table::all)
+            .read(|tx| table::all(tx))
             .await?
             .into_iter()
             .map(|stored| (stored.key.id.clone(), Known::new(stored)))

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::{Document, ETag, StoreError};
+use crate::{Document, ETag, StoreError, Tx};
 
 /// What is to be kept together or not at all: [`Database::commit`](crate::Database::commit) writes it in one
 /// transaction.
@@ -50,15 +50,14 @@ pub enum DocumentChange {
 
 /// Something that writes itself inside the transaction of a [`Batch`].
 ///
-/// A step runs on the writer thread while others wait: it only executes statements, with
-/// [`prepare_cached`](rusqlite::Connection::prepare_cached), and neither begins, commits nor rolls back. If it fails,
-/// its whole batch is undone. The PostgreSQL half of a step arrives with that engine.
+/// A step runs while others wait: it only executes statements, and neither begins, commits nor rolls back. If it fails,
+/// its whole batch is undone.
 pub trait Step: Send + 'static {
-    /// Writes the step into the SQLite transaction that is open on `connection`.
+    /// Writes the step into the transaction that is open.
     ///
     /// # Errors
     /// Any; the batch is then undone and the error goes to the caller of [`Database::commit`](crate::Database::commit).
-    fn sqlite(self: Box<Self>, connection: &rusqlite::Connection) -> Result<(), StoreError>;
+    fn write(self: Box<Self>, tx: &Tx<'_>) -> Result<(), StoreError>;
 }
 
 /// What [`Database::commit`](crate::Database::commit) answers once the batch is durable.

@@ -4,11 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use rusqlite::Connection;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::{Batch, Committed, Document, DocumentChange, ETag, OpenError, Storage, StorageError, StoreError};
+use crate::{Batch, Committed, Document, DocumentChange, ETag, OpenError, Storage, StorageError, StoreError, Tx};
 
 mod documents;
 mod file;
@@ -122,7 +121,7 @@ impl Database {
     /// that commit is durable.
     ///
     /// If `work` fails or panics, what it wrote is undone and no other operation notices. It must only execute
-    /// statements (with [`prepare_cached`](Connection::prepare_cached)): it must not begin, commit or roll back, nor wait
+    /// statements: it must not begin, commit or roll back, nor wait
     /// for anything, and a deferred constraint that it violates fails everyone in that commit. Dropping the future does
     /// not recall an operation that was already taken in.
     ///
@@ -130,7 +129,7 @@ impl Database {
     /// The error of `work`; [`StoreError::Uncommitted`] if the commit failed; [`StoreError::Closed`].
     pub async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
     where
-        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        F: FnOnce(&Tx<'_>) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
         let queue = self.shared.queue.as_ref().ok_or(StoreError::Closed)?;
@@ -147,7 +146,7 @@ impl Database {
     /// The error of `work`, also when it tries to write; [`StoreError::Closed`].
     pub async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
     where
-        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        F: FnOnce(&Tx<'_>) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
         self.shared.readers.read(work).await
@@ -169,7 +168,7 @@ impl Database {
         self.write(move |connection| {
             let etags = documents::apply(connection, changes)?;
             for step in steps {
-                step.sqlite(connection)?;
+                step.write(connection)?;
             }
             Ok(Committed { etags })
         })

@@ -12,7 +12,7 @@
 //! # Example
 //!
 //! ```
-//! use tidings_store::{Batch, Database, Document, DocumentChange, Migrations, Step, Storage, StoreError, rusqlite};
+//! use tidings_store::{Batch, Database, Document, DocumentChange, Migrations, Step, Storage, StoreError, Tx, params};
 //!
 //! const MIGRATIONS: Migrations = Migrations {
 //!     component: "greetings",
@@ -22,8 +22,8 @@
 //! struct Greet(&'static str);
 //!
 //! impl Step for Greet {
-//!     fn sqlite(self: Box<Self>, connection: &rusqlite::Connection) -> Result<(), StoreError> {
-//!         connection.prepare_cached("INSERT INTO greetings (text) VALUES (?1)")?.execute([self.0])?;
+//!     fn write(self: Box<Self>, tx: &Tx<'_>) -> Result<(), StoreError> {
+//!         tx.execute("INSERT INTO greetings (text) VALUES (?1)", params![self.0])?;
 //!         Ok(())
 //!     }
 //! }
@@ -48,8 +48,9 @@
 //!
 //! // SQL beside the documents.
 //! let greetings: i64 = database
-//!     .read(|connection| Ok(connection.query_row("SELECT count(*) FROM greetings", [], |row| row.get(0))?))
-//!     .await?;
+//!     .read(|tx| tx.first("SELECT count(*) FROM greetings", &[], |row| row.get(0)))
+//!     .await?
+//!     .unwrap_or_default();
 //! assert_eq!(greetings, 1);
 //! database.close().await;
 //! # Ok(())
@@ -58,6 +59,7 @@
 
 mod batch;
 mod clock;
+mod column;
 pub mod contract;
 mod database;
 mod document;
@@ -66,9 +68,11 @@ mod memory;
 mod open_error;
 mod storage;
 mod store_error;
+mod tx;
 
 pub use batch::{Batch, Committed, DocumentChange, Step};
 pub use clock::{Clock, ManualClock, SystemClock};
+pub use column::{ColumnRef, FromColumn, ToColumn};
 pub use database::{Database, DatabaseOptions, Inspection, Migrations, Stats};
 pub use document::{Document, MAX_DOCUMENT_BYTES, MAX_DOCUMENT_DEPTH, MAX_KEY_BYTES};
 pub use etag::{Condition, ETag};
@@ -77,3 +81,4 @@ pub use open_error::OpenError;
 pub use rusqlite;
 pub use storage::Storage;
 pub use store_error::{StorageError, StoreError, StoreErrorKind};
+pub use tx::{Dialect, Row, Tx};

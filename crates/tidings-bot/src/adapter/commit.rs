@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tidings_store::{Batch, Database, DocumentChange, Step, Storage, StoreError, rusqlite};
+use tidings_store::{Batch, Database, DocumentChange, Step, Storage, StoreError};
 
 use super::Core;
 use super::running::{Promise, Running};
@@ -299,12 +299,12 @@ fn too_busy(states: &[StateDocument]) -> Error {
 struct Shared(Arc<Mutex<Vec<Box<dyn Step>>>>);
 
 impl Step for Shared {
-    fn sqlite(self: Box<Self>, connection: &rusqlite::Connection) -> Result<(), StoreError> {
+    fn write(self: Box<Self>, connection: &tidings_store::Tx<'_>) -> Result<(), StoreError> {
         let steps = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         run_all(steps, connection)
     }
 }
 
-fn run_all(steps: Vec<Box<dyn Step>>, connection: &rusqlite::Connection) -> Result<(), StoreError> {
-    steps.into_iter().try_for_each(|step| step.sqlite(connection))
+fn run_all(steps: Vec<Box<dyn Step>>, connection: &tidings_store::Tx<'_>) -> Result<(), StoreError> {
+    steps.into_iter().try_for_each(|step| step.write(connection))
 }

@@ -114,8 +114,8 @@ impl Record {
 }
 
 impl Step for Record {
-    fn sqlite(self: Box<Self>, connection: &Connection) -> Result<(), StoreError> {
-        self.write(connection)
+    fn write(self: Box<Self>, connection: &tidings_store::Tx<'_>) -> Result<(), StoreError> {
+        Record::write(&self, connection)
     }
 }
 

@@ -21,7 +21,7 @@ struct Durable(Database);
 
 impl Durable {
     async fn note(&self, text: &'static str) -> Result<()> {
-        let insert = move |connection: &tidings_store::rusqlite::Connection| {
+        let insert = move |connection: &tidings_store::Tx<'_>| {
             connection.execute("INSERT INTO notes (text) VALUES (?1)", [text])?;
             Ok(())
         };

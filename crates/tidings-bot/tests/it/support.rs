@@ -122,7 +122,7 @@ impl Life {
 pub(crate) struct Note(pub(crate) &'static str);
 
 impl Step for Note {
-    fn sqlite(self: Box<Self>, connection: &rusqlite::Connection) -> Result<(), StoreError> {
+    fn write(self: Box<Self>, connection: &tidings_store::Tx<'_>) -> Result<(), StoreError> {
         if self.0 == "fail" {
             return Err(StoreError::message("this step fails"));
         }

@@ -8,7 +8,7 @@ use tokio::sync::{Semaphore, oneshot};
 use super::file::DatabaseFile;
 use super::stats::Counters;
 use super::worker;
-use crate::{OpenError, StoreError};
+use crate::{OpenError, StoreError, Tx};
 
 /// Reads that may wait for a reader; further callers wait for a place.
 const READ_QUEUE: usize = 1024;
@@ -42,7 +42,7 @@ impl Readers {
 
     pub(super) async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
     where
-        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        F: FnOnce(&Tx<'_>) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
         let place = self.places.acquire().await.map_err(|_| StoreError::Closed)?;
@@ -105,10 +105,10 @@ impl Readers {
 /// Runs `work` in a transaction, so that all its statements see one state of the database.
 fn in_snapshot<T>(
     connection: &Connection,
-    work: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    work: impl FnOnce(&Tx<'_>) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
     connection.prepare_cached("BEGIN")?.execute([])?;
-    let result = worker::guarded(|| work(connection));
+    let result = worker::guarded(|| work(&Tx::sqlite(connection)));
     if !connection.is_autocommit() {
         connection.prepare_cached("ROLLBACK")?.execute([])?;
     }

@@ -11,7 +11,7 @@ use super::readers::Readers;
 use super::stats::Counters;
 use super::transaction::Transaction;
 use super::worker;
-use crate::{OpenError, StoreError};
+use crate::{OpenError, StoreError, Tx};
 
 /// The most operations that share one commit.
 const BATCH: usize = 256;
@@ -51,12 +51,12 @@ impl<F, T> Write<F, T> {
 
 impl<F, T> Operation for Write<F, T>
 where
-    F: FnOnce(&Connection) -> Result<T, StoreError> + Send,
+    F: FnOnce(&Tx<'_>) -> Result<T, StoreError> + Send,
     T: Send,
 {
     fn run(&mut self, connection: &Connection) -> Result<(), StoreError> {
         if let Some(work) = self.work.take() {
-            self.result = worker::guarded(|| work(connection));
+            self.result = worker::guarded(|| work(&Tx::sqlite(connection)));
         }
         self.result.as_ref().map(|_| ()).map_err(StoreError::clone)
     }

@@ -12,7 +12,7 @@ use crate::rusqlite::Connection;
 struct Note(&'static str);
 
 impl Step for Note {
-    fn sqlite(self: Box<Self>, connection: &Connection) -> Result<(), StoreError> {
+    fn write(self: Box<Self>, connection: &tidings_store::Tx<'_>) -> Result<(), StoreError> {
         insert(connection, self.0)
     }
 }
@@ -20,7 +20,7 @@ impl Step for Note {
 struct Failing;
 
 impl Step for Failing {
-    fn sqlite(self: Box<Self>, _: &Connection) -> Result<(), StoreError> {
+    fn write(self: Box<Self>, _: &tidings_store::Tx<'_>) -> Result<(), StoreError> {
         Err(StoreError::message("this step always fails"))
     }
 }

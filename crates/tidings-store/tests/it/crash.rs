@@ -26,7 +26,7 @@ fn a_process_that_writes_until_it_is_killed() {
                 for number in 0_u64.. {
                     let pair = format!("{writer}/{number}");
                     let (one, two) = (format!("{pair} one"), format!("{pair} two"));
-                    let both = move |connection: &_| {
+                    let both = move |connection: &tidings_store::Tx<'_>| {
                         insert(connection, &one).and_then(|()| insert(connection, &two))
                     };
                     database.write(both).await.unwrap();

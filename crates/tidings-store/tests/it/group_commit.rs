@@ -9,7 +9,7 @@ use crate::{notes, rusqlite};
 async fn the_log_is_ahead_and_every_commit_is_synced() {
     let folder = tempfile::tempdir().unwrap();
     let database = Database::open(notes::options(&folder)).unwrap();
-    let pragmas = |connection: &rusqlite::Connection| {
+    let pragmas = |connection: &tidings_store::Tx<'_>| {
         let journal: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
         let synchronous: i64 = connection.pragma_query_value(None, "synchronous", |row| row.get(0))?;
         Ok((journal, synchronous))

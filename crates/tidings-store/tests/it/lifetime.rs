@@ -78,7 +78,7 @@ async fn the_last_handle_may_be_dropped_by_an_operation() {
         .queue({
             let (database, captured) = (database.clone(), database.clone());
             async move {
-                let work = move |connection: &_| {
+                let work = move |connection: &tidings_store::Tx<'_>| {
                     notes::insert(connection, "last words")?;
                     drop(captured);
                     Ok(())
@@ -105,7 +105,7 @@ async fn the_very_last_handle_may_go_on_the_writer_thread() {
     let (entered, inside) = oneshot::channel();
     let (release, released) = channel::<()>();
     let operation = tokio::spawn(async move {
-        let work = move |connection: &Connection| {
+        let work = move |connection: &tidings_store::Tx<'_>| {
             entered.send(()).unwrap();
             released.recv().map_err(StoreError::other)?;
             drop(captured);

@@ -262,7 +262,7 @@ async fn a_full_database_says_so_and_recovers_when_there_is_room() {
         .component(notes::NOTES)
         .max_pages(pages);
     let database = Database::open(options).unwrap();
-    let page_count = |connection: &Connection| {
+    let page_count = |connection: &tidings_store::Tx<'_>| {
         Ok(connection.pragma_query_value(None, "page_count", |row| row.get::<_, u32>(0))?)
     };
     let mut fitted = 0;
