@@ -10,6 +10,7 @@ use tidings_store::Migrations;
 /// more.
 pub const MIGRATIONS: Migrations = Migrations {
     component: "directline",
+    postgres: &[],
     sqlite: &[VERSION_1],
 };
 

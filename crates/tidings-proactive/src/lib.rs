@@ -44,6 +44,7 @@ pub use tokio_util::sync::CancellationToken;
 /// The engine's tables. Hand it to the database when opening it.
 pub const MIGRATIONS: Migrations = Migrations {
     component: "proactive",
+    postgres: &[],
     sqlite: &[
         include_str!("../migrations/0001_jobs_and_deliveries.sql"),
         include_str!("../migrations/0002_cheap_checks.sql"),

@@ -8,6 +8,7 @@ use tidings_store::Migrations;
 /// uses a number again, so that a cursor stays where it was when old rows are pruned.
 pub(crate) const MIGRATIONS: Migrations = Migrations {
     component: "server",
+    postgres: &[],
     sqlite: &[VERSION_1],
 };
 

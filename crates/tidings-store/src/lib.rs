@@ -16,6 +16,7 @@
 //!
 //! const MIGRATIONS: Migrations = Migrations {
 //!     component: "greetings",
+//!     postgres: &[],
 //!     sqlite: &["CREATE TABLE greetings (id INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT"],
 //! };
 //!

@@ -12,6 +12,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 /// with them.
 pub const MIGRATIONS: Migrations = Migrations {
     component: "bot",
+    postgres: &[],
     sqlite: &[
         "CREATE TABLE bot_committed_turns (
             activity_key BLOB PRIMARY KEY,

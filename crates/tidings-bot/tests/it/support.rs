@@ -64,6 +64,7 @@ impl Door {
 
 pub(crate) const NOTES: Migrations = Migrations {
     component: "notes",
+    postgres: &[],
     sqlite: &["CREATE TABLE notes (number INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT"],
 };
 

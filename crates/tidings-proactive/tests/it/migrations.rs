@@ -7,6 +7,7 @@ use crate::desk::{Desk, options};
 
 const FIRST: Migrations = Migrations {
     component: MIGRATIONS.component,
+    postgres: &[],
     sqlite: MIGRATIONS.sqlite.first_chunk::<1>().unwrap(),
 };
 

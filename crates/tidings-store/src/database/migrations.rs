@@ -16,6 +16,8 @@ pub struct Migrations {
     /// SQL that takes the tables from version n to version n + 1; the first one creates them. Entries are only ever
     /// added: one that was released never changes. All run in one transaction, with foreign keys enforced.
     pub sqlite: &'static [&'static str],
+    /// The same for PostgreSQL, which has versions of its own.
+    pub postgres: &'static [&'static str],
 }
 
 impl Migrations {
@@ -27,6 +29,7 @@ impl Migrations {
 /// The tables of this crate.
 const OWN: Migrations = Migrations {
     component: "store",
+    postgres: &[],
     sqlite: &[super::documents::TABLES],
 };
 
@@ -118,6 +121,7 @@ pub(super) fn run(
     for Migrations {
         component,
         sqlite: steps,
+        ..
     } in components
     {
         let from = reached.get(*component).copied().unwrap_or(0);

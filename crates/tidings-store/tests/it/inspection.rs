@@ -38,6 +38,7 @@ async fn a_closed_database_is_read_and_kept_from_others_meanwhile() {
     // It is not brought to the versions of the given components.
     let newer = Migrations {
         component: "more",
+        postgres: &[],
         sqlite: &["CREATE TABLE more (id INTEGER PRIMARY KEY) STRICT"],
     };
     let inspection = Database::inspect(notes::options(&folder).component(newer)).unwrap();

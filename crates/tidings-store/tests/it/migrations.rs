@@ -19,6 +19,7 @@ const THIRD: &str = "
 fn pets(sqlite: &'static [&'static str]) -> Migrations {
     Migrations {
         component: "pets",
+        postgres: &[],
         sqlite,
     }
 }
@@ -76,6 +77,7 @@ async fn a_component_may_join_later() {
     insert_one(open(&folder, &[pets(&[FIRST])]).unwrap()).await;
     let shops = Migrations {
         component: "shops",
+        postgres: &[],
         sqlite: &["CREATE TABLE shops (name TEXT) STRICT"],
     };
     let both = open(&folder, &[shops, pets(&[FIRST])]).unwrap();
@@ -141,6 +143,7 @@ fn names_of_components_are_unique() {
             pets(&[FIRST]),
             Migrations {
                 component: "store",
+                postgres: &[],
                 sqlite: &[],
             },
         ],

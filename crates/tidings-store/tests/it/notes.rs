@@ -3,6 +3,7 @@ use tidings_store::{Database, DatabaseOptions, Migrations, StoreError};
 /// A table to try things on.
 pub(crate) const NOTES: Migrations = Migrations {
     component: "notes",
+    postgres: &[],
     sqlite: &["CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT"],
 };
 

@@ -203,6 +203,7 @@ async fn a_commit_that_fails_fails_everyone_in_it_and_nobody_else() {
 async fn a_deferred_constraint_fails_the_whole_commit() {
     const TREE: Migrations = Migrations {
         component: "tree",
+        postgres: &[],
         sqlite: &[
             "CREATE TABLE nodes (id INTEGER PRIMARY KEY, parent INTEGER NOT NULL
             REFERENCES nodes (id) DEFERRABLE INITIALLY DEFERRED) STRICT",
