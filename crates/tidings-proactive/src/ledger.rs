@@ -5,7 +5,10 @@
 //! table to be claimed. The deliveries behind it are `available` without a `due_at`. Each function here keeps
 //! that so within one transaction; together with the single writer this gives the order within a conversation.
 
-mod read;
+pub(crate) mod operate;
+pub(crate) mod prune;
+pub(crate) mod read;
+mod rearm;
 
 use jiff::Timestamp;
 use tidings_store::StoreError;

@@ -9,6 +9,7 @@
 
 mod backoff;
 mod channel;
+mod deliveries;
 mod delivery;
 mod enqueue;
 mod error;
@@ -21,14 +22,21 @@ mod notice;
 mod proactive;
 mod rng;
 mod row;
+mod state;
 mod stored_reference;
 mod test_channel;
+#[cfg(test)]
+mod test_ledger;
 mod verdict;
 mod worker;
 
 pub use backoff::Backoff;
 pub use channel::Channel;
-pub use delivery::{DeadReason, Delivery, DeliveryId, DeliveryState, Failure};
+pub use deliveries::{Deliveries, DeliveriesError, PauseTarget, Pruned};
+pub use delivery::{
+    Attempt, Body, Content, DeadReason, Delivery, DeliveryDetail, DeliveryFilter, DeliveryId, DeliveryPage,
+    DeliveryState, Failure, PausedLane, Pauses, Summary, UnknownPolicy, Wait, Waiting,
+};
 pub use enqueue::Enqueue;
 pub use error::ProactiveError;
 pub use job::{Completion, Job, JobPage, JobState};

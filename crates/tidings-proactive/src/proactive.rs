@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
 use crate::channel::Channel;
+use crate::deliveries::Deliveries;
 use crate::delivery::{Delivery, DeliveryId};
 use crate::enqueue::Enqueue;
 use crate::error::ProactiveError;
@@ -93,6 +94,12 @@ impl Proactive {
     #[must_use]
     pub fn jobs(&self) -> Jobs {
         Jobs::new(self.clone())
+    }
+
+    /// What is owed and was owed.
+    #[must_use]
+    pub fn deliveries(&self) -> Deliveries {
+        Deliveries::new(self.clone())
     }
 
     /// Puts `activity` on record for `conversation`. It is durable when this returns, and sent

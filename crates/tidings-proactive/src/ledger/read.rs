@@ -1,11 +1,20 @@
 //! Looking at the deliveries without changing them.
 
+mod detail;
+mod page;
+pub(crate) mod row;
+mod summary;
+
+pub(crate) use detail::{detail, one};
+pub(crate) use page::{lanes, page};
+pub(crate) use summary::{Stopped, oldest_waiting, pauses, summary};
+
 use jiff::Timestamp;
 use tidings_store::StoreError;
 use tidings_store::rusqlite::{self, Connection, OptionalExtension as _};
 
-use crate::delivery::{Delivery, DeliveryId, Failure};
-use crate::row;
+use crate::delivery::{Content, Delivery, DeliveryId, Failure, UnknownPolicy};
+use crate::row as columns;
 
 pub(super) const DUE_TIMES: &str = "SELECT due_at FROM deliveries WHERE due_at IS NOT NULL ORDER BY due_at";
 
@@ -26,7 +35,7 @@ pub(crate) fn due(conn: &Connection, now: Timestamp, limit: usize) -> Result<Due
     while due.count < limit
         && let Some(row) = rows.next()?
     {
-        let time = row::timestamp(row, 0)?;
+        let time = columns::timestamp(row, 0)?;
         if time > now {
             due.next = Some(time);
             break;
@@ -53,16 +62,30 @@ pub(crate) fn delivery(conn: &Connection, id: DeliveryId) -> Result<Option<Deliv
                 id: DeliveryId(row.get(0)?),
                 channel_id: row.get(1)?,
                 conversation_id: row.get(2)?,
-                state: row::state(row, 3)?.ok_or(rusqlite::Error::InvalidQuery)?,
+                state: columns::state(row, 3)?.ok_or(rusqlite::Error::InvalidQuery)?,
                 reason: row.get(4)?,
-                due_at: row::optional_timestamp(row, 5)?,
-                expires_at: row::timestamp(row, 6)?,
+                due_at: columns::optional_timestamp(row, 5)?,
+                expires_at: columns::timestamp(row, 6)?,
                 starts: row.get(7)?,
                 repeat_possible: row.get(8)?,
                 last_failure: message.map(failure).transpose()?,
                 activity_id: row.get(12)?,
+                tenant: String::new(),
+                class: String::new(),
+                policy: UnknownPolicy::AtLeastOnce,
+                wait: None,
+                content: Content::Handler { name: String::new() },
+                parent_id: None,
+                retry_of: None,
+                merged_into: None,
+                created_at: Timestamp::UNIX_EPOCH,
+                updated_at: Timestamp::UNIX_EPOCH,
+                ended_at: None,
             })
         })
         .optional()?;
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests;
