@@ -7,8 +7,11 @@ use async_trait::async_trait;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::{Batch, Committed, Document, DocumentChange, ETag, OpenError, Storage, StorageError, StoreError, Tx};
+use crate::{
+    Batch, Committed, Document, DocumentChange, ETag, OpenError, Storage, StorageError, StoreError, Tx,
+};
 
+mod backup;
 mod documents;
 mod file;
 mod inspection;
@@ -20,6 +23,7 @@ mod transaction;
 mod worker;
 mod writer;
 
+pub use backup::{Backup, BackupError, BackupProgress, BackupWatch};
 pub use inspection::Inspection;
 pub use migrations::Migrations;
 pub use options::DatabaseOptions;

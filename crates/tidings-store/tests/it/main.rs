@@ -6,6 +6,7 @@
 
 use tidings_store::rusqlite;
 
+mod backup;
 mod commit;
 mod contract;
 mod crash;
