@@ -8,6 +8,8 @@
 //! The engine does not speak HTTP. It hands what it sends to a [`Channel`].
 
 mod backoff;
+#[cfg_attr(not(test), expect(dead_code, reason = "until lanes are claimed"))]
+mod breaker;
 mod channel;
 mod delivery;
 mod enqueue;
@@ -17,6 +19,8 @@ mod job;
 mod job_number;
 mod jobs;
 mod ledger;
+mod limits;
+mod meter;
 mod notice;
 mod outcome;
 mod proactive;
@@ -30,6 +34,7 @@ mod unknown_policy;
 mod worker;
 
 pub use backoff::Backoff;
+pub use breaker::BreakerOptions;
 pub use channel::Channel;
 pub use delivery::{Delivery, DeliveryId, Failure};
 pub use enqueue::Enqueue;
@@ -37,6 +42,8 @@ pub use error::ProactiveError;
 pub use job::{Completion, Job, JobPage, JobState};
 pub use job_number::{JobNumber, JobNumberError};
 pub use jobs::Jobs;
+pub use limits::{Limit, Limits};
+pub use meter::Meter;
 pub use notice::Notice;
 pub use outcome::{AttemptOutcome, PauseScope};
 pub use proactive::{Proactive, ProactiveOptions};
