@@ -10,7 +10,7 @@ use tidings_store::StoreError;
 use tokio::sync::watch;
 
 use crate::delivery::{Delivery, DeliveryDetail, DeliveryFilter, DeliveryId, DeliveryPage, Pauses, Summary};
-use crate::ledger::operate::{self, NotDone, Resumed};
+use crate::ledger::operate::{self, NotDone};
 use crate::ledger::{prune, read};
 use crate::proactive::Proactive;
 
@@ -143,7 +143,7 @@ impl Deliveries {
                 channel_id,
                 conversation_id,
             } => match read::lanes(tx, channel_id.as_deref(), conversation_id)?[..] {
-                [lane] => operate::pause_lane(tx, lane, now),
+                [lane] => operate::pause_lane(tx, lane),
                 [] => Ok(Err(NotDone::Unknown)),
                 _ => Ok(Err(NotDone::Ambiguous)),
             },
@@ -181,17 +181,9 @@ impl Deliveries {
             PauseTarget::Channel(channel) => Some(channel),
             PauseTarget::All => None,
         };
-        let mut from = None;
-        loop {
-            let channel = channel.clone();
-            let resumed = self
-                .write(move |tx| operate::resume(tx, channel.as_deref(), from, now))
-                .await?;
-            match resumed {
-                Resumed::Done => return Ok(()),
-                until @ Resumed::Until { .. } => from = Some(until),
-            }
-        }
+        self.write(move |tx| operate::resume(tx, channel.as_deref()))
+            .await?;
+        Ok(self.wake().await?)
     }
 
     /// When the oldest delivery that is ready or to be tried again was put on record.
@@ -208,10 +200,11 @@ impl Deliveries {
         self.proactive.worker.watch()
     }
 
-    /// Deletes what has ended longer ago than the pruner's retention, in small transactions between which others have
-    /// their turn.
+    /// To be called once a minute: deletes what has ended longer ago than the pruner's retention, and wakes lanes that no
+    /// pause stops any more. In small transactions, between which others have their turn.
     #[cfg_attr(not(test), expect(dead_code, reason = "the worker that calls it comes next"))]
     pub(crate) async fn prune(&self, pruner: &mut prune::Pruner) -> std::result::Result<Pruned, StoreError> {
+        self.wake().await?;
         let worker = &self.proactive.worker;
         let mut pruned = Pruned::default();
         loop {
@@ -228,6 +221,21 @@ impl Deliveries {
                 return Ok(pruned);
             }
         }
+    }
+
+    async fn wake(&self) -> std::result::Result<(), StoreError> {
+        let worker = &self.proactive.worker;
+        let mut after = 0;
+        loop {
+            let now = worker.clock.now();
+            let next = worker.db.write(move |tx| operate::wake(tx, after, now)).await?;
+            match next {
+                Some(next) => after = next,
+                None => break,
+            }
+        }
+        worker.wake();
+        Ok(())
     }
 
     /// A commit after which the worker looks at the table, and whoever watches is told.

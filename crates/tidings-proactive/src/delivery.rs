@@ -12,13 +12,16 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use crate::state::{DeliveryState, UnknownPolicy};
 pub use attempt::Attempt;
 pub use content::Content;
 pub use detail::{Body, DeliveryDetail};
 pub use filter::{DeliveryFilter, DeliveryPage};
 pub use summary::{PausedLane, Pauses, Summary};
 pub use wait::{Wait, Waiting};
+
+pub(crate) use crate::reason::DeadReason;
+pub(crate) use crate::state::DeliveryState;
+use crate::unknown_policy::UnknownPolicy;
 
 /// Names a delivery in the database. Rises with each; never given out twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -42,51 +45,6 @@ impl DeliveryId {
 impl fmt::Display for DeliveryId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
-    }
-}
-
-/// Why a delivery is dead.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum DeadReason {
-    /// The channel does not accept the activity (400, or another 4xx that repeating would not change).
-    Rejected,
-    /// The bot may not write there (403).
-    Forbidden,
-    /// The conversation is gone (404).
-    NotFound,
-    /// The channel does not have this operation (405).
-    Unsupported,
-    /// The activity is larger than the channel takes (413).
-    TooLarge,
-    /// The serviceUrl of the reference is not one we talk to.
-    HostRefused,
-    /// The stored reference or activity does not decode.
-    Unreadable,
-    /// Sending it panicked, three starts in a row.
-    Poison,
-}
-
-impl DeadReason {
-    /// The reason as the database spells it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            DeadReason::Rejected => "rejected",
-            DeadReason::Forbidden => "forbidden",
-            DeadReason::NotFound => "not_found",
-            DeadReason::Unsupported => "unsupported",
-            DeadReason::TooLarge => "too_large",
-            DeadReason::HostRefused => "host_refused",
-            DeadReason::Unreadable => "unreadable",
-            DeadReason::Poison => "poison",
-        }
-    }
-}
-
-impl fmt::Display for DeadReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }
 

@@ -8,6 +8,8 @@
 //! The engine does not speak HTTP. It hands what it sends to a [`Channel`].
 
 mod backoff;
+#[cfg_attr(not(test), expect(dead_code, reason = "until lanes are claimed"))]
+mod breaker;
 mod channel;
 mod deliveries;
 mod delivery;
@@ -18,8 +20,12 @@ mod job;
 mod job_number;
 mod jobs;
 mod ledger;
+mod limits;
+mod meter;
 mod notice;
+mod outcome;
 mod proactive;
+mod reason;
 mod rng;
 mod row;
 mod state;
@@ -27,27 +33,34 @@ mod stored_reference;
 mod test_channel;
 #[cfg(test)]
 mod test_ledger;
-mod verdict;
+mod unknown_policy;
 mod worker;
 
 pub use backoff::Backoff;
+pub use breaker::BreakerOptions;
 pub use channel::Channel;
 pub use deliveries::{Deliveries, DeliveriesError, PauseTarget, Pruned};
 pub use delivery::{
-    Attempt, Body, Content, DeadReason, Delivery, DeliveryDetail, DeliveryFilter, DeliveryId, DeliveryPage,
-    DeliveryState, Failure, PausedLane, Pauses, Summary, UnknownPolicy, Wait, Waiting,
+    Attempt, Body, Content, Delivery, DeliveryDetail, DeliveryFilter, DeliveryId, DeliveryPage, Failure,
+    PausedLane, Pauses, Summary, Wait, Waiting,
 };
 pub use enqueue::Enqueue;
 pub use error::ProactiveError;
 pub use job::{Completion, Job, JobPage, JobState};
 pub use job_number::{JobNumber, JobNumberError};
 pub use jobs::Jobs;
+pub use limits::{Limit, Limits};
+pub use meter::Meter;
 pub use notice::Notice;
+pub use outcome::{AttemptOutcome, PauseScope};
 pub use proactive::{Proactive, ProactiveOptions};
+pub use reason::{CloseReason, DeadReason, RefusedReason};
 pub use rng::{Rng, SeededRng, SystemRng};
+pub use state::{DeliveryState, TRANSITIONS, Transition};
 pub use stored_reference::{StoredReference, last_reference};
 use tidings_store::Migrations;
 pub use tokio_util::sync::CancellationToken;
+pub use unknown_policy::UnknownPolicy;
 
 /// The engine's tables. Hand it to the database when opening it.
 pub const MIGRATIONS: Migrations = Migrations {

@@ -103,6 +103,20 @@ pub(crate) fn delivery(tx: &Tx<'_>, lane: i64, class: &str, state: DeliveryState
     id
 }
 
+/// What a claim does to a lane that is paused when its time has come.
+pub(crate) fn put_off(tx: &Tx<'_>, lane: i64, head: i64, second: i64) {
+    tx.execute(
+        "UPDATE lanes SET next_at = ?2, wait_reason = 'paused' WHERE id = ?1",
+        params![lane, i64::MAX / 2],
+    )
+    .unwrap();
+    tx.execute(
+        "INSERT INTO delivery_waits (delivery_id, since, until, reason) VALUES (?1, ?2, NULL, 'paused')",
+        params![head, at(second).as_microsecond()],
+    )
+    .unwrap();
+}
+
 /// Sets a column of a delivery.
 pub(crate) fn set(tx: &Tx<'_>, id: i64, column: &str, value: i64) {
     tx.execute(
@@ -126,8 +140,13 @@ pub(crate) fn check_lanes(tx: &Tx<'_>) {
             "the backlog does not count what has not ended",
         ),
         (
-            "SELECT count(*) FROM lanes WHERE next_at IS NOT NULL AND (paused OR closed_reason IS NOT NULL)",
-            "a lane that is stopped would be claimed",
+            "SELECT count(*) FROM lanes WHERE next_at IS NOT NULL AND closed_reason IS NOT NULL",
+            "a closed lane would be claimed",
+        ),
+        (
+            "SELECT count(*) FROM lanes WHERE next_at = 4611686018427387903 AND NOT paused
+             AND NOT EXISTS (SELECT 1 FROM pauses)",
+            "a lane waits for ever",
         ),
         (
             "SELECT count(*) FROM lanes WHERE next_at IS NOT NULL AND NOT EXISTS

@@ -1,6 +1,7 @@
 //! `/api/v1`: the product's API, each route behind the gate with the scope it needs.
 
 mod audit_log;
+mod deliveries;
 mod job_completion;
 mod key_ring;
 mod server_facts;
@@ -13,7 +14,7 @@ use axum::routing::MethodRouter;
 use http::{HeaderValue, header};
 use prometheus_client::metrics::counter::Counter;
 use tidings_connector::jwt::Authenticator;
-use tidings_proactive::Jobs;
+use tidings_proactive::Proactive;
 use tokio_util::sync::CancellationToken;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::RequestBodyTimeoutLayer;
@@ -24,13 +25,16 @@ use crate::audit::Audit;
 use crate::gate::Gate;
 use crate::keys::Keys;
 use crate::{jobs, metrics};
+pub(crate) use deliveries::intake::Intake;
 
 /// What the API stands on.
 pub(crate) struct Api {
     pub(crate) access: ApiAccess,
     pub(crate) keys: Keys,
     pub(crate) audit: Audit,
-    pub(crate) jobs: Jobs,
+    pub(crate) proactive: Proactive,
+    /// Who takes what is to be owed.
+    pub(crate) intake: Arc<dyn Intake>,
     /// Who judges tokens, with an app id.
     pub(crate) authenticator: Option<Arc<Authenticator>>,
     /// Requests whose head was too large.
@@ -53,8 +57,11 @@ impl Api {
             local_channel: self.local_channel,
             authenticated: self.access == ApiAccess::Keys,
         };
-        jobs::router(self.jobs.clone(), gate, closing)
-            .merge(job_completion::router(self.jobs, gate))
+        let jobs = self.proactive.jobs();
+        let deliveries = self.proactive.deliveries();
+        jobs::router(jobs.clone(), gate, closing.clone())
+            .merge(job_completion::router(jobs, gate))
+            .merge(deliveries::router(deliveries, self.intake, gate, closing))
             .merge(key_ring::router(self.keys, gate))
             .merge(audit_log::router(self.audit, gate))
             .merge(server_facts::router(facts))

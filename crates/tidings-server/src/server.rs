@@ -332,7 +332,8 @@ impl Server {
             access: self.access,
             keys: self.keys.clone(),
             audit: Audit::new(self.database.clone(), Arc::new(SystemClock)),
-            jobs: self.proactive.jobs(),
+            proactive: self.proactive.clone(),
+            intake: Arc::new(self.proactive.clone()),
             authenticator: self.authenticator.clone(),
             oversized,
             // With keys, the page has no secret to chat with: the channel is for clients of one's own.

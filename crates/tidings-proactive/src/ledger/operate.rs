@@ -11,7 +11,7 @@ use crate::delivery::{DeliveryId, DeliveryState};
 
 #[cfg(test)]
 pub(crate) use pause::reopen;
-pub(crate) use pause::{Resumed, pause, pause_lane, resume, resume_lane};
+pub(crate) use pause::{pause, pause_lane, resume, resume_lane, wake};
 
 /// Why something was not done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -189,7 +189,7 @@ fn lock(tx: &Tx<'_>, id: DeliveryId) -> Result<Option<(Lane, DeliveryState)>, St
 }
 
 #[cfg(test)]
-pub(crate) use pause::READY_LANES;
+pub(crate) use pause::PUT_OFF;
 
 #[cfg(test)]
 mod tests;

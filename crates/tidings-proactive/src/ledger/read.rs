@@ -13,8 +13,9 @@ use jiff::Timestamp;
 use tidings_store::StoreError;
 use tidings_store::rusqlite::{self, Connection, OptionalExtension as _};
 
-use crate::delivery::{Content, Delivery, DeliveryId, Failure, UnknownPolicy};
+use crate::delivery::{Content, Delivery, DeliveryId, Failure};
 use crate::row as columns;
+use crate::unknown_policy::UnknownPolicy;
 
 pub(super) const DUE_TIMES: &str = "SELECT due_at FROM deliveries WHERE due_at IS NOT NULL ORDER BY due_at";
 

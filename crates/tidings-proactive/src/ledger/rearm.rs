@@ -14,13 +14,16 @@ pub(super) const NEXT_HEAD: &str = "SELECT class, id, due_at, updated_at FROM de
 const LANE: &str = "SELECT closed_reason, paused, node, next_at FROM lanes WHERE id = ?1";
 const LANE_LOCKED: &str = "SELECT closed_reason, paused, node, next_at FROM lanes WHERE id = ?1 FOR UPDATE";
 
+/// The `next_at` of a lane that waits until somebody changes something: whoever does so wakes it.
+pub(crate) const FAR: i64 = i64::MAX / 2;
+
 /// A lane that nobody else changes before this transaction ends.
 pub(super) struct Lane {
     pub(super) id: i64,
     pub(super) closed_reason: Option<String>,
     pub(super) paused: bool,
     pub(super) claimed: bool,
-    pub(super) next_at: Option<Timestamp>,
+    pub(super) next_at: Option<i64>,
 }
 
 /// The next delivery of a class.
@@ -45,7 +48,7 @@ impl Lane {
                 closed_reason: row.get(0)?,
                 paused: row.get(1)?,
                 claimed: row.get::<Option<i64>>(2)?.is_some(),
-                next_at: row::optional_time(row, 3)?,
+                next_at: row.get(3)?,
             })
         })
     }
@@ -79,11 +82,10 @@ impl Lane {
         if self.claimed {
             return Ok(());
         }
-        let may_send = !self.paused && self.closed_reason.is_none();
-        let ready = may_send && self.heads(tx)?.iter().any(|head| head.due_at.is_none());
-        let next_at = match (ready, self.next_at) {
-            (true, None) => Some(now.as_microsecond()),
-            (false, Some(_)) => None,
+        let ready = self.closed_reason.is_none() && self.heads(tx)?.iter().any(|head| head.due_at.is_none());
+        let next_at = match self.next_at {
+            Some(_) if !ready => None,
+            None | Some(FAR) if ready && !self.paused => Some(now.as_microsecond()),
             _ => return Ok(()),
         };
         tx.execute(

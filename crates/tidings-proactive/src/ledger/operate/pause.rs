@@ -1,38 +1,24 @@
 //! Stopping a lane, a channel or everything, and letting it go on.
 //!
-//! A paused lane is out of `lanes_ready`: its `next_at` is NULL until it is resumed. Under a pause of a channel or of
-//! everything lanes keep theirs, and whoever claims leaves them out.
+//! A pause is a mark, which whoever claims respects: it puts a lane off to [`FAR`] that is paused when its time comes,
+//! and says so in the waits of its deliveries. Resuming takes the mark away and wakes what was put off.
 
 use jiff::Timestamp;
 use tidings_store::{StoreError, Tx, params};
 
 use super::{Done, NotDone};
-use crate::ledger::read::{Stopped, row};
-use crate::ledger::rearm::{Lane, begin_wait, end_waits};
+use crate::ledger::read::Stopped;
+use crate::ledger::rearm::{FAR, Lane, begin_wait};
 
-/// How many lanes are looked at in one transaction when a channel or everything goes on.
+/// How many lanes are woken in one transaction.
 const AT_ONCE: i64 = 500;
-pub(crate) const READY_LANES: &str = "SELECT id, next_at, channel_id FROM lanes
-     WHERE next_at IS NOT NULL AND next_at >= ?1 AND next_at <= ?2 AND (next_at > ?1 OR id > ?3)
-     ORDER BY next_at, id LIMIT ?4";
+pub(crate) const PUT_OFF: &str = "SELECT id, channel_id FROM lanes
+     WHERE next_at = ?1 AND id > ?2 ORDER BY next_at, id LIMIT ?3";
 
 /// Stops a lane. What is being sent there now goes on.
-pub(crate) fn pause_lane(tx: &Tx<'_>, lane: i64, now: Timestamp) -> Done<()> {
-    let Some(lane) = Lane::lock(tx, lane)? else {
-        return Ok(Err(NotDone::Unknown));
-    };
-    if lane.paused {
-        return Ok(Ok(()));
-    }
-    tx.execute(
-        "UPDATE lanes SET paused = TRUE, next_at = NULL, wait_reason = NULL WHERE id = ?1",
-        params![lane.id],
-    )?;
-    for head in lane.heads(tx)?.iter().filter(|head| head.due_at.is_none()) {
-        end_waits(tx, head.id, now)?;
-        begin_wait(tx, head.id, now, None, "paused")?;
-    }
-    Ok(Ok(()))
+pub(crate) fn pause_lane(tx: &Tx<'_>, lane: i64) -> Done<()> {
+    let found = tx.execute("UPDATE lanes SET paused = TRUE WHERE id = ?1", params![lane])?;
+    Ok(if found > 0 { Ok(()) } else { Err(NotDone::Unknown) })
 }
 
 /// Lets a lane go on.
@@ -40,15 +26,11 @@ pub(crate) fn resume_lane(tx: &Tx<'_>, lane: i64, now: Timestamp) -> Done<()> {
     let Some(mut lane) = Lane::lock(tx, lane)? else {
         return Ok(Err(NotDone::Unknown));
     };
-    if !lane.paused {
-        return Ok(Ok(()));
+    if lane.paused {
+        tx.execute("UPDATE lanes SET paused = FALSE WHERE id = ?1", params![lane.id])?;
+        lane.paused = false;
+        wake_lane(tx, &lane, now)?;
     }
-    tx.execute("UPDATE lanes SET paused = FALSE WHERE id = ?1", params![lane.id])?;
-    lane.paused = false;
-    for head in lane.heads(tx)?.iter().filter(|head| head.due_at.is_none()) {
-        end_waits(tx, head.id, now)?;
-    }
-    lane.rearm(tx, now)?;
     Ok(Ok(()))
 }
 
@@ -62,81 +44,51 @@ pub(crate) fn pause(tx: &Tx<'_>, channel: Option<&str>, now: Timestamp) -> Resul
     Ok(())
 }
 
-/// How far [`resume`] has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Resumed {
-    /// It goes on.
-    Done,
-    /// It is still paused: lanes up to this one have their wait on record.
-    Until { next_at: i64, lane: i64 },
-}
-
-/// Lets a channel, or everything, go on: puts on record what its lanes waited for, some of them in each call, and ends
-/// the pause with the last. Called again with what it returned until it is done.
-pub(crate) fn resume(
-    tx: &Tx<'_>,
-    channel: Option<&str>,
-    from: Option<Resumed>,
-    now: Timestamp,
-) -> Result<Resumed, StoreError> {
-    let (scope, name) = scope(channel);
-    let since = tx.first(
-        "SELECT since FROM pauses WHERE scope = ?1 AND channel_id = ?2",
-        params![scope, name],
-        |row| row::time(row, 0),
+/// Lets a channel, or everything, go on. Its lanes have to be woken with [`wake`].
+pub(crate) fn resume(tx: &Tx<'_>, channel: Option<&str>) -> Result<(), StoreError> {
+    let (scope, channel) = scope(channel);
+    tx.execute(
+        "DELETE FROM pauses WHERE scope = ?1 AND channel_id = ?2",
+        params![scope, channel],
     )?;
-    let Some(since) = since else {
-        return Ok(Resumed::Done);
-    };
-    let (after, lane) = match from {
-        Some(Resumed::Until { next_at, lane }) => (next_at, lane),
-        _ => (i64::MIN, i64::MIN),
-    };
-    let others = Stopped::read(tx)?;
-    let lanes = tx.all(
-        READY_LANES,
-        params![after, now.as_microsecond(), lane, AT_ONCE],
-        |row| Ok((row.get::<i64>(0)?, row.get::<i64>(1)?, row.get::<String>(2)?)),
-    )?;
-    for (lane, _, lane_channel) in &lanes {
-        let stays = match channel {
-            Some(channel) => lane_channel != channel || others.all,
-            None => others.channels.contains(lane_channel),
-        };
-        if !stays {
-            tell_wait(tx, *lane, since, now)?;
-        }
-    }
-    match lanes.last() {
-        Some((lane, next_at, _)) if lanes.len() as i64 == AT_ONCE => Ok(Resumed::Until {
-            next_at: *next_at,
-            lane: *lane,
-        }),
-        _ => {
-            tx.execute(
-                "DELETE FROM pauses WHERE scope = ?1 AND channel_id = ?2",
-                params![scope, name],
-            )?;
-            Ok(Resumed::Done)
-        }
-    }
-}
-
-/// Puts on record that what is ready in a lane has waited since a pause began, or since it was ready.
-fn tell_wait(tx: &Tx<'_>, lane: i64, paused_since: Timestamp, now: Timestamp) -> Result<(), StoreError> {
-    let Some(lane) = Lane::lock(tx, lane)? else {
-        return Ok(());
-    };
-    let Some(ready_since) = lane.next_at.filter(|_| !lane.claimed) else {
-        return Ok(());
-    };
-    for head in lane.heads(tx)?.iter().filter(|head| head.due_at.is_none()) {
-        let since = paused_since.max(ready_since).max(head.updated_at);
-        if since < now {
-            begin_wait(tx, head.id, since, Some(now), "paused")?;
-        }
-    }
     Ok(())
+}
+
+/// Wakes some of the lanes that were put off and that nothing stops any more, those after `after`. Returns where to go
+/// on, unless these were the last.
+///
+/// A node that has not heard yet of the end of a pause may put a lane off again: so whatever was forgotten is looked for
+/// from time to time.
+pub(crate) fn wake(tx: &Tx<'_>, after: i64, now: Timestamp) -> Result<Option<i64>, StoreError> {
+    let stopped = Stopped::read(tx)?;
+    let lanes = tx.all(PUT_OFF, params![FAR, after, AT_ONCE], |row| {
+        Ok((row.get::<i64>(0)?, row.get::<String>(1)?))
+    })?;
+    for (lane, channel) in &lanes {
+        if stopped.includes(channel) {
+            continue;
+        }
+        match Lane::lock(tx, *lane)? {
+            Some(lane) if !lane.paused => wake_lane(tx, &lane, now)?,
+            _ => {}
+        }
+    }
+    let more = lanes.len() as i64 == AT_ONCE;
+    Ok(lanes.last().filter(|_| more).map(|(lane, _)| *lane))
+}
+
+fn wake_lane(tx: &Tx<'_>, lane: &Lane, now: Timestamp) -> Result<(), StoreError> {
+    for head in lane.heads(tx)?.iter().filter(|head| head.due_at.is_none()) {
+        let ended = tx.execute(
+            "UPDATE delivery_waits SET until = ?2 WHERE delivery_id = ?1 AND reason = 'paused' AND until IS NULL",
+            params![head.id, now.as_microsecond()],
+        )?;
+        // A lane that was empty when it was paused: nobody has looked at what came since.
+        if ended == 0 && lane.next_at.is_none() && !lane.claimed && head.updated_at < now {
+            begin_wait(tx, head.id, head.updated_at, Some(now), "paused")?;
+        }
+    }
+    lane.rearm(tx, now)
 }
 
 /// Opens a closed lane.

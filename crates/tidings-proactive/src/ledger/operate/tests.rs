@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use tidings_store::Database;
 
 use super::*;
-use crate::test_ledger::{at, check_lanes, database, delivery, lane, number, set, write};
+use crate::test_ledger::{at, check_lanes, database, delivery, lane, number, put_off, set, write};
 
 const ALL: [DeliveryState; 12] = DeliveryState::ALL;
 
@@ -254,85 +254,129 @@ async fn what_is_held_steps_aside_and_comes_back_to_its_place() {
 }
 
 #[tokio::test]
-async fn a_paused_lane_waits_and_says_so() {
+async fn a_paused_lane_goes_on_when_it_is_resumed() {
     let database = database();
     write(&database, |tx| {
         let lane = lane(tx, "msteams", "a");
-        delivery(tx, lane, "message", DeliveryState::Available, 1);
+        let head = delivery(tx, lane, "message", DeliveryState::Available, 1);
         delivery(tx, lane, "message", DeliveryState::Available, 2);
-        delivery(tx, lane, "job", DeliveryState::Available, 3);
-        for second in [10, 11] {
-            assert_eq!(pause_lane(tx, lane, at(second))?, Ok(()));
+        for _ in 0..2 {
+            assert_eq!(pause_lane(tx, lane)?, Ok(()));
             check_lanes(tx);
         }
-        // The first of each class.
-        assert_eq!(
-            number(tx, "SELECT count(*) FROM delivery_waits WHERE reason = 'paused'"),
-            2
-        );
+        put_off(tx, lane, head, 10);
+        check_lanes(tx);
         for second in [20, 21] {
             assert_eq!(resume_lane(tx, lane, at(second))?, Ok(()));
             check_lanes(tx);
         }
         assert_eq!(number(tx, "SELECT next_at FROM lanes"), at(20).as_microsecond());
-        let told = format!(
-            "SELECT count(*) FROM delivery_waits WHERE since = {} AND until = {}",
-            at(10).as_microsecond(),
+        assert_eq!(number(tx, "SELECT count(*) FROM delivery_waits"), 1);
+        assert_eq!(
+            number(tx, "SELECT until FROM delivery_waits"),
             at(20).as_microsecond()
         );
-        assert_eq!(number(tx, &told), 2);
-        assert_eq!(pause_lane(tx, 99, at(1))?, Err(NotDone::Unknown));
+        assert_eq!(pause_lane(tx, 99)?, Err(NotDone::Unknown));
         assert_eq!(resume_lane(tx, 99, at(1))?, Err(NotDone::Unknown));
         Ok(())
     })
     .await;
 }
 
-/// More lanes than one transaction looks at, in two channels; one lane was ready after the pause began.
+/// It was empty when it was paused, so no claim has met it.
 #[tokio::test]
-async fn the_wait_of_a_paused_channel_is_on_record_when_it_goes_on() {
+async fn what_came_into_a_paused_lane_has_its_wait_on_record_too() {
+    let database = database();
+    write(&database, |tx| {
+        let lane = lane(tx, "msteams", "a");
+        assert_eq!(pause_lane(tx, lane)?, Ok(()));
+        delivery(tx, lane, "message", DeliveryState::Available, 10);
+        tx.execute("UPDATE lanes SET next_at = NULL", &[])?;
+        assert_eq!(resume_lane(tx, lane, at(20))?, Ok(()));
+        check_lanes(tx);
+        assert_eq!(number(tx, "SELECT next_at FROM lanes"), at(20).as_microsecond());
+        assert_eq!(
+            number(tx, "SELECT since FROM delivery_waits"),
+            at(10).as_microsecond()
+        );
+        assert_eq!(
+            number(tx, "SELECT until FROM delivery_waits"),
+            at(20).as_microsecond()
+        );
+        Ok(())
+    })
+    .await;
+}
+
+/// What paces a lane is not forgotten over a pause.
+#[tokio::test]
+async fn a_lane_that_has_to_wait_anyway_goes_on_no_earlier() {
+    let database = database();
+    write(&database, |tx| {
+        let lane = lane(tx, "msteams", "a");
+        delivery(tx, lane, "message", DeliveryState::Available, 10);
+        tx.execute("UPDATE lanes SET next_at = ?1", params![at(500).as_microsecond()])?;
+        assert_eq!(pause_lane(tx, lane)?, Ok(()));
+        assert_eq!(resume_lane(tx, lane, at(20))?, Ok(()));
+        assert_eq!(number(tx, "SELECT next_at FROM lanes"), at(500).as_microsecond());
+        Ok(())
+    })
+    .await;
+}
+
+/// More lanes than one transaction wakes, in two channels; one of them is paused by itself.
+#[tokio::test]
+async fn the_lanes_of_a_channel_are_woken_and_no_others() {
     let database = database();
     write(&database, |tx| {
         for number in 0..1_201 {
             let lane = lane(tx, "msteams", &number.to_string());
-            delivery(
-                tx,
-                lane,
-                "message",
-                DeliveryState::Available,
-                if number == 7 { 60 } else { 5 },
-            );
+            let head = delivery(tx, lane, "message", DeliveryState::Available, 5);
+            put_off(tx, lane, head, 50);
+            if number == 7 {
+                assert_eq!(pause_lane(tx, lane)?, Ok(()));
+            }
         }
         let other = lane(tx, "sms", "a");
-        delivery(tx, other, "message", DeliveryState::Available, 5);
+        let head = delivery(tx, other, "message", DeliveryState::Available, 5);
+        put_off(tx, other, head, 50);
         pause(tx, Some("msteams"), at(50))?;
-        pause(tx, Some("msteams"), at(55))
+        pause(tx, Some("msteams"), at(55))?;
+        pause(tx, Some("sms"), at(50))?;
+        resume(tx, Some("msteams"))
     })
     .await;
-    let mut from = None;
-    let mut rounds = 0;
+    let (mut after, mut rounds) = (0, 0);
     loop {
-        let resumed = write(&database, move |tx| resume(tx, Some("msteams"), from, at(100))).await;
+        let next = write(&database, move |tx| wake(tx, after, at(100))).await;
         rounds += 1;
-        if resumed == Resumed::Done {
-            break;
+        match next {
+            Some(next) => after = next,
+            None => break,
         }
-        from = Some(resumed);
     }
     assert_eq!(rounds, 3);
     write(&database, |tx| {
+        let told = format!(
+            "SELECT count(*) FROM delivery_waits JOIN deliveries ON deliveries.id = delivery_id
+             JOIN lanes ON lanes.id = lane_id WHERE next_at = {0} AND since = {1} AND until = {0}",
+            at(100).as_microsecond(),
+            at(50).as_microsecond()
+        );
+        assert_eq!(number(tx, &told), 1_200);
+        assert_eq!(
+            number(tx, "SELECT count(*) FROM lanes WHERE wait_reason = 'paused'"),
+            2
+        );
+        // The others, once nothing stops them.
+        assert_eq!(resume_lane(tx, 8, at(110))?, Ok(()));
+        resume(tx, Some("sms"))?;
+        assert_eq!(wake(tx, 0, at(110))?, None);
         check_lanes(tx);
-        let waits = |since: i64| {
-            format!(
-                "SELECT count(*) FROM delivery_waits WHERE reason = 'paused' AND since = {} AND until = {}",
-                at(since).as_microsecond(),
-                at(100).as_microsecond()
-            )
-        };
-        assert_eq!((number(tx, &waits(50)), number(tx, &waits(60))), (1_200, 1));
-        assert_eq!(number(tx, "SELECT count(*) FROM delivery_waits"), 1_201);
-        assert_eq!(number(tx, "SELECT count(*) FROM pauses"), 0);
-        assert_eq!(resume(tx, None, None, at(100))?, Resumed::Done);
+        assert_eq!(
+            number(tx, "SELECT count(*) FROM lanes WHERE wait_reason = 'paused'"),
+            0
+        );
         Ok(())
     })
     .await;
@@ -343,16 +387,17 @@ async fn a_lane_that_two_pauses_stop_waits_for_both() {
     let database = database();
     write(&database, |tx| {
         let lane = lane(tx, "msteams", "a");
-        delivery(tx, lane, "message", DeliveryState::Available, 5);
+        let head = delivery(tx, lane, "message", DeliveryState::Available, 5);
         pause(tx, Some("msteams"), at(50))?;
         pause(tx, None, at(60))?;
-        assert_eq!(resume(tx, None, None, at(70))?, Resumed::Done);
-        assert_eq!(number(tx, "SELECT count(*) FROM delivery_waits"), 0);
-        assert_eq!(resume(tx, Some("msteams"), None, at(80))?, Resumed::Done);
-        assert_eq!(
-            number(tx, "SELECT since FROM delivery_waits"),
-            at(50).as_microsecond()
-        );
+        put_off(tx, lane, head, 60);
+        let woken = "SELECT count(*) FROM lanes WHERE wait_reason IS NULL";
+        resume(tx, None)?;
+        wake(tx, 0, at(70))?;
+        assert_eq!(number(tx, woken), 0);
+        resume(tx, Some("msteams"))?;
+        wake(tx, 0, at(80))?;
+        assert_eq!(number(tx, woken), 1);
         Ok(())
     })
     .await;
@@ -409,7 +454,7 @@ proptest! {
                         Act::Retry(id, reopen) => drop(retry(tx, DeliveryId(id), reopen, now)?),
                         Act::Hold(id) => drop(hold(tx, DeliveryId(id), "busy", None, now)?),
                         Act::Release(id) => drop(release(tx, DeliveryId(id), now)?),
-                        Act::PauseLane(lane) => drop(pause_lane(tx, lane, now)?),
+                        Act::PauseLane(lane) => drop(pause_lane(tx, lane)?),
                         Act::ResumeLane(lane) => drop(resume_lane(tx, lane, now)?),
                         Act::Reopen(lane) => drop(reopen(tx, lane, now)?),
                     }

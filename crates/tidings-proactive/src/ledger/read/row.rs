@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 use tidings_store::{Row, StoreError};
 
-use crate::delivery::{Content, Delivery, DeliveryId, DeliveryState, Failure, UnknownPolicy, Waiting};
+use crate::delivery::{Content, Delivery, DeliveryId, DeliveryState, Failure, Waiting};
 use crate::ledger::read::summary::Stopped;
+use crate::unknown_policy::UnknownPolicy;
 
 /// What [`delivery`] reads, to be followed by ` WHERE`.
 macro_rules! select {
@@ -53,7 +54,7 @@ pub(crate) fn state(row: &Row<'_>, column: usize) -> Result<DeliveryState, Store
 /// The delivery in a row of `select!`.
 pub(super) fn delivery(row: &Row<'_>, stopped: &Stopped, now: Timestamp) -> Result<Delivery, StoreError> {
     let policy = row.text(7)?;
-    let policy = UnknownPolicy::from_name(policy)
+    let policy = UnknownPolicy::from_row(policy)
         .ok_or_else(|| StoreError::message(format!("no policy is called '{policy}'")))?;
     let content = match row.get::<Option<String>>(17)? {
         Some(name) => Content::Handler { name },
@@ -98,7 +99,7 @@ pub(super) fn delivery(row: &Row<'_>, stopped: &Stopped, now: Timestamp) -> Resu
     let lane = Lane {
         paused: row.get(24)?,
         closed: row.get::<Option<String>>(25)?.is_some(),
-        next_at: optional_time(row, 26)?,
+        next_at: row.get(26)?,
         wait_reason: row.get(27)?,
         claimed: row.get::<Option<i64>>(NODE)?.is_some(),
     };
@@ -110,7 +111,7 @@ pub(super) fn delivery(row: &Row<'_>, stopped: &Stopped, now: Timestamp) -> Resu
 struct Lane {
     paused: bool,
     closed: bool,
-    next_at: Option<Timestamp>,
+    next_at: Option<i64>,
     wait_reason: Option<String>,
     claimed: bool,
 }
@@ -130,9 +131,11 @@ fn waiting(delivery: &Delivery, lane: Lane, stopped: &Stopped, now: Timestamp) -
                 ("closed".to_owned(), None)
             } else {
                 match lane.next_at {
-                    Some(at) if at > now => {
-                        (lane.wait_reason.unwrap_or_else(|| "pacing".to_owned()), Some(at))
-                    }
+                    Some(at) if at > now.as_microsecond() => (
+                        lane.wait_reason.unwrap_or_else(|| "pacing".to_owned()),
+                        // A lane that waits for somebody to change something is far away.
+                        Timestamp::from_microsecond(at).ok(),
+                    ),
                     None if lane.claimed || delivery.due_at.is_none() => ("behind".to_owned(), None),
                     // Whoever looks next takes it.
                     _ => return None,

@@ -67,12 +67,14 @@ async fn every_filter_gives_what_fits_in_pages_of_any_size() {
                     (None, Some(60)),
                     (Some(30), Some(60)),
                 ] {
-                    let mut filter = DeliveryFilter::default();
-                    filter.states = states.to_vec();
-                    filter.channel_id = channel.map(str::to_owned);
-                    filter.conversation_id = conversation.map(str::to_owned);
-                    filter.since = since.map(|hour: i64| at(hour * 3_600));
-                    filter.until = until.map(|hour: i64| at(hour * 3_600));
+                    let filter = DeliveryFilter {
+                        states: states.to_vec(),
+                        channel_id: channel.map(str::to_owned),
+                        conversation_id: conversation.map(str::to_owned),
+                        since: since.map(|hour: i64| at(hour * 3_600)),
+                        until: until.map(|hour: i64| at(hour * 3_600)),
+                        before: None,
+                    };
                     let mut expected: Vec<i64> = rows
                         .iter()
                         .filter(|(_, its_channel, its_conversation, state, second)| {
@@ -131,8 +133,10 @@ async fn a_rare_state_is_found_over_several_bounded_pages() {
         Ok(needle)
     })
     .await;
-    let mut filter = DeliveryFilter::default();
-    filter.states = vec![DeliveryState::Delivered];
+    let filter = DeliveryFilter {
+        states: vec![DeliveryState::Delivered],
+        ..DeliveryFilter::default()
+    };
     let (ids, next) = listed(&database, filter.clone(), 50).await;
     assert_eq!((ids, next), (vec![], Some(25_002)));
     assert_eq!(all(&database, filter, 50).await, [needle]);
@@ -338,8 +342,8 @@ async fn nothing_is_found_by_scanning() {
             (rearm::FIRST_HEAD, "deliveries_ready (lane_id=?)"),
             (rearm::NEXT_HEAD, "deliveries_ready (lane_id=? AND class>?)"),
             (
-                crate::ledger::operate::READY_LANES,
-                "lanes_ready (next_at>? AND next_at<?)",
+                crate::ledger::operate::PUT_OFF,
+                "lanes_ready (next_at=? AND rowid>?)",
             ),
         ])
         .chain(prune::STATEMENTS);
