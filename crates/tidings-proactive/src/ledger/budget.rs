@@ -7,23 +7,21 @@ use jiff::Timestamp;
 use tidings_store::{Dialect, Tx, params};
 
 use super::Result;
+use super::claim::Claiming;
 use super::lane::Lane;
 use crate::limits::{Limit, Limits};
 use crate::meter::Meter;
-use crate::state::PauseScope;
-use crate::terms::{Rules, Terms};
+use crate::outcome::PauseScope;
+use crate::terms::Rules;
 
 /// The most requests of a budget that a node takes at a time.
 const CHUNK: u32 = 16;
 /// The tenant that stands for the whole app.
 const APP: &str = "*";
 
-/// A chunk may be spent for a tenth of the shortest window after it was taken. The windows are counted that much
-/// longer, so that whenever it is spent the limit holds.
-fn spendable(limits: &[Limit]) -> Duration {
-    let shortest = limits.iter().map(|limit| limit.period).min();
-    shortest.unwrap_or_default() / 10
-}
+/// How long what was taken may be spent. The budget is charged for the whole of that time, so that whenever it is spent
+/// the limit holds.
+const SPENDABLE: Duration = Duration::from_millis(100);
 
 /// Limits and pauses as they are on record now.
 pub(crate) fn load_rules(tx: &Tx<'_>, now: Timestamp) -> Result<Rules> {
@@ -43,16 +41,12 @@ pub(crate) fn load_rules(tx: &Tx<'_>, now: Timestamp) -> Result<Rules> {
     )?;
     let mut rules = Rules::default();
     for ((of_lane, channel_id), limits) in windows {
-        if of_lane {
-            rules.lane_limits.insert(channel_id, Limits::new(limits));
+        let of_scope = if of_lane {
+            &mut rules.lane_limits
         } else {
-            let longer = spendable(&limits);
-            let limits = limits.into_iter().map(|limit| Limit {
-                period: limit.period + longer,
-                ..limit
-            });
-            rules.tenant_limits.insert(channel_id, Limits::new(limits));
-        }
+            &mut rules.tenant_limits
+        };
+        of_scope.insert(channel_id, Limits::new(limits));
     }
     tx.all("SELECT scope, channel_id FROM pauses", &[], |row| {
         if row.text(0)? == "all" {
@@ -75,14 +69,22 @@ pub(crate) fn load_rules(tx: &Tx<'_>, now: Timestamp) -> Result<Rules> {
 }
 
 /// Spends one request of the budget of a lane's tenant. `None` if that is allowed, else from when it is.
-pub(super) fn spend(tx: &Tx<'_>, terms: &mut Terms, lane: &Lane, now: Timestamp) -> Result<Option<Timestamp>> {
-    let Some(limits) = terms.rules.tenant_limits.get(&lane.channel_id) else {
-        return Ok(None);
+pub(super) fn spend(
+    tx: &Tx<'_>,
+    claiming: Claiming<'_>,
+    lane: &Lane,
+    now: Timestamp,
+) -> Result<Option<Timestamp>> {
+    let limits = {
+        let mut terms = claiming.terms();
+        let Some(limits) = terms.rules.tenant_limits.get(&lane.channel_id).cloned() else {
+            return Ok(None);
+        };
+        if terms.spend(&lane.channel_id, &lane.tenant, now) {
+            return Ok(None);
+        }
+        limits
     };
-    let limits = limits.clone();
-    if terms.spend(&lane.channel_id, &lane.tenant, now) {
-        return Ok(None);
-    }
     tx.execute(
         "INSERT INTO budgets (channel_id, tenant) VALUES (?1, ?2) ON CONFLICT (channel_id, tenant) DO NOTHING",
         params![lane.channel_id, lane.tenant],
@@ -95,7 +97,8 @@ pub(super) fn spend(tx: &Tx<'_>, terms: &mut Terms, lane: &Lane, now: Timestamp)
         .first(sql, params![lane.channel_id, lane.tenant], |row| row.get(0))?
         .flatten();
     let mut meter = Meter::from_text(text.as_deref());
-    let taken = limits.take_up_to(&mut meter, now, CHUNK);
+    let until = now.checked_add(SPENDABLE).unwrap_or(Timestamp::MAX);
+    let taken = limits.take_until(&mut meter, now, until, CHUNK);
     if taken == 0 {
         return Ok(Some(limits.next(&meter, now)));
     }
@@ -103,15 +106,14 @@ pub(super) fn spend(tx: &Tx<'_>, terms: &mut Terms, lane: &Lane, now: Timestamp)
         "UPDATE budgets SET meter = ?3 WHERE channel_id = ?1 AND tenant = ?2",
         params![lane.channel_id, lane.tenant, meter.to_text()],
     )?;
-    let until = now.checked_add(spendable(limits.as_slice()) * 10 / 11).unwrap_or(now);
-    terms.put(&lane.channel_id, &lane.tenant, taken - 1, until, now);
+    claiming.terms().put(&lane.channel_id, &lane.tenant, taken - 1, until, now);
     Ok(None)
 }
 
 /// A channel asked to leave a tenant, or the whole app, alone.
 pub(super) fn leave_alone(
     tx: &Tx<'_>,
-    terms: &mut Terms,
+    claiming: Claiming<'_>,
     lane: &Lane,
     scope: PauseScope,
     until: Timestamp,
@@ -127,6 +129,7 @@ pub(super) fn leave_alone(
          WHERE budgets.paused_until IS NULL OR budgets.paused_until < excluded.paused_until",
         params![lane.channel_id, tenant, until.as_microsecond()],
     )?;
+    let mut terms = claiming.terms();
     let known = terms
         .rules
         .left_alone

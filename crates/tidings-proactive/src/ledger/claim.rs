@@ -1,5 +1,8 @@
 //! Claiming lanes.
 
+use std::ops::ControlFlow;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use jiff::Timestamp;
 use tidings_store::{Dialect, Tx, params};
 
@@ -8,7 +11,7 @@ use super::lane::{self, Lane, LaneId, columns};
 use super::nodes::NodeId;
 use super::{Result, budget};
 use crate::delivery::DeliveryId;
-use crate::state::UnknownPolicy;
+use crate::unknown_policy::UnknownPolicy;
 use crate::terms::{LaneFacts, Terms, Verdict, WaitReason};
 
 /// A lane with more expired deliveries than this is cleared over several transactions, not in one long one.
@@ -21,7 +24,7 @@ const FAR: i64 = i64::MAX / 2;
 const READY: &str = concat!(
     "SELECT ",
     columns!(),
-    " FROM lanes JOIN lane_addresses ON lane_id = lanes.id WHERE next_at <= ?1 ORDER BY next_at LIMIT ?2"
+    " FROM lanes JOIN lane_addresses ON lane_id = lanes.id WHERE next_at <= ?1 ORDER BY next_at"
 );
 const READY_LOCKED: &str = concat!(
     "SELECT ",
@@ -31,9 +34,57 @@ const READY_LOCKED: &str = concat!(
 );
 
 /// Who claims, and what it has to respect.
+#[derive(Clone, Copy)]
 pub(crate) struct Claiming<'a> {
     pub(crate) node: NodeId,
-    pub(crate) terms: &'a mut Terms,
+    pub(crate) terms: &'a Mutex<Terms>,
+}
+
+impl Claiming<'_> {
+    /// Locked for a look or a note, never while the database works.
+    pub(super) fn terms(&self) -> MutexGuard<'_, Terms> {
+        self.terms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a commit that puts deliveries on record may claim, and what it leaves behind.
+pub(crate) struct Allowance<'a> {
+    claiming: Option<Claiming<'a>>,
+    free: usize,
+    left: bool,
+}
+
+impl<'a> Allowance<'a> {
+    /// Up to `free` lanes may be claimed.
+    pub(crate) fn new(claiming: Option<Claiming<'a>>, free: usize) -> Self {
+        Self {
+            claiming,
+            free,
+            left: false,
+        }
+    }
+
+    /// Nothing may be claimed.
+    pub(crate) fn none() -> Self {
+        Self::new(None, 0)
+    }
+
+    /// Whether something was left in the table that whoever polls it has to look at.
+    pub(crate) fn left(&self) -> bool {
+        self.left
+    }
+
+    pub(super) fn claiming(&self) -> Option<Claiming<'a>> {
+        self.claiming.filter(|_| self.free > 0)
+    }
+
+    pub(super) fn spend(&mut self) {
+        self.free = self.free.saturating_sub(1);
+    }
+
+    pub(super) fn leave(&mut self) {
+        self.left = true;
+    }
 }
 
 /// A delivery that the holder of this value, and nobody else, sends and settles.
@@ -87,20 +138,16 @@ impl Claimed {
 /// Claims up to `limit` lanes that are ready, longest ready first. A lane that has to wait is put off and told why.
 pub(crate) fn claim_ready(
     tx: &Tx<'_>,
-    claiming: &mut Claiming<'_>,
+    claiming: Claiming<'_>,
     now: Timestamp,
     limit: usize,
 ) -> Result<Vec<Claimed>> {
     let mut claimed = Vec::new();
-    let sql = match tx.dialect() {
-        Dialect::Postgres => READY_LOCKED,
-        _ => READY,
-    };
     // Those that have to wait do not count; they are looked at once each, because they are put off.
     while claimed.len() < limit {
-        let wanted = i64::try_from(limit - claimed.len()).unwrap_or(i64::MAX);
-        let mut lanes = tx.all(sql, params![now.as_microsecond(), wanted], Lane::from_row)?;
-        let all = lanes.len() as i64 == wanted;
+        let wanted = limit - claimed.len();
+        let mut lanes = ready(tx, now, wanted)?;
+        let all = lanes.len() == wanted;
         lanes.sort_unstable_by_key(|lane| lane.id);
         for lane in lanes {
             claimed.extend(claim_lane(tx, claiming, lane, now)?);
@@ -112,11 +159,30 @@ pub(crate) fn claim_ready(
     Ok(claimed)
 }
 
+fn ready(tx: &Tx<'_>, now: Timestamp, limit: usize) -> Result<Vec<Lane>> {
+    let now = now.as_microsecond();
+    if tx.dialect() == Dialect::Postgres {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        return tx.all(READY_LOCKED, params![now, limit], Lane::from_row);
+    }
+    // No `LIMIT ?`: SQLite would prepare the statement anew for each value. Whoever has enough stops reading.
+    let mut lanes = Vec::new();
+    tx.visit(READY, params![now], |row| {
+        lanes.push(Lane::from_row(row)?);
+        Ok(if lanes.len() < limit {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        })
+    })?;
+    Ok(lanes)
+}
+
 /// Claims a lane that nobody has, or that the node has already: what is next in it, if it may be sent. Else the lane is
 /// released.
 pub(super) fn claim_lane(
     tx: &Tx<'_>,
-    claiming: &mut Claiming<'_>,
+    claiming: Claiming<'_>,
     mut lane: Lane,
     now: Timestamp,
 ) -> Result<Option<Claimed>> {
@@ -124,7 +190,7 @@ pub(super) fn claim_lane(
         lane::release(tx, &lane, None, None)?;
         return Ok(None);
     };
-    if let Some((until, reason)) = verdict(tx, claiming.terms, &lane, now)? {
+    if let Some((until, reason)) = verdict(tx, claiming, &lane, now)? {
         put_off(tx, &lane, head.id, until, reason, now)?;
         return Ok(None);
     }
@@ -136,18 +202,18 @@ pub(super) fn claim_lane(
 /// For a new delivery in an idle lane: the node that may send it now.
 pub(super) fn may_send(
     tx: &Tx<'_>,
-    claiming: &mut Claiming<'_>,
+    claiming: Claiming<'_>,
     lane: &Lane,
     now: Timestamp,
 ) -> Result<Option<i64>> {
-    let may = verdict(tx, claiming.terms, lane, now)?.is_none();
+    let may = verdict(tx, claiming, lane, now)?.is_none();
     Ok(may.then_some(claiming.node.0))
 }
 
 /// Why the lane has to wait, if it has to. If not, the tenant's budget is spent and a probe of its host under way.
 fn verdict(
     tx: &Tx<'_>,
-    terms: &mut Terms,
+    claiming: Claiming<'_>,
     lane: &Lane,
     now: Timestamp,
 ) -> Result<Option<(Option<Timestamp>, WaitReason)>> {
@@ -158,13 +224,14 @@ fn verdict(
         paused: lane.paused,
         meter: lane.meter.as_deref(),
     };
-    if let Verdict::Wait { until, reason } = terms.verdict(&facts, now) {
+    let verdict = claiming.terms().verdict(&facts, now);
+    if let Verdict::Wait { until, reason } = verdict {
         return Ok(Some((until, reason)));
     }
-    if let Some(until) = budget::spend(tx, terms, lane, now)? {
+    if let Some(until) = budget::spend(tx, claiming, lane, now)? {
         return Ok(Some((Some(until), WaitReason::Budget)));
     }
-    terms.breakers.start(&lane.host, &lane.tenant, now);
+    claiming.terms().breakers.start(&lane.host, &lane.tenant, now);
     Ok(None)
 }
 

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tidings_activity::ConversationReference;
 use tidings_store::{Dialect, Tx, params};
 
-use super::claim::{self, Claimed, Claiming};
+use super::claim::{self, Allowance, Claimed};
 use super::lane::{Lane, LaneId, columns};
 use super::Result;
 use crate::delivery::DeliveryId;
-use crate::state::{DeliveryState, UnknownPolicy};
+use crate::state::DeliveryState;
+use crate::unknown_policy::UnknownPolicy;
 
 /// How long a dedupe key is remembered.
 const DEDUPE_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -57,8 +59,6 @@ impl Content {
 pub(crate) struct NewDelivery {
     pub(crate) channel_id: String,
     pub(crate) conversation_id: String,
-    pub(crate) tenant: String,
-    pub(crate) host: String,
     pub(crate) reference: String,
     pub(crate) identity: Option<String>,
     pub(crate) content: Content,
@@ -105,16 +105,17 @@ pub(crate) enum Refusal {
     BacklogFull,
 }
 
-/// Puts a delivery on record, once for each dedupe key. With `claiming`, an idle lane is claimed for it at once.
+/// Puts a delivery on record, once for each dedupe key. An idle lane is claimed for it at once, if that is
+/// allowed.
 pub(crate) fn enqueue(
     tx: &Tx<'_>,
     new: NewDelivery,
     now: Timestamp,
     max_backlog: u32,
-    claiming: Option<&mut Claiming<'_>>,
+    allowance: &mut Allowance<'_>,
 ) -> Result<std::result::Result<Enqueued, Refusal>> {
     if let Some(dedupe) = &new.dedupe
-        && let Some(first) = first_of(tx, &new.tenant, dedupe, now)?
+        && let Some(first) = first_of(tx, &Whereabouts::of(&new.reference).tenant, dedupe, now)?
     {
         return Ok(first);
     }
@@ -132,14 +133,14 @@ pub(crate) fn enqueue(
         DeliveryState::Available
     };
     let idle = state == DeliveryState::Available && lane.node.is_none() && lane.next_at.is_none();
-    let verdict = match claiming {
+    let verdict = match allowance.claiming() {
         Some(claiming) if idle && lane.backlog == 0 => claim::may_send(tx, claiming, &lane, now)?,
         _ => None,
     };
     let state = if verdict.is_some() { DeliveryState::Sending } else { state };
     let id = insert(tx, lane.id, &new, own_address, state, due_at, now)?;
     if let Some(dedupe) = &new.dedupe {
-        remember(tx, &new.tenant, dedupe, id, now)?;
+        remember(tx, &Whereabouts::of(&new.reference).tenant, dedupe, id, now)?;
     }
     let mut enqueued = Enqueued {
         id,
@@ -153,13 +154,20 @@ pub(crate) fn enqueue(
     lane.backlog += 1;
     match verdict {
         Some(node) => {
+            allowance.spend();
             lane.epoch += 1;
             super::lane::hold(tx, &lane, node)?;
             enqueued.claimed = Some(Claimed::of_new(lane, node, id, new, now));
         }
         // A lane without a wait of its own is looked at now; a paused one when it is resumed.
-        None if idle && !lane.paused => super::lane::release(tx, &lane, Some(now.as_microsecond()), None)?,
+        None if idle && !lane.paused => {
+            allowance.leave();
+            super::lane::release(tx, &lane, Some(now.as_microsecond()), None)?;
+        }
         None => {
+            if due_at.is_some() {
+                allowance.leave();
+            }
             tx.execute(
                 "UPDATE lanes SET backlog = backlog + 1 WHERE id = ?1",
                 params![lane.id.0],
@@ -198,26 +206,91 @@ fn find_or_open(tx: &Tx<'_>, new: &NewDelivery) -> Result<(Lane, Address)> {
     if let Some(found) = find()? {
         return Ok(found);
     }
+    open(
+        tx,
+        &new.channel_id,
+        &new.conversation_id,
+        &new.reference,
+        new.identity.as_deref(),
+    )?;
+    find()?.ok_or_else(|| tidings_store::StoreError::message("a lane that was just opened is gone: try again"))
+}
+
+/// Sees to it that a conversation is known, so that something can be owed to it by its id alone.
+pub(crate) fn make_known(
+    tx: &Tx<'_>,
+    channel_id: &str,
+    conversation_id: &str,
+    reference: &str,
+    identity: Option<&str>,
+) -> Result<()> {
+    let known = tx.exists(
+        "SELECT 1 FROM lanes WHERE channel_id = ?1 AND conversation_id = ?2",
+        params![channel_id, conversation_id],
+    )?;
+    if known {
+        return Ok(());
+    }
+    open(tx, channel_id, conversation_id, reference, identity)
+}
+
+fn open(
+    tx: &Tx<'_>,
+    channel_id: &str,
+    conversation_id: &str,
+    reference: &str,
+    identity: Option<&str>,
+) -> Result<()> {
+    let Whereabouts { tenant, host } = Whereabouts::of(reference);
     let opened = tx.insert(
         "INSERT INTO lanes (channel_id, conversation_id, tenant) VALUES (?1, ?2, ?3)
          ON CONFLICT (channel_id, conversation_id) DO NOTHING",
         "id",
-        params![new.channel_id, new.conversation_id, new.tenant],
+        params![channel_id, conversation_id, tenant],
     )?;
     if let Some(id) = opened {
         tx.execute(
             "INSERT INTO lane_addresses (lane_id, host, reference, identity) VALUES (?1, ?2, ?3, ?4)",
-            params![id, new.host, new.reference, new.identity],
+            params![id, host, reference, identity],
         )?;
     }
-    find()?.ok_or_else(|| tidings_store::StoreError::message("a lane that was just opened is gone: try again"))
+    Ok(())
+}
+
+/// Whose budget a conversation uses, and whose breaker.
+#[derive(Default)]
+struct Whereabouts {
+    tenant: String,
+    host: String,
+}
+
+impl Whereabouts {
+    fn of(reference: &str) -> Self {
+        let Ok(reference) = serde_json::from_str::<ConversationReference>(reference) else {
+            // It is found out when it is sent.
+            return Self::default();
+        };
+        let host = reference.service_url.as_deref().map(host_of).unwrap_or_default();
+        let tenant = reference.conversation.and_then(|account| account.tenant_id);
+        Self {
+            tenant: tenant.unwrap_or_default(),
+            host,
+        }
+    }
+}
+
+fn host_of(service_url: &str) -> String {
+    let after_scheme = service_url.split_once("://").map_or(service_url, |(_, rest)| rest);
+    let authority = after_scheme.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    host.to_ascii_lowercase()
 }
 
 /// A lane without open deliveries takes the newest address, so that they need not bring their own.
 fn readdress(tx: &Tx<'_>, lane: LaneId, new: &NewDelivery) -> Result<bool> {
     tx.execute(
         "UPDATE lane_addresses SET host = ?2, reference = ?3, identity = ?4 WHERE lane_id = ?1",
-        params![lane.0, new.host, new.reference, new.identity],
+        params![lane.0, Whereabouts::of(&new.reference).host, new.reference, new.identity],
     )?;
     Ok(true)
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use tidings_store::{Dialect, Row, Tx, params};
 
 use super::Result;
-use crate::state::CloseReason;
+use crate::reason::CloseReason;
 use crate::terms::WaitReason;
 
 /// Names a lane in the database.

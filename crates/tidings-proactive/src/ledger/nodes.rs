@@ -8,7 +8,8 @@ use tidings_store::{Dialect, Tx, params};
 use super::Result;
 use super::lane::{self, Lane, LaneId};
 use crate::outcome::AttemptOutcome;
-use crate::state::{DeadReason, UnknownPolicy};
+use crate::reason::DeadReason;
+use crate::unknown_policy::UnknownPolicy;
 
 /// The most lanes that one transaction takes over.
 const LANES_AT_ONCE: i64 = 256;
@@ -33,6 +34,21 @@ pub(crate) fn register(tx: &Tx<'_>, name: &str, now: Timestamp, lease: Duration)
     )?;
     id.map(NodeId)
         .ok_or_else(|| tidings_store::StoreError::message("the database gave a new node no id"))
+}
+
+/// A node that was declared dead and is not.
+pub(crate) fn register_again(
+    tx: &Tx<'_>,
+    node: NodeId,
+    name: &str,
+    now: Timestamp,
+    lease: Duration,
+) -> Result<()> {
+    tx.execute(
+        "INSERT INTO nodes (id, name, started_at, alive_until) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (id) DO NOTHING",
+        params![node.0, name, now.as_microsecond(), after(now, lease)],
+    )?;
+    Ok(())
 }
 
 /// Renews the lease of a node, and with it of all its lanes. False if others have declared it dead.

@@ -8,16 +8,16 @@ use super::lane::{self, Lane};
 use super::{Result, budget};
 use crate::delivery::Failure;
 use crate::meter::Meter;
-use crate::outcome::AttemptOutcome;
-use crate::state::{CloseReason, DeadReason, PauseScope};
-use crate::terms::{Terms, WaitReason};
+use crate::outcome::{AttemptOutcome, PauseScope};
+use crate::reason::{CloseReason, DeadReason};
+use crate::terms::WaitReason;
 
 /// A delivery that was tried, and how that ended.
 #[derive(Clone, Debug)]
 pub(crate) struct Outcome {
     pub(crate) claimed: Claimed,
-    /// When the channel was called; `None` if it was not.
-    pub(crate) called_at: Option<Timestamp>,
+    /// Whether the channel was called.
+    pub(crate) called: bool,
     pub(crate) ended_at: Timestamp,
     pub(crate) ending: Ending,
 }
@@ -76,7 +76,7 @@ pub(crate) fn settle_all<'a>(
     tx: &Tx<'_>,
     outcomes: impl Iterator<Item = (&'a Outcome, Next)>,
     now: Timestamp,
-    claiming: &mut Claiming<'_>,
+    claiming: Claiming<'_>,
 ) -> Result<Vec<Settled>> {
     let mut in_order: Vec<(usize, (&Outcome, Next))> = outcomes.enumerate().collect();
     in_order.sort_unstable_by_key(|(_, (outcome, _))| outcome.claimed.lane);
@@ -93,15 +93,15 @@ fn settle(
     outcome: &Outcome,
     next: Next,
     now: Timestamp,
-    claiming: &mut Claiming<'_>,
+    claiming: Claiming<'_>,
 ) -> Result<Settled> {
     let claimed = &outcome.claimed;
     let lane = Lane::by_id(tx, claimed.lane)?;
     let Some(mut lane) = lane.filter(|lane| lane.epoch == claimed.epoch && lane.node == Some(claimed.node)) else {
         return Ok(Settled::LeaseLost);
     };
-    if let Some(called_at) = outcome.called_at {
-        count_call(claiming.terms, &mut lane, called_at);
+    if outcome.called {
+        count_call(claiming, &mut lane, outcome.ended_at);
     }
     let mut lane_waits_until = None;
     match &outcome.ending {
@@ -126,7 +126,7 @@ fn settle(
             claim::note_wait(tx, claimed.id, Some(due_at), reason, now)?;
             match pause {
                 Some(PauseScope::Lane) => lane_waits_until = Some(due_at),
-                Some(scope) => budget::leave_alone(tx, claiming.terms, &lane, *scope, due_at)?,
+                Some(scope) => budget::leave_alone(tx, claiming, &lane, *scope, due_at)?,
                 None => {}
             }
         }
@@ -167,11 +167,12 @@ fn settle(
     Ok(Settled::Recorded(None))
 }
 
-/// Counted when the channel was called, not when the lane was claimed: what lies between may be long.
-fn count_call(terms: &Terms, lane: &mut Lane, called_at: Timestamp) {
-    if let Some(limits) = terms.rules.lane_limits.get(&lane.channel_id) {
+/// Counted when the call was over, not when the lane was claimed: it was made at some time between the two, and so the
+/// next one, which begins later, is never too early.
+fn count_call(claiming: Claiming<'_>, lane: &mut Lane, ended_at: Timestamp) {
+    if let Some(limits) = claiming.terms().rules.lane_limits.get(&lane.channel_id) {
         let mut meter = Meter::from_text(lane.meter.as_deref());
-        limits.take(&mut meter, called_at);
+        limits.take(&mut meter, ended_at);
         lane.meter = meter.to_text();
     }
 }
@@ -265,4 +266,39 @@ fn note_attempt(tx: &Tx<'_>, outcome: &Outcome, failed: &Failed) -> Result<()> {
         ],
     )?;
     Ok(())
+}
+
+/// Ends the delivery of a handler inside the commit of the handler's turn, puts what it said on record at its place,
+/// and releases the lane.
+///
+/// # Errors
+/// The lane was taken over: then the turn is undone with everything in it.
+pub(crate) fn settle_handled(
+    tx: &Tx<'_>,
+    claimed: &Claimed,
+    children: Vec<super::NewDelivery>,
+    now: Timestamp,
+) -> Result<()> {
+    let lane = Lane::by_id(tx, claimed.lane)?;
+    let held = lane.is_some_and(|lane| lane.epoch == claimed.epoch && lane.node == Some(claimed.node));
+    if !held {
+        return Err(tidings_store::StoreError::message(
+            "the conversation was taken over by another process while the handler ran; it runs again there",
+        ));
+    }
+    for child in children {
+        // The backlog was let in with the handler's own delivery.
+        let _ = super::enqueue(tx, child, now, u32::MAX, &mut super::Allowance::none())?;
+    }
+    tx.execute(
+        "UPDATE deliveries SET state = 'delivered', ended_at = ?2, updated_at = ?2
+         WHERE id = ?1 AND state = 'sending'",
+        params![claimed.id.0, now.as_microsecond()],
+    )?;
+    let Some(mut lane) = Lane::by_id(tx, claimed.lane)? else {
+        return Ok(());
+    };
+    lane.backlog -= 1;
+    let next_at = (lane.backlog > 0).then_some(now.as_microsecond());
+    lane::release(tx, &lane, next_at, None)
 }

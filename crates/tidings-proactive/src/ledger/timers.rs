@@ -6,18 +6,18 @@ use tidings_store::{Tx, params};
 use super::Result;
 use super::lane::{Lane, LaneId};
 
-/// The most timers that one transaction lets go.
-const AT_ONCE: i64 = 512;
+/// The most timers that one transaction lets go; the statement says so too.
+const AT_ONCE: usize = 512;
 
 /// Lets go what is due: it can be claimed now, or no longer keeps its class waiting. True if there may be more.
 pub(crate) fn release_due(tx: &Tx<'_>, now: Timestamp) -> Result<bool> {
     let now = now.as_microsecond();
     let mut due = tx.all(
-        "SELECT id, lane_id FROM deliveries WHERE due_at IS NOT NULL AND due_at <= ?1 ORDER BY due_at LIMIT ?2",
-        params![now, AT_ONCE],
+        "SELECT id, lane_id FROM deliveries WHERE due_at IS NOT NULL AND due_at <= ?1 ORDER BY due_at LIMIT 512",
+        params![now],
         |row| Ok((LaneId(row.get(1)?), row.get::<i64>(0)?)),
     )?;
-    let more = due.len() as i64 == AT_ONCE;
+    let more = due.len() == AT_ONCE;
     due.sort_unstable();
     let mut last: Option<Lane> = None;
     for (lane, id) in due {

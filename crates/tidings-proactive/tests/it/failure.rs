@@ -178,10 +178,10 @@ async fn a_row_that_does_not_decode_is_dead_and_its_conversation_goes_on() {
         let next = desk.enqueue("alice", "next").await;
         desk.db
             .write(move |tx| {
-                Ok(tx.execute(
+                tx.execute(
                     &format!("UPDATE deliveries SET {column} = '[' WHERE id = ?1"),
-                    [bad.get()],
-                )?)
+                    tidings_store::params![bad.get()],
+                )
             })
             .await
             .unwrap();
