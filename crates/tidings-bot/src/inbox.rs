@@ -169,7 +169,10 @@ impl Inbox {
                     )?;
                     let deleted = delete.execute([number, DELETED_AT_START])?;
                     if deleted == 0 {
-                        connection.execute("DELETE FROM bot_answers WHERE number <= ?1", tidings_store::params![number])?;
+                        connection.execute(
+                            "DELETE FROM bot_answers WHERE number <= ?1",
+                            tidings_store::params![number],
+                        )?;
                     }
                     Ok(deleted)
                 })

@@ -7,7 +7,9 @@ use async_trait::async_trait;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::{Batch, Committed, Document, DocumentChange, ETag, OpenError, Storage, StorageError, StoreError, Tx};
+use crate::{
+    Batch, Committed, Document, DocumentChange, ETag, OpenError, Storage, StorageError, StoreError, Tx,
+};
 
 mod documents;
 mod file;
