@@ -61,7 +61,7 @@ pub use unknown_policy::UnknownPolicy;
 /// The engine's tables. Hand it to the database when opening it.
 pub const MIGRATIONS: Migrations = Migrations {
     component: "proactive",
-    postgres: &[],
+    postgres: &[include_str!("../migrations/postgres/0001_engine.sql")],
     sqlite: &[
         include_str!("../migrations/0001_jobs_and_deliveries.sql"),
         include_str!("../migrations/0002_cheap_checks.sql"),

@@ -6,7 +6,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use crate::breaker::{BreakerVerdict, Breakers};
+use crate::breaker::{Breaker, Breakers};
 use crate::limits::Limits;
 use crate::meter::Meter;
 
@@ -137,8 +137,11 @@ impl Terms {
     /// Until when the lane's host is left alone because it fails. If it is not, whoever asked sends.
     pub(crate) fn broken_until(&mut self, lane: &LaneFacts<'_>, now: Timestamp) -> Option<Timestamp> {
         match self.breakers.verdict(lane.host, lane.tenant, now) {
-            BreakerVerdict::Open { until } => Some(until),
-            BreakerVerdict::Closed | BreakerVerdict::Probe => None,
+            Breaker::Open { until } => Some(until),
+            Breaker::Closed | Breaker::Probe => {
+                self.breakers.start(lane.host, lane.tenant, now);
+                None
+            }
         }
     }
 
