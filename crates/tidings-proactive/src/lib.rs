@@ -18,28 +18,35 @@ mod job_number;
 mod jobs;
 mod ledger;
 mod notice;
+mod outcome;
 mod proactive;
+mod reason;
 mod rng;
 mod row;
+mod state;
 mod stored_reference;
 mod test_channel;
-mod verdict;
+mod unknown_policy;
 mod worker;
 
 pub use backoff::Backoff;
 pub use channel::Channel;
-pub use delivery::{DeadReason, Delivery, DeliveryId, DeliveryState, Failure};
+pub use delivery::{Delivery, DeliveryId, Failure};
 pub use enqueue::Enqueue;
 pub use error::ProactiveError;
 pub use job::{Completion, Job, JobPage, JobState};
 pub use job_number::{JobNumber, JobNumberError};
 pub use jobs::Jobs;
 pub use notice::Notice;
+pub use outcome::{AttemptOutcome, PauseScope};
 pub use proactive::{Proactive, ProactiveOptions};
+pub use reason::{CloseReason, DeadReason, RefusedReason};
 pub use rng::{Rng, SeededRng, SystemRng};
+pub use state::{DeliveryState, TRANSITIONS, Transition};
 pub use stored_reference::{StoredReference, last_reference};
 use tidings_store::Migrations;
 pub use tokio_util::sync::CancellationToken;
+pub use unknown_policy::UnknownPolicy;
 
 /// The engine's tables. Hand it to the database when opening it.
 pub const MIGRATIONS: Migrations = Migrations {

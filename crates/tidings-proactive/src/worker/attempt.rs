@@ -12,7 +12,7 @@ use super::Worker;
 use crate::channel::Channel;
 use crate::delivery::{DeadReason, Failure};
 use crate::ledger::{Claimed, Ending};
-use crate::verdict::{Verdict, judge};
+use crate::outcome::{Judgement, judge};
 
 /// A delivery whose sending panics is dead at this start.
 const POISON_AT_START: u32 = 3;
@@ -52,12 +52,11 @@ impl Worker {
             message: cut(error.to_string()),
         };
         match judge(error) {
-            Verdict::Accepted => Ending::Delivered { activity_id: None },
-            Verdict::Retry {
-                after,
-                repeat_possible,
-            } => self.retry(delivery, after, repeat_possible, failure),
-            Verdict::Dead(reason) => self.dead(delivery, reason, failure),
+            Judgement::Accepted => Ending::Delivered { activity_id: None },
+            Judgement::Retry { after, .. } => self.retry(delivery, after, false, failure),
+            Judgement::Unknown { after } => self.retry(delivery, after, true, failure),
+            Judgement::Dead(reason) => self.dead(delivery, reason, failure),
+            Judgement::CloseLane(_) => self.dead(delivery, DeadReason::Closed, failure),
         }
     }
 
