@@ -24,6 +24,7 @@ use crate::channel::Channel;
 use crate::error::ProactiveError;
 use crate::ledger::{self, Claimed};
 use crate::proactive::ProactiveOptions;
+use crate::stats::EngineCounters;
 
 use settle::{Settling, Tried};
 
@@ -34,6 +35,7 @@ pub(crate) struct Worker {
     pub(crate) db: Database,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) options: ProactiveOptions,
+    pub(crate) counters: Arc<EngineCounters>,
     /// What `run` was given, while it is running; slots are given out only then.
     open: Mutex<Option<Open>>,
     slots: Arc<Semaphore>,
@@ -75,6 +77,7 @@ impl Worker {
             open: Mutex::new(None),
             slots: Arc::new(Semaphore::new(options.concurrency)),
             options,
+            counters: Arc::default(),
             running: AsyncMutex::new(()),
             wake: Notify::new(),
             missed: AtomicBool::new(false),
