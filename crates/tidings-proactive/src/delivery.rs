@@ -5,7 +5,6 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use crate::reason::DeadReason;
 pub(crate) use crate::state::DeliveryState;
 
 /// Names a delivery in the database. Rises with each; never given out twice.

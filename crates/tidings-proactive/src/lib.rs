@@ -28,10 +28,12 @@ mod reason;
 mod rng;
 mod row;
 mod state;
+mod stats;
 mod stored_reference;
 mod terms;
 mod test_channel;
 mod unknown_policy;
+mod wait_reason;
 mod worker;
 
 pub use backoff::Backoff;
@@ -52,11 +54,12 @@ pub use proactive::{EnqueueAllError, Proactive, ProactiveOptions};
 pub use reason::{CloseReason, DeadReason, RefusedReason};
 pub use rng::{Rng, SeededRng, SystemRng};
 pub use state::{DeliveryState, TRANSITIONS, Transition};
+pub use stats::{Backlog, BreakerState, BreakerStats, EngineStats};
 pub use stored_reference::{StoredReference, last_reference};
-pub use terms::WaitReason;
 use tidings_store::Migrations;
 pub use tokio_util::sync::CancellationToken;
 pub use unknown_policy::UnknownPolicy;
+pub use wait_reason::WaitReason;
 
 /// The engine's tables. Hand it to the database when opening it.
 pub const MIGRATIONS: Migrations = Migrations {

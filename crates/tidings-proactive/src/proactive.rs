@@ -11,6 +11,7 @@ use tidings_store::{Clock, Database, StoreError};
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
+use crate::breaker::BreakerOptions;
 use crate::channel::Channel;
 use crate::delivery::{Delivery, DeliveryId};
 use crate::enqueue::{Accepted, Enqueue};
@@ -41,6 +42,8 @@ pub struct ProactiveOptions {
     pub shared: bool,
     /// The most deliveries of one conversation that have not ended.
     pub max_backlog: u32,
+    /// When a host that fails is left alone.
+    pub breaker: BreakerOptions,
     /// The waits between attempts.
     pub backoff: Backoff,
     /// The randomness of the waits.
@@ -59,6 +62,7 @@ impl Default for ProactiveOptions {
             node: "tidings".to_owned(),
             shared: false,
             max_backlog: 10_000,
+            breaker: BreakerOptions::default(),
             backoff: Backoff::default(),
             rng: Arc::new(SystemRng),
         }
@@ -85,6 +89,7 @@ impl fmt::Debug for ProactiveOptions {
             .field("node", &self.node)
             .field("shared", &self.shared)
             .field("max_backlog", &self.max_backlog)
+            .field("breaker", &self.breaker)
             .field("backoff", &self.backoff)
             .finish_non_exhaustive()
     }
@@ -183,7 +188,10 @@ impl Proactive {
             })
             .await;
         match (enqueued, refused.get()) {
-            (Ok(accepted), _) => Ok(accepted.into_iter().map(|(_, accepted)| accepted).collect()),
+            (Ok(accepted), _) => {
+                worker.counters.accepted(accepted.len());
+                Ok(accepted.into_iter().map(|(_, accepted)| accepted).collect())
+            }
             (Err(_), Some((index, refusal))) => Err(EnqueueAllError {
                 index: *index,
                 error: ProactiveError::from_refusal(refusal),

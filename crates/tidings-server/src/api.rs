@@ -5,14 +5,11 @@ mod job_completion;
 mod key_ring;
 mod server_facts;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::routing::MethodRouter;
 use http::{HeaderValue, header};
-use prometheus_client::metrics::counter::Counter;
-use tidings_connector::jwt::Authenticator;
 use tidings_proactive::Jobs;
 use tokio_util::sync::CancellationToken;
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -23,6 +20,7 @@ use crate::api_error::ApiError;
 use crate::audit::Audit;
 use crate::gate::Gate;
 use crate::keys::Keys;
+use crate::metrics::Metrics;
 use crate::{jobs, metrics};
 
 /// What the API stands on.
@@ -31,10 +29,7 @@ pub(crate) struct Api {
     pub(crate) keys: Keys,
     pub(crate) audit: Audit,
     pub(crate) jobs: Jobs,
-    /// Who judges tokens, with an app id.
-    pub(crate) authenticator: Option<Arc<Authenticator>>,
-    /// Requests whose head was too large.
-    pub(crate) oversized: Counter,
+    pub(crate) metrics: Metrics,
     /// Whether the page has a local channel to chat through.
     pub(crate) local_channel: bool,
     /// How long the body of a request may pause.
@@ -58,7 +53,7 @@ impl Api {
             .merge(key_ring::router(self.keys, gate))
             .merge(audit_log::router(self.audit, gate))
             .merge(server_facts::router(facts))
-            .merge(metrics::router(self.authenticator, self.oversized, gate))
+            .merge(metrics::router(self.metrics, gate))
             .layer(RequestBodyTimeoutLayer::new(self.body_timeout))
             .layer(SetResponseHeaderLayer::if_not_present(
                 header::CACHE_CONTROL,

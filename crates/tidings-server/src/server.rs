@@ -34,6 +34,7 @@ use crate::drain::Drain;
 use crate::guard::Guard;
 use crate::http_server::{self, Front};
 use crate::keys::Keys;
+use crate::metrics::Metrics;
 use crate::proactive_channel::ProactiveChannel;
 use crate::signal::StopSignals;
 use crate::start_error::StartError;
@@ -337,8 +338,12 @@ impl Server {
             keys: self.keys.clone(),
             audit: Audit::new(self.database.clone(), Arc::new(SystemClock)),
             jobs: self.proactive.jobs(),
-            authenticator: self.authenticator.clone(),
-            oversized,
+            metrics: Metrics {
+                authenticator: self.authenticator.clone(),
+                oversized,
+                proactive: self.proactive.clone(),
+                database: self.database.clone(),
+            },
             // With keys, the page has no secret to chat with: the channel is for clients of one's own.
             local_channel: self.config.local_channel_is_on() && self.access == ApiAccess::Local,
             body_timeout: self.config.body_timeout,

@@ -11,6 +11,7 @@ use crate::{
     Batch, Committed, Document, DocumentChange, ETag, OpenError, Storage, StorageError, StoreError, Tx,
 };
 
+mod backup;
 mod documents;
 mod file;
 mod inspection;
@@ -22,6 +23,7 @@ mod transaction;
 mod worker;
 mod writer;
 
+pub use backup::{Backup, BackupError, BackupProgress, BackupWatch};
 pub use inspection::Inspection;
 pub use migrations::Migrations;
 pub use options::DatabaseOptions;

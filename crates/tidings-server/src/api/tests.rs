@@ -8,6 +8,7 @@ use axum::response::Response;
 use governor::clock::FakeRelativeClock;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
+use prometheus_client::metrics::counter::Counter;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tidings_activity::{ConversationAccount, ConversationReference};
@@ -45,7 +46,8 @@ impl Rig {
         let shared = Arc::new(ManualClock::new("2026-11-27T12:00:00Z".parse().unwrap()));
         let keys = Keys::open(database.clone(), shared.clone()).await.unwrap();
         let audit = Audit::new(database.clone(), shared.clone());
-        let jobs = Proactive::new(database.clone(), shared).jobs();
+        let proactive = Proactive::new(database.clone(), shared);
+        let jobs = proactive.jobs();
         let ticks = FakeRelativeClock::default();
         let gate = Gate::for_tests(access, keys.clone(), audit.clone(), ticks.clone());
         let api = Api {
@@ -53,8 +55,12 @@ impl Rig {
             keys: keys.clone(),
             audit,
             jobs: jobs.clone(),
-            authenticator: None,
-            oversized: Counter::default(),
+            metrics: Metrics {
+                authenticator: None,
+                oversized: Counter::default(),
+                proactive,
+                database: database.clone(),
+            },
             local_channel: access == ApiAccess::Local,
             body_timeout: Duration::from_secs(5),
         };
@@ -467,7 +473,7 @@ async fn nothing_is_done_that_can_not_be_put_on_record() {
     let (_, key) = rig.key(&[Scope::JobsWrite]).await;
     let number = rig.job().await;
     rig.database
-        .write(|tx| Ok(tx.execute("ALTER TABLE api_audit RENAME TO gone", [])?))
+        .write(|tx| Ok(tx.execute("ALTER TABLE api_audit RENAME TO gone", &[])?))
         .await
         .unwrap();
     let path = format!("/api/v1/jobs/{number}/complete");

@@ -103,6 +103,11 @@ impl Inspection {
     pub fn connection(&self) -> Option<&Connection> {
         self.connection.as_ref()
     }
+
+    /// The connection, to go on reading with while others may open the database.
+    pub(super) fn into_connection(self) -> Option<Connection> {
+        self.connection
+    }
 }
 
 impl fmt::Debug for Inspection {
