@@ -172,13 +172,15 @@ fn error(code: &str) -> Value {
 fn answer(status: StatusCode, body: &Value) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::from(body.to_string()));
     *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        header::HeaderValue::from_static("application/json"),
+    );
     response
 }
 
 /// The conversation of `/v3/conversations/{id}/activities`; the ids of these tests need no decoding.
 fn conversation(path: &str) -> Option<&str> {
-    path.strip_prefix("/v3/conversations/")?.strip_suffix("/activities")
+    path.strip_prefix("/v3/conversations/")?
+        .strip_suffix("/activities")
 }

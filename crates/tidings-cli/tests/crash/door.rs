@@ -70,13 +70,31 @@ impl Door {
         Answer { status, body, tries }
     }
 
+    /// What a node counts under this name, all labels together.
+    pub(crate) async fn metric(&self, base: &str, name: &str) -> f64 {
+        let response = self.http.get(format!("{base}/metrics")).send().await.unwrap();
+        let text = response.text().await.unwrap();
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        let counts = lines.filter_map(|line| {
+            let (key, value) = line.rsplit_once(' ')?;
+            (key.split('{').next() == Some(name)).then(|| value.parse::<f64>().ok())?
+        });
+        counts.sum()
+    }
+
     async fn base(&self, dice: &mut Dice) -> String {
         let mut open = self.open.subscribe();
         let bases = open.wait_for(|bases| !bases.is_empty()).await.unwrap();
         dice.pick(&bases).clone()
     }
 
-    async fn once(&self, base: &str, method: Method, path: &str, body: Option<&Value>) -> Option<(u16, Value)> {
+    async fn once(
+        &self,
+        base: &str,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Option<(u16, Value)> {
         let mut request = self.http.request(method, format!("{base}{path}"));
         if let Some(body) = body {
             request = request

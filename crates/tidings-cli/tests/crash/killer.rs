@@ -68,8 +68,8 @@ pub(crate) async fn start_and_kill(
         tokio::time::sleep(wait).await;
         return kill(&mut node, moment).await;
     }
-    let base = node.ready().await;
-    door.open(&base);
+    node.ready().await;
+    door.open(&node.base);
     match moment {
         Moment::Starting(wait) | Moment::Ready(wait) => tokio::time::sleep(wait).await,
         Moment::Posting(posts) => {
@@ -85,7 +85,7 @@ pub(crate) async fn start_and_kill(
         }
     }
     let outage = kill(&mut node, moment).await;
-    door.close(&base);
+    door.close(&node.base);
     outage
 }
 

@@ -107,7 +107,10 @@ impl Ledger<'_> {
         let log = self.get("/api/v1/jobs?limit=500").await;
         let jobs = log["jobs"].as_array().cloned().unwrap_or_default();
         let is_open = |job: &&Value| {
-            job["state"] == "complete" && job["notice"].as_str().is_none_or(|notice| !FINAL.contains(&notice))
+            job["state"] == "complete"
+                && job["notice"]
+                    .as_str()
+                    .is_none_or(|notice| !FINAL.contains(&notice))
         };
         jobs.iter().filter(is_open).count() as u64
     }

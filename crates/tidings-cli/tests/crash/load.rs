@@ -217,7 +217,9 @@ impl Caller {
         }
         let mut other = body;
         other["activity"]["text"] = json!(format!("not {text}"));
-        let refused = self.insist(Method::POST, "/api/v1/deliveries", Some(&other)).await;
+        let refused = self
+            .insist(Method::POST, "/api/v1/deliveries", Some(&other))
+            .await;
         if refused.status != 409 {
             self.complain("another body under a known key", &refused);
         }
@@ -236,7 +238,8 @@ impl Caller {
     fn keep(&mut self, mut owed: Owed, answered: &Value) -> Option<i64> {
         owed.id = id(answered);
         if owed.id.is_none() {
-            self.complaints.push(format!("{}: no id in {answered}", owed.text));
+            self.complaints
+                .push(format!("{}: no id in {answered}", owed.text));
         }
         self.market.accepted.fetch_add(1, Ordering::Relaxed);
         let id = owed.id;
@@ -265,7 +268,9 @@ impl Caller {
             format!("Job {number} is already complete."),
         ];
         if !completed.contains(&said) {
-            return self.complaints.push(format!("`done {number}` was answered with {said:?}"));
+            return self
+                .complaints
+                .push(format!("`done {number}` was answered with {said:?}"));
         }
         let lane = &mut self.lanes[lane];
         lane.count += 1;

@@ -7,8 +7,10 @@
 //! TIDINGS_CRASH_KILLS=5000 TIDINGS_CRASH_SEED=7 cargo test -p tidings-cli --test crash -- --nocapture
 //! ```
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking; so do its helpers")]
+#![expect(clippy::print_stdout, reason = "what a run has seen is worth a line")]
 
 mod channel;
+mod cluster;
 mod dice;
 mod door;
 mod journal;
@@ -18,6 +20,7 @@ mod load;
 mod node;
 mod oracle;
 mod owed;
+mod postgres;
 mod run;
 mod settings;
 mod survival;

@@ -28,7 +28,9 @@ pub(crate) struct NodeOptions {
 pub(crate) struct Node {
     child: Child,
     /// Its address, once it is ready.
-    base: watch::Receiver<Option<String>>,
+    said: watch::Receiver<Option<String>>,
+    /// The same, once that was waited for.
+    pub(crate) base: String,
     log: PathBuf,
 }
 
@@ -38,7 +40,13 @@ impl Node {
         let log = options.folder.join("log.txt");
         let mut command = Command::new(env!("CARGO_BIN_EXE_tidings"));
         command
-            .args(["serve", "--listen", "127.0.0.1:0", "--database", &options.database])
+            .args([
+                "serve",
+                "--listen",
+                "127.0.0.1:0",
+                "--database",
+                &options.database,
+            ])
             .current_dir(&options.folder)
             .kill_on_drop(true)
             .stdin(Stdio::null())
@@ -57,7 +65,7 @@ impl Node {
         }
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let (ready, base) = watch::channel(None);
+        let (ready, said) = watch::channel(None);
         tokio::spawn(async move {
             let mut page = None;
             // Read to its end: the process must not die of writing to a closed pipe.
@@ -72,14 +80,19 @@ impl Node {
                 }
             }
         });
-        Self { child, base, log }
+        Self {
+            child,
+            said,
+            base: String::new(),
+            log,
+        }
     }
 
-    /// Waits until it serves, and returns its address.
-    pub(crate) async fn ready(&mut self) -> String {
-        let ready = self.base.wait_for(Option::is_some);
+    /// Waits until it serves.
+    pub(crate) async fn ready(&mut self) {
+        let ready = self.said.wait_for(Option::is_some);
         match tokio::time::timeout(PATIENCE, ready).await {
-            Ok(Ok(base)) => base.clone().unwrap(),
+            Ok(Ok(base)) => self.base = base.clone().unwrap(),
             Ok(Err(_)) => panic!("the server ended while it started:\n{}", tail(&self.log)),
             Err(_) => panic!("the server did not start:\n{}", tail(&self.log)),
         }
@@ -112,7 +125,13 @@ impl Node {
     pub(crate) async fn signal(&self, name: &str) {
         let pid = self.child.id().expect("the process has ended").to_string();
         let mut kill = Command::new("kill");
-        assert!(kill.args([&format!("-{name}"), &pid]).status().await.unwrap().success());
+        assert!(
+            kill.args([&format!("-{name}"), &pid])
+                .status()
+                .await
+                .unwrap()
+                .success()
+        );
     }
 
     /// SIGTERM, and waits for a clean end.

@@ -127,7 +127,10 @@ impl<'a> Files<'a> {
         for delivery in self.evidence.deliveries.iter().flatten() {
             let text = delivery.content.text.as_deref().unwrap_or_default();
             if !owed.contains_key(text) {
-                found.push(format!("delivery {} says `{text}`, which nobody owes", delivery.id));
+                found.push(format!(
+                    "delivery {} says `{text}`, which nobody owes",
+                    delivery.id
+                ));
             }
             if let Some(other) = ids.insert(delivery.id, text) {
                 found.push(format!("id {} has both `{other}` and `{text}`", delivery.id));
@@ -139,7 +142,10 @@ impl<'a> Files<'a> {
     fn order(&self, found: &mut Vec<String>) {
         let mut lanes: BTreeMap<(&str, &str), Vec<&Owed>> = BTreeMap::new();
         for owed in self.evidence.owed.iter().filter(|owed| owed.place.is_some()) {
-            lanes.entry((&owed.conversation, owed.class)).or_default().push(owed);
+            lanes
+                .entry((&owed.conversation, owed.class))
+                .or_default()
+                .push(owed);
         }
         for ((conversation, class), mut lane) in lanes {
             lane.sort_by_key(|owed| owed.place);
@@ -198,10 +204,8 @@ impl Case<'_> {
         for pair in self.posts.windows(2) {
             let (before, after) = (pair[0], pair[1]);
             let refused = before.reply == Reply::Throttle;
-            let is_unknown = !before.reply.tells()
-                || self
-                    .files
-                    .outage(|outage| outage.is_between(before.at, after.at));
+            let is_unknown =
+                !before.reply.tells() || self.files.outage(|outage| outage.is_between(before.at, after.at));
             if self.owed.at_most_once && !refused {
                 found.push(format!(
                     "`{}` is to be sent at most once and was posted again after {:?}",

@@ -173,9 +173,9 @@ async fn drain(ledger: &mut Ledger<'_>, channel: &Channel, trade: Trade) {
 }
 
 /// Starts a node and opens the door to it.
-pub(crate) async fn serve(options: &NodeOptions, door: &Door) -> (Node, String) {
+pub(crate) async fn serve(options: &NodeOptions, door: &Door) -> Node {
     let mut node = Node::start(options);
-    let base = node.ready().await;
-    door.open(&base);
-    (node, base)
+    node.ready().await;
+    door.open(&node.base);
+    node
 }

@@ -25,5 +25,8 @@ impl Settings {
 
 fn number(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
-    Some(text.parse().unwrap_or_else(|_| panic!("{name} is {text}: set a number")))
+    Some(
+        text.parse()
+            .unwrap_or_else(|_| panic!("{name} is {text}: set a number")),
+    )
 }
