@@ -5,6 +5,9 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use crate::reason::DeadReason;
+pub(crate) use crate::state::DeliveryState;
+
 /// Names a delivery in the database. Rises with each; never given out twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -21,113 +24,6 @@ impl DeliveryId {
 impl fmt::Display for DeliveryId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
-    }
-}
-
-/// How far a delivery is. Every delivery ends in `Delivered`, `Dead` or `Expired`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum DeliveryState {
-    /// On record, waiting for its turn.
-    Available,
-    /// Claimed by a worker, which sends it now.
-    Sending,
-    /// An attempt failed; there will be another.
-    Retryable,
-    /// The channel took it.
-    Delivered,
-    /// It cannot be delivered; the row says why.
-    Dead,
-    /// Its time ran out before an attempt succeeded.
-    Expired,
-}
-
-impl DeliveryState {
-    const ALL: [DeliveryState; 6] = [
-        DeliveryState::Available,
-        DeliveryState::Sending,
-        DeliveryState::Retryable,
-        DeliveryState::Delivered,
-        DeliveryState::Dead,
-        DeliveryState::Expired,
-    ];
-
-    /// The state as the database and the API spell it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            DeliveryState::Available => "available",
-            DeliveryState::Sending => "sending",
-            DeliveryState::Retryable => "retryable",
-            DeliveryState::Delivered => "delivered",
-            DeliveryState::Dead => "dead",
-            DeliveryState::Expired => "expired",
-        }
-    }
-
-    /// Whether the delivery has ended. An ended delivery never changes its state again.
-    #[must_use]
-    pub fn is_final(self) -> bool {
-        matches!(
-            self,
-            DeliveryState::Delivered | DeliveryState::Dead | DeliveryState::Expired
-        )
-    }
-
-    /// The state spelled so, as the table's CHECK admits it.
-    pub(crate) fn from_row(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.as_str() == text)
-    }
-}
-
-impl fmt::Display for DeliveryState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// Why a delivery is dead.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum DeadReason {
-    /// The channel does not accept the activity (400, or another 4xx that repeating would not change).
-    Rejected,
-    /// The bot may not write there (403).
-    Forbidden,
-    /// The conversation is gone (404).
-    NotFound,
-    /// The channel does not have this operation (405).
-    Unsupported,
-    /// The activity is larger than the channel takes (413).
-    TooLarge,
-    /// The serviceUrl of the reference is not one we talk to.
-    HostRefused,
-    /// The stored reference or activity does not decode.
-    Unreadable,
-    /// Sending it panicked, three starts in a row.
-    Poison,
-}
-
-impl DeadReason {
-    /// The reason as the database spells it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            DeadReason::Rejected => "rejected",
-            DeadReason::Forbidden => "forbidden",
-            DeadReason::NotFound => "not_found",
-            DeadReason::Unsupported => "unsupported",
-            DeadReason::TooLarge => "too_large",
-            DeadReason::HostRefused => "host_refused",
-            DeadReason::Unreadable => "unreadable",
-            DeadReason::Poison => "poison",
-        }
-    }
-}
-
-impl fmt::Display for DeadReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }
 
@@ -169,17 +65,4 @@ pub struct Failure {
     pub code: Option<String>,
     /// A sentence for the operator.
     pub message: String,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn states_read_back_as_they_are_spelled() {
-        for state in DeliveryState::ALL {
-            assert_eq!(DeliveryState::from_row(state.as_str()), Some(state));
-        }
-        assert_eq!(DeliveryState::from_row("Sending"), None);
-    }
 }

@@ -8,38 +8,52 @@
 //! The engine does not speak HTTP. It hands what it sends to a [`Channel`].
 
 mod backoff;
+mod breaker;
 mod channel;
 mod delivery;
 mod enqueue;
 mod error;
 mod extract;
+mod handlers;
 mod job;
 mod job_number;
 mod jobs;
 mod ledger;
+mod limits;
+mod meter;
 mod notice;
+mod outcome;
 mod proactive;
+mod reason;
 mod rng;
 mod row;
+mod state;
 mod stored_reference;
 mod test_channel;
-mod verdict;
+mod unknown_policy;
+mod terms;
 mod worker;
 
 pub use backoff::Backoff;
-pub use channel::Channel;
-pub use delivery::{DeadReason, Delivery, DeliveryId, DeliveryState, Failure};
-pub use enqueue::Enqueue;
+pub use channel::{Channel, Outgoing};
+pub use delivery::{Delivery, DeliveryId, Failure};
+pub use enqueue::{Accepted, Enqueue};
 pub use error::ProactiveError;
 pub use job::{Completion, Job, JobPage, JobState};
 pub use job_number::{JobNumber, JobNumberError};
 pub use jobs::Jobs;
 pub use notice::Notice;
-pub use proactive::{Proactive, ProactiveOptions};
+pub use outcome::{AttemptOutcome, PauseScope};
+pub use handlers::NamedHandler;
+pub use proactive::{EnqueueAllError, Proactive, ProactiveOptions};
+pub use reason::{CloseReason, DeadReason, RefusedReason};
 pub use rng::{Rng, SeededRng, SystemRng};
+pub use state::{DeliveryState, TRANSITIONS, Transition};
+pub use terms::WaitReason;
 pub use stored_reference::{StoredReference, last_reference};
 use tidings_store::Migrations;
 pub use tokio_util::sync::CancellationToken;
+pub use unknown_policy::UnknownPolicy;
 
 /// The engine's tables. Hand it to the database when opening it.
 pub const MIGRATIONS: Migrations = Migrations {
@@ -49,5 +63,6 @@ pub const MIGRATIONS: Migrations = Migrations {
         include_str!("../migrations/0001_jobs_and_deliveries.sql"),
         include_str!("../migrations/0002_cheap_checks.sql"),
         include_str!("../migrations/0003_identities.sql"),
+        include_str!("../migrations/0004_lanes.sql"),
     ],
 };

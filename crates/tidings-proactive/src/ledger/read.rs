@@ -1,59 +1,45 @@
 //! Looking at the deliveries without changing them.
 
-use jiff::Timestamp;
-use tidings_store::StoreError;
-use tidings_store::rusqlite::{self, Connection, OptionalExtension as _};
+use tidings_store::{StoreError, Tx, params};
 
 use crate::delivery::{Delivery, DeliveryId, Failure};
 use crate::row;
 
-pub(super) const DUE_TIMES: &str = "SELECT due_at FROM deliveries WHERE due_at IS NOT NULL ORDER BY due_at";
-
-/// What waits for its time.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Due {
-    /// How many deliveries are due, counted up to a limit.
-    pub(crate) count: usize,
-    /// When the next one is due, if fewer than the limit are.
-    pub(crate) next: Option<Timestamp>,
-}
-
-/// How many deliveries are due, counted up to `limit`, and when the next one is.
-pub(crate) fn due(conn: &Connection, now: Timestamp, limit: usize) -> Result<Due, StoreError> {
-    let mut statement = conn.prepare_cached(DUE_TIMES)?;
-    let mut rows = statement.query([])?;
-    let mut due = Due::default();
-    while due.count < limit
-        && let Some(row) = rows.next()?
-    {
-        let time = row::timestamp(row, 0)?;
-        if time > now {
-            due.next = Some(time);
-            break;
-        }
-        due.count += 1;
-    }
-    Ok(due)
+/// The reference and identity of a conversation as JSON; of several channels that of the newest lane.
+pub(crate) fn address(
+    tx: &Tx<'_>,
+    channel_id: Option<&str>,
+    conversation_id: &str,
+) -> Result<Option<(String, Option<String>)>, StoreError> {
+    tx.first(
+        "SELECT reference, identity FROM lanes JOIN lane_addresses ON lane_id = id
+         WHERE conversation_id = ?1 AND channel_id = coalesce(?2, channel_id) ORDER BY id DESC LIMIT 1",
+        params![conversation_id, channel_id],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )
 }
 
 /// The delivery with this id.
-pub(crate) fn delivery(conn: &Connection, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
-    let found = conn
-        .prepare_cached(
-            "SELECT id, channel_id, conversation_id, state, reason, due_at, expires_at, starts, repeat_possible,
-                    error_status, error_code, error_message, activity_id
-             FROM deliveries WHERE id = ?1",
-        )?
-        .query_row([id.0], |row| {
+pub(crate) fn delivery(tx: &Tx<'_>, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
+    tx.first(
+        "SELECT deliveries.id, channel_id, conversation_id, state, reason, due_at, expires_at, starts, repeat_possible,
+                error_status, error_code, error_message, activity_id
+         FROM deliveries JOIN lanes ON lanes.id = lane_id WHERE deliveries.id = ?1",
+        params![id.0],
+        |row| {
             let message: Option<String> = row.get(11)?;
             let failure = |message| {
-                Ok::<_, rusqlite::Error>(Failure { status: row.get(9)?, code: row.get(10)?, message })
+                Ok::<_, StoreError>(Failure {
+                    status: row.get(9)?,
+                    code: row.get(10)?,
+                    message,
+                })
             };
             Ok(Delivery {
                 id: DeliveryId(row.get(0)?),
                 channel_id: row.get(1)?,
                 conversation_id: row.get(2)?,
-                state: row::state(row, 3)?.ok_or(rusqlite::Error::InvalidQuery)?,
+                state: row::state(row, 3)?.ok_or_else(|| StoreError::message("a delivery has no state"))?,
                 reason: row.get(4)?,
                 due_at: row::optional_timestamp(row, 5)?,
                 expires_at: row::timestamp(row, 6)?,
@@ -62,7 +48,6 @@ pub(crate) fn delivery(conn: &Connection, id: DeliveryId) -> Result<Option<Deliv
                 last_failure: message.map(failure).transpose()?,
                 activity_id: row.get(12)?,
             })
-        })
-        .optional()?;
-    Ok(found)
+        },
+    )
 }

@@ -84,8 +84,8 @@ async fn an_unknown_outcome_is_sent_again_and_says_that_it_may_repeat() {
 async fn what_repeating_would_not_help_is_dead_and_the_conversation_goes_on() {
     let cases = [
         (status(400), "rejected"),
-        (status(403), "forbidden"),
-        (status(404), "not_found"),
+        (status(403), "closed"),
+        (status(404), "closed"),
         (status(405), "unsupported"),
         (status(413), "too_large"),
         (
@@ -178,10 +178,10 @@ async fn a_row_that_does_not_decode_is_dead_and_its_conversation_goes_on() {
         let next = desk.enqueue("alice", "next").await;
         desk.db
             .write(move |tx| {
-                Ok(tx.execute(
+                tx.execute(
                     &format!("UPDATE deliveries SET {column} = '[' WHERE id = ?1"),
-                    [bad.get()],
-                )?)
+                    tidings_store::params![bad.get()],
+                )
             })
             .await
             .unwrap();
