@@ -177,7 +177,10 @@ impl Enqueue {
         worker
             .commit(1, move |tx, allowance| {
                 let mut enqueued = ledger::enqueue(tx, delivery, now, most, allowance)?;
-                let claimed = enqueued.as_mut().ok().and_then(|enqueued| enqueued.claimed.take());
+                let claimed = enqueued
+                    .as_mut()
+                    .ok()
+                    .and_then(|enqueued| enqueued.claimed.take());
                 Ok((enqueued, Vec::from_iter(claimed)))
             })
             .await?
@@ -236,7 +239,13 @@ fn fingerprint(delivery: &NewDelivery) -> [u8; 32] {
         Content::Activity(activity) => ("", activity.as_str()),
         Content::Handler { name, payload } => (name.as_str(), payload.as_str()),
     };
-    for part in [&delivery.channel_id, &delivery.conversation_id, &delivery.class, handler, body] {
+    for part in [
+        &delivery.channel_id,
+        &delivery.conversation_id,
+        &delivery.class,
+        handler,
+        body,
+    ] {
         hash.update(part.len().to_le_bytes());
         hash.update(part);
     }

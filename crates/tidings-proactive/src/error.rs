@@ -74,7 +74,9 @@ pub enum ProactiveError {
     #[error("the conversation has as many open deliveries as it may: try again when some of them have ended")]
     BacklogFull,
     /// Nothing was ever owed to the conversation, and no job started there.
-    #[error("conversation {conversation_id:?} is not known here: a bot can write only where it was spoken to")]
+    #[error(
+        "conversation {conversation_id:?} is not known here: a bot can write only where it was spoken to"
+    )]
     UnknownConversation {
         /// The conversation's id.
         conversation_id: String,

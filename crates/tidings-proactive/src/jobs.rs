@@ -53,7 +53,10 @@ impl Jobs {
         let worker = &self.proactive.worker;
         let creator = Address::of(creator.into())?;
         let now = worker.clock.now();
-        let number = worker.db.write(move |tx| table::insert(tx, &creator, now)).await?;
+        let number = worker
+            .db
+            .write(move |tx| table::insert(tx, &creator, now))
+            .await?;
         worker.bump();
         Ok(number)
     }
@@ -75,7 +78,8 @@ impl Jobs {
         let (now, expires_at) = (worker.clock.now(), worker.expiry());
         worker
             .commit(1, move |tx, allowance| {
-                let (completion, claimed) = table::complete(tx, number, activity, now, expires_at, allowance)?;
+                let (completion, claimed) =
+                    table::complete(tx, number, activity, now, expires_at, allowance)?;
                 Ok((completion, Vec::from_iter(claimed)))
             })
             .await

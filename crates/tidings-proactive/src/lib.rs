@@ -29,28 +29,31 @@ mod rng;
 mod row;
 mod state;
 mod stored_reference;
+mod terms;
 mod test_channel;
 mod unknown_policy;
-mod terms;
 mod worker;
 
 pub use backoff::Backoff;
+pub use breaker::BreakerOptions;
 pub use channel::{Channel, Outgoing};
 pub use delivery::{Delivery, DeliveryId, Failure};
 pub use enqueue::{Accepted, Enqueue};
 pub use error::ProactiveError;
+pub use handlers::NamedHandler;
 pub use job::{Completion, Job, JobPage, JobState};
 pub use job_number::{JobNumber, JobNumberError};
 pub use jobs::Jobs;
+pub use limits::{Limit, Limits};
+pub use meter::Meter;
 pub use notice::Notice;
 pub use outcome::{AttemptOutcome, PauseScope};
-pub use handlers::NamedHandler;
 pub use proactive::{EnqueueAllError, Proactive, ProactiveOptions};
 pub use reason::{CloseReason, DeadReason, RefusedReason};
 pub use rng::{Rng, SeededRng, SystemRng};
 pub use state::{DeliveryState, TRANSITIONS, Transition};
-pub use terms::WaitReason;
 pub use stored_reference::{StoredReference, last_reference};
+pub use terms::WaitReason;
 use tidings_store::Migrations;
 pub use tokio_util::sync::CancellationToken;
 pub use unknown_policy::UnknownPolicy;
@@ -58,7 +61,7 @@ pub use unknown_policy::UnknownPolicy;
 /// The engine's tables. Hand it to the database when opening it.
 pub const MIGRATIONS: Migrations = Migrations {
     component: "proactive",
-    postgres: &[],
+    postgres: &[include_str!("../migrations/postgres/0001_engine.sql")],
     sqlite: &[
         include_str!("../migrations/0001_jobs_and_deliveries.sql"),
         include_str!("../migrations/0002_cheap_checks.sql"),

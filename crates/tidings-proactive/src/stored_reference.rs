@@ -51,8 +51,9 @@ pub fn last_reference(
                 .map_err(|error| rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(error)))?;
             Ok(StoredReference {
                 reference,
-                stored_at: Timestamp::from_microsecond(row.get(1)?)
-                    .map_err(|error| rusqlite::Error::FromSqlConversionFailure(1, Type::Integer, Box::new(error)))?,
+                stored_at: Timestamp::from_microsecond(row.get(1)?).map_err(|error| {
+                    rusqlite::Error::FromSqlConversionFailure(1, Type::Integer, Box::new(error))
+                })?,
             })
         })
         .optional()?;

@@ -115,17 +115,15 @@ struct Chunk {
 }
 
 impl Terms {
-    /// The verdict over a lane. It changes nothing; the tenant's budget is looked at apart, in the transaction.
+    /// The verdict over a lane, apart from its tenant's budget and its host's breaker: those are changed by asking.
     pub(crate) fn verdict(&self, lane: &LaneFacts<'_>, now: Timestamp) -> Verdict {
         let wait = |until, reason| Verdict::Wait { until, reason };
-        if lane.paused || self.rules.everything_paused || self.rules.paused_channels.contains(lane.channel_id) {
+        if lane.paused || self.rules.everything_paused || self.rules.paused_channels.contains(lane.channel_id)
+        {
             return wait(None, WaitReason::Paused);
         }
         if let Some(until) = self.left_alone_until(lane).filter(|until| *until > now) {
             return wait(Some(until), WaitReason::RetryAfter);
-        }
-        if let Breaker::Open { until } = self.breakers.verdict(lane.host, lane.tenant, now) {
-            return wait(Some(until), WaitReason::Breaker);
         }
         if let Some(limits) = self.rules.lane_limits.get(lane.channel_id) {
             let next = limits.next(&Meter::from_text(lane.meter), now);
@@ -134,6 +132,17 @@ impl Terms {
             }
         }
         Verdict::Send
+    }
+
+    /// Until when the lane's host is left alone because it fails. If it is not, whoever asked sends.
+    pub(crate) fn broken_until(&mut self, lane: &LaneFacts<'_>, now: Timestamp) -> Option<Timestamp> {
+        match self.breakers.verdict(lane.host, lane.tenant, now) {
+            Breaker::Open { until } => Some(until),
+            Breaker::Closed | Breaker::Probe => {
+                self.breakers.start(lane.host, lane.tenant, now);
+                None
+            }
+        }
     }
 
     fn left_alone_until(&self, lane: &LaneFacts<'_>) -> Option<Timestamp> {
@@ -162,9 +171,17 @@ impl Terms {
     }
 
     /// Adds what was taken of a tenant's budget, to be spent until then.
-    pub(crate) fn put(&mut self, channel_id: &str, tenant: &str, taken: u32, until: Timestamp, now: Timestamp) {
+    pub(crate) fn put(
+        &mut self,
+        channel_id: &str,
+        tenant: &str,
+        taken: u32,
+        until: Timestamp,
+        now: Timestamp,
+    ) {
         self.chunks.retain(|_, chunk| chunk.until > now);
         let chunk = Chunk { left: taken, until };
-        self.chunks.insert((channel_id.to_owned(), tenant.to_owned()), chunk);
+        self.chunks
+            .insert((channel_id.to_owned(), tenant.to_owned()), chunk);
     }
 }

@@ -229,7 +229,12 @@ impl Worker {
 
     /// Keeps the lease, lets go what is due, claims for the free slots, and returns how long to wait before the next
     /// look.
-    async fn round(self: &Arc<Self>, node: NodeId, lease: &Lease, woken: bool) -> Result<Duration, StoreError> {
+    async fn round(
+        self: &Arc<Self>,
+        node: NodeId,
+        lease: &Lease,
+        woken: bool,
+    ) -> Result<Duration, StoreError> {
         if lease.renew_at() <= Instant::now() {
             self.renew(node, lease).await?;
         }
@@ -249,7 +254,9 @@ impl Worker {
                 let next = self.db.read(ledger::next_due).await?;
                 if next.is_none_or(|next| next > now) {
                     let until = next.map(|next| next.duration_since(now).unsigned_abs());
-                    let pause = until.unwrap_or(self.options.poll_every).min(self.options.poll_every);
+                    let pause = until
+                        .unwrap_or(self.options.poll_every)
+                        .min(self.options.poll_every);
                     return Ok(pause.min(lease.renew_at().saturating_duration_since(Instant::now())));
                 }
             }
@@ -356,7 +363,10 @@ impl Worker {
     /// once `run` waits for all.
     fn slots(self: &Arc<Self>, most: usize) -> Vec<Slot> {
         let open = self.open();
-        let Some(open) = open.as_ref().filter(|open| !open.shutdown.is_cancelled() && open.lease.holds()) else {
+        let Some(open) = open
+            .as_ref()
+            .filter(|open| !open.shutdown.is_cancelled() && open.lease.holds())
+        else {
             return Vec::new();
         };
         let slot = || {

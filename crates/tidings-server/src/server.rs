@@ -16,7 +16,7 @@ use tidings_bot::{Adapter, AdapterBuilder, Bot};
 use tidings_connector::ConnectorClient;
 use tidings_connector::jwt::Authenticator;
 use tidings_directline::{BaseUrl, DirectLine, DirectLineOptions};
-use tidings_proactive::Proactive;
+use tidings_proactive::{Proactive, ProactiveOptions};
 use tidings_store::{Database, SystemClock};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinHandle;
@@ -133,7 +133,11 @@ impl Server {
             None => connector,
         }
         .build()?;
-        let proactive = Proactive::new(database.clone(), Arc::new(SystemClock));
+        let mut options = ProactiveOptions::default();
+        options.lease = config.lease;
+        options.max_backlog = config.max_backlog;
+        options.node = own(address).to_string();
+        let proactive = Proactive::with_options(database.clone(), Arc::new(SystemClock), options);
         let adapter = Adapter::builder()
             .connector(connector.clone())
             .storage(Arc::new(database.clone()))

@@ -7,7 +7,9 @@ use async_trait::async_trait;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::{Batch, Committed, Document, DocumentChange, ETag, OpenError, Storage, StorageError, StoreError, Tx};
+use crate::{
+    Batch, Committed, Document, DocumentChange, ETag, OpenError, Storage, StorageError, StoreError, Tx,
+};
 
 mod documents;
 mod file;
@@ -165,10 +167,10 @@ impl Database {
         if changes.is_empty() && steps.is_empty() {
             return Ok(Committed::default());
         }
-        self.write(move |connection| {
-            let etags = documents::apply(connection, changes)?;
+        self.write(move |tx| {
+            let etags = documents::apply(tx, changes)?;
             for step in steps {
-                step.write(connection)?;
+                step.write(tx)?;
             }
             Ok(Committed { etags })
         })
@@ -227,7 +229,7 @@ impl Drop for Shared {
 impl Storage for Database {
     async fn read(&self, keys: &[&str]) -> Result<HashMap<String, Document>, StorageError> {
         let keys = documents::checked_keys(keys)?;
-        let rows = Database::read(self, move |connection| documents::find(connection, keys)).await?;
+        let rows = Database::read(self, move |tx| documents::find(tx, keys)).await?;
         documents::decode(rows)
     }
 

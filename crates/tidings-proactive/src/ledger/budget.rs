@@ -106,7 +106,9 @@ pub(super) fn spend(
         "UPDATE budgets SET meter = ?3 WHERE channel_id = ?1 AND tenant = ?2",
         params![lane.channel_id, lane.tenant, meter.to_text()],
     )?;
-    claiming.terms().put(&lane.channel_id, &lane.tenant, taken - 1, until, now);
+    claiming
+        .terms()
+        .put(&lane.channel_id, &lane.tenant, taken - 1, until, now);
     Ok(None)
 }
 

@@ -11,8 +11,8 @@ use super::lane::{self, Lane, LaneId, columns};
 use super::nodes::NodeId;
 use super::{Result, budget};
 use crate::delivery::DeliveryId;
-use crate::unknown_policy::UnknownPolicy;
 use crate::terms::{LaneFacts, Terms, Verdict, WaitReason};
+use crate::unknown_policy::UnknownPolicy;
 
 /// A lane with more expired deliveries than this is cleared over several transactions, not in one long one.
 const EXPIRED_AT_ONCE: usize = 256;
@@ -210,7 +210,7 @@ pub(super) fn may_send(
     Ok(may.then_some(claiming.node.0))
 }
 
-/// Why the lane has to wait, if it has to. If not, the tenant's budget is spent and a probe of its host under way.
+/// Why the lane has to wait, if it has to. If not, whoever asked sends: the tenant's budget is spent.
 fn verdict(
     tx: &Tx<'_>,
     claiming: Claiming<'_>,
@@ -231,8 +231,8 @@ fn verdict(
     if let Some(until) = budget::spend(tx, claiming, lane, now)? {
         return Ok(Some((Some(until), WaitReason::Budget)));
     }
-    claiming.terms().breakers.start(&lane.host, &lane.tenant, now);
-    Ok(None)
+    let broken_until = claiming.terms().broken_until(&facts, now);
+    Ok(broken_until.map(|until| (Some(until), WaitReason::Breaker)))
 }
 
 pub(super) fn put_off(

@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use tidings_activity::ConversationReference;
 use tidings_store::{Dialect, Tx, params};
 
+use super::Result;
 use super::claim::{self, Allowance, Claimed};
 use super::lane::{Lane, LaneId, columns};
-use super::Result;
 use crate::delivery::DeliveryId;
 use crate::state::DeliveryState;
 use crate::unknown_policy::UnknownPolicy;
@@ -137,7 +137,11 @@ pub(crate) fn enqueue(
         Some(claiming) if idle && lane.backlog == 0 => claim::may_send(tx, claiming, &lane, now)?,
         _ => None,
     };
-    let state = if verdict.is_some() { DeliveryState::Sending } else { state };
+    let state = if verdict.is_some() {
+        DeliveryState::Sending
+    } else {
+        state
+    };
     let id = insert(tx, lane.id, &new, own_address, state, due_at, now)?;
     if let Some(dedupe) = &new.dedupe {
         remember(tx, &Whereabouts::of(&new.reference).tenant, dedupe, id, now)?;
@@ -213,7 +217,8 @@ fn find_or_open(tx: &Tx<'_>, new: &NewDelivery) -> Result<(Lane, Address)> {
         &new.reference,
         new.identity.as_deref(),
     )?;
-    find()?.ok_or_else(|| tidings_store::StoreError::message("a lane that was just opened is gone: try again"))
+    find()?
+        .ok_or_else(|| tidings_store::StoreError::message("a lane that was just opened is gone: try again"))
 }
 
 /// Sees to it that a conversation is known, so that something can be owed to it by its id alone.
@@ -280,7 +285,9 @@ impl Whereabouts {
 }
 
 fn host_of(service_url: &str) -> String {
-    let after_scheme = service_url.split_once("://").map_or(service_url, |(_, rest)| rest);
+    let after_scheme = service_url
+        .split_once("://")
+        .map_or(service_url, |(_, rest)| rest);
     let authority = after_scheme.split(['/', '?', '#']).next().unwrap_or_default();
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     host.to_ascii_lowercase()
@@ -290,7 +297,12 @@ fn host_of(service_url: &str) -> String {
 fn readdress(tx: &Tx<'_>, lane: LaneId, new: &NewDelivery) -> Result<bool> {
     tx.execute(
         "UPDATE lane_addresses SET host = ?2, reference = ?3, identity = ?4 WHERE lane_id = ?1",
-        params![lane.0, Whereabouts::of(&new.reference).host, new.reference, new.identity],
+        params![
+            lane.0,
+            Whereabouts::of(&new.reference).host,
+            new.reference,
+            new.identity
+        ],
     )?;
     Ok(true)
 }

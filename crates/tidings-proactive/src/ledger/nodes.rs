@@ -66,6 +66,16 @@ pub(crate) fn leave(tx: &Tx<'_>, node: NodeId) -> Result<()> {
     Ok(())
 }
 
+/// Ends the waits that an earlier process chose itself; those that a channel asked for stay.
+pub(crate) fn end_own_waits(tx: &Tx<'_>, now: Timestamp) -> Result<()> {
+    tx.execute(
+        "UPDATE deliveries SET due_at = ?1, updated_at = ?1
+         WHERE due_at > ?1 AND state = 'retryable' AND (error_status IS NULL OR error_status <> 429)",
+        params![now.as_microsecond()],
+    )?;
+    Ok(())
+}
+
 /// What a round of taking over did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TakenOver {
@@ -77,7 +87,11 @@ pub(crate) struct TakenOver {
 /// Takes over lanes of nodes whose lease has ended; with `all_others`, of every node but `node`, because the database
 /// proves that no other is alive. What was being sent has an unknown outcome.
 pub(crate) fn take_over(tx: &Tx<'_>, node: NodeId, all_others: bool, now: Timestamp) -> Result<TakenOver> {
-    let deadline = if all_others { i64::MAX } else { now.as_microsecond() };
+    let deadline = if all_others {
+        i64::MAX
+    } else {
+        now.as_microsecond()
+    };
     let sql = match tx.dialect() {
         Dialect::Postgres => {
             "SELECT id FROM nodes WHERE id <> ?1 AND alive_until < ?2 ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED"

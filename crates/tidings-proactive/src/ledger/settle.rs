@@ -97,7 +97,8 @@ fn settle(
 ) -> Result<Settled> {
     let claimed = &outcome.claimed;
     let lane = Lane::by_id(tx, claimed.lane)?;
-    let Some(mut lane) = lane.filter(|lane| lane.epoch == claimed.epoch && lane.node == Some(claimed.node)) else {
+    let Some(mut lane) = lane.filter(|lane| lane.epoch == claimed.epoch && lane.node == Some(claimed.node))
+    else {
         return Ok(Settled::LeaseLost);
     };
     if outcome.called {
@@ -153,7 +154,12 @@ fn settle(
         Ending::PutBack => put_back(tx, outcome)?,
     }
     if let Some(until) = lane_waits_until {
-        lane::release(tx, &lane, Some(until.as_microsecond()), Some(WaitReason::RetryAfter))?;
+        lane::release(
+            tx,
+            &lane,
+            Some(until.as_microsecond()),
+            Some(WaitReason::RetryAfter),
+        )?;
         return Ok(Settled::Recorded(None));
     }
     if lane.backlog == 0 || lane.closed {
@@ -181,7 +187,11 @@ fn deliver(tx: &Tx<'_>, outcome: &Outcome, activity_id: Option<&str>) -> Result<
     tx.execute(
         "UPDATE deliveries SET state = 'delivered', ended_at = ?2, updated_at = ?2, activity_id = ?3
          WHERE id = ?1 AND state = 'sending'",
-        params![outcome.claimed.id.0, outcome.ended_at.as_microsecond(), activity_id],
+        params![
+            outcome.claimed.id.0,
+            outcome.ended_at.as_microsecond(),
+            activity_id
+        ],
     )?;
     Ok(())
 }
@@ -245,7 +255,9 @@ fn put_back(tx: &Tx<'_>, outcome: &Outcome) -> Result<()> {
 }
 
 fn note_attempt(tx: &Tx<'_>, outcome: &Outcome, failed: &Failed) -> Result<()> {
-    let Outcome { claimed, ended_at, .. } = outcome;
+    let Outcome {
+        claimed, ended_at, ..
+    } = outcome;
     tx.execute(
         "INSERT INTO attempts (delivery_id, start, node, epoch, began_at, ended_at, outcome, status, code, message,
                                retry_after_ms)

@@ -8,9 +8,10 @@ use futures_util::FutureExt as _;
 use jiff::Timestamp;
 use tidings_activity::{Activity, ConversationReference, Direction};
 use tidings_bot::{Conversation, Identity};
-use tidings_connector::{Phase, SendError};
+use tidings_connector::SendError;
 
 use super::{Lease, Worker};
+use crate::breaker::Contact;
 use crate::channel::{Channel, Outgoing};
 use crate::delivery::Failure;
 use crate::ledger::{Claimed, Content, Ending, Failed, Outcome};
@@ -38,7 +39,9 @@ impl Worker {
                     called = true;
                     self.send_activity(channel, &delivery, activity).await
                 }
-                Content::Handler { name, payload } => self.run_handler(channel, &delivery, name, payload).await?,
+                Content::Handler { name, payload } => {
+                    self.run_handler(channel, &delivery, name, payload).await?
+                }
             }
         } else {
             Ending::PutBack
@@ -64,7 +67,7 @@ impl Worker {
         };
         match AssertUnwindSafe(channel.send(outgoing)).catch_unwind().await {
             Ok(Ok(activity_id)) => {
-                self.judged(delivery, true);
+                self.note_contact(delivery, Contact::Reached);
                 tracing::debug!(delivery.id = %delivery.id, delivery.starts = delivery.starts, "delivered");
                 Ending::Delivered { activity_id }
             }
@@ -86,7 +89,12 @@ impl Worker {
         };
         let (Some(handler), Some(adapter)) = (self.handlers.get(name), channel.adapter()) else {
             let message = format!("no handler named {name:?} is registered in this process");
-            return Some(self.dead(delivery, DeadReason::NoHandler, AttemptOutcome::NotSent, failure(message)));
+            return Some(self.dead(
+                delivery,
+                DeadReason::NoHandler,
+                AttemptOutcome::NotSent,
+                failure(message),
+            ));
         };
         let conversation = match conversation(delivery) {
             Ok(conversation) => conversation,
@@ -110,10 +118,16 @@ impl Worker {
             message: cut(error.to_string()),
         };
         let judgement = judge(error);
-        self.judged(delivery, !is_host_trouble(error));
+        if let Some(contact) = Contact::of(error) {
+            self.note_contact(delivery, contact);
+        }
         match judgement {
             Judgement::Accepted => Ending::Delivered { activity_id: None },
-            Judgement::Retry { after, pause, attempt } => self.retry(delivery, after, pause, attempt, failure),
+            Judgement::Retry {
+                after,
+                pause,
+                attempt,
+            } => self.retry(delivery, after, pause, attempt, failure),
             Judgement::Unknown { after } => self.unknown(delivery, after, failure),
             Judgement::Dead(reason) => self.dead(delivery, reason, AttemptOutcome::Rejected, failure),
             Judgement::CloseLane(reason) => {
@@ -132,15 +146,11 @@ impl Worker {
         }
     }
 
-    /// Whether the host of a conversation answered as one that works.
-    fn judged(&self, delivery: &Claimed, works: bool) {
+    fn note_contact(&self, delivery: &Claimed, contact: Contact) {
         let now = self.clock.now();
-        let mut terms = self.terms();
-        if works {
-            terms.breakers.succeeded(&delivery.host, &delivery.tenant, now);
-        } else {
-            terms.breakers.failed(&delivery.host, &delivery.tenant, now);
-        }
+        self.terms()
+            .breakers
+            .record(&delivery.host, &delivery.tenant, contact, now);
     }
 
     fn unknown(&self, delivery: &Claimed, after: Option<Duration>, failure: Failure) -> Ending {
@@ -201,7 +211,13 @@ impl Worker {
     }
 
     #[expect(clippy::unused_self, reason = "one of several endings, called alike")]
-    fn dead(&self, delivery: &Claimed, reason: DeadReason, attempt: AttemptOutcome, failure: Failure) -> Ending {
+    fn dead(
+        &self,
+        delivery: &Claimed,
+        reason: DeadReason,
+        attempt: AttemptOutcome,
+        failure: Failure,
+    ) -> Ending {
         tracing::error!(
             delivery.id = %delivery.id,
             delivery.starts = delivery.starts,
@@ -226,14 +242,6 @@ impl Worker {
     }
 }
 
-/// Whether the host of a channel cannot be reached or fails, as against not wanting this activity.
-fn is_host_trouble(error: &SendError) -> bool {
-    match error.status {
-        Some(status) => status >= 500,
-        None => error.phase != Phase::Refused,
-    }
-}
-
 fn failed_as(outcome: AttemptOutcome, failure: Failure, asked: Option<Duration>) -> Failed {
     Failed {
         outcome,
@@ -246,8 +254,8 @@ fn failed_as(outcome: AttemptOutcome, failure: Failure, asked: Option<Duration>)
 /// for it just now.
 fn decode(delivery: &Claimed, activity: &str) -> Result<(Conversation, Activity), String> {
     let conversation = conversation(delivery)?;
-    let mut activity: Activity =
-        serde_json::from_str(activity).map_err(|error| format!("the stored activity cannot be read: {error}"))?;
+    let mut activity: Activity = serde_json::from_str(activity)
+        .map_err(|error| format!("the stored activity cannot be read: {error}"))?;
     activity.apply_reference(&conversation.reference, Direction::Outgoing);
     activity.reply_to_id = None;
     Ok((conversation, activity))

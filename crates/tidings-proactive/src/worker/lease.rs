@@ -61,6 +61,9 @@ impl Worker {
             .db
             .write(move |tx| ledger::register(tx, &name, now, length))
             .await?;
+        if !self.options.shared {
+            self.db.write(move |tx| ledger::end_own_waits(tx, now)).await?;
+        }
         self.take_over(node).await?;
         self.read_rules().await?;
         Ok((node, Lease::new(length, began)))

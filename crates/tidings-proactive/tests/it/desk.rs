@@ -226,7 +226,6 @@ impl Desk {
 
 pub(crate) fn reference(conversation: &str) -> ConversationReference {
     ConversationReference {
-        activity_id: Some("the-users-message".to_owned()),
         user: Some(ChannelAccount::new("user", "User")),
         bot: Some(ChannelAccount::new("bot", "Bot")),
         conversation: Some(ConversationAccount::new(conversation)),

@@ -4,8 +4,6 @@
     reason = "a test, and whatever helps one, fails by panicking"
 )]
 
-use tidings_store::rusqlite;
-
 mod commit;
 mod contract;
 mod crash;
@@ -18,4 +16,5 @@ mod model;
 mod notes;
 mod open_errors;
 mod readers;
+mod rows;
 mod transactions;
