@@ -54,12 +54,12 @@ impl Contact {
 
 /// Whether something may be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum BreakerVerdict {
+pub(crate) enum Breaker {
     /// It may.
     Closed,
     /// Not before `until`.
     Open { until: Timestamp },
-    /// This one may, to find out. Said once for each wait.
+    /// One may, to find out: whoever [starts](Breakers::start) first.
     Probe,
 }
 
@@ -67,7 +67,7 @@ pub(crate) enum BreakerVerdict {
 #[derive(Debug, Default)]
 pub(crate) struct Breakers {
     options: BreakerOptions,
-    by_key: HashMap<Key, Breaker>,
+    by_key: HashMap<Key, Entry>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -77,7 +77,7 @@ pub(crate) struct Key {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Breaker {
+struct Entry {
     failed_at: Timestamp,
     state: State,
 }
@@ -105,20 +105,31 @@ impl Breakers {
 
     /// Notes how an attempt ended.
     pub(crate) fn record(&mut self, host: &str, tenant: &str, contact: Contact, now: Timestamp) {
-        let key = key(host, tenant);
-        if contact == Contact::Reached {
-            self.by_key.remove(&key);
-            return;
+        match contact {
+            Contact::Reached => self.succeeded(host, tenant, now),
+            Contact::Failed => self.failed(host, tenant, now),
         }
+    }
+
+    /// The host answered as one that works.
+    pub(crate) fn succeeded(&mut self, host: &str, tenant: &str, _now: Timestamp) {
+        if !self.by_key.is_empty() {
+            self.by_key.remove(&key(host, tenant));
+        }
+    }
+
+    /// The host could not be reached, or did not work.
+    pub(crate) fn failed(&mut self, host: &str, tenant: &str, now: Timestamp) {
+        let key = key(host, tenant);
         if !self.by_key.contains_key(&key) {
             self.make_room();
         }
-        let breaker = self.by_key.entry(key).or_insert(Breaker {
+        let entry = self.by_key.entry(key).or_insert(Entry {
             failed_at: now,
             state: State::Closed { failures: 0 },
         });
-        breaker.failed_at = now;
-        breaker.state = match breaker.state {
+        entry.failed_at = now;
+        entry.state = match entry.state {
             State::Closed { failures } if failures.saturating_add(1) >= self.options.failures => {
                 State::Open {
                     until: after(now, self.options.first_wait),
@@ -144,35 +155,36 @@ impl Breakers {
         };
     }
 
-    /// Whether something may be sent there now. Whoever is told to probe sends it and records how it ended.
-    pub(crate) fn verdict(&mut self, host: &str, tenant: &str, now: Timestamp) -> BreakerVerdict {
-        let Some(breaker) = self.by_key.get_mut(&key(host, tenant)) else {
-            return BreakerVerdict::Closed;
-        };
-        let State::Open { until, wait, probing } = &mut breaker.state else {
-            return BreakerVerdict::Closed;
-        };
-        if *until <= now {
-            *until = after(now, *wait);
-            *probing = true;
-            return BreakerVerdict::Probe;
+    /// Whether something may be sent there now.
+    pub(crate) fn verdict(&self, host: &str, tenant: &str, now: Timestamp) -> Breaker {
+        // Nearly always.
+        if self.by_key.is_empty() {
+            return Breaker::Closed;
         }
-        // The clock may have been set back.
-        *until = (*until).min(after(now, *wait));
-        BreakerVerdict::Open { until: *until }
+        match self.by_key.get(&key(host, tenant)).map(|entry| entry.state) {
+            None | Some(State::Closed { .. }) => Breaker::Closed,
+            Some(State::Open { until, wait, .. }) if is_shut(until, wait, now) => Breaker::Open { until },
+            Some(State::Open { .. }) => Breaker::Probe,
+        }
     }
 
-    /// Where nothing may be sent now.
-    pub(crate) fn blocked(&self, now: Timestamp) -> Vec<Key> {
-        let blocked = |state: State| matches!(state, State::Open { until, wait, .. } if now < until && until <= after(now, wait));
-        let mut keys: Vec<_> = self
-            .by_key
-            .iter()
-            .filter(|(_, breaker)| blocked(breaker.state))
-            .map(|(key, _)| key.clone())
-            .collect();
-        keys.sort_unstable();
-        keys
+    /// Something is sent there now. False if it may not be, because another was first to probe.
+    pub(crate) fn start(&mut self, host: &str, tenant: &str, now: Timestamp) -> bool {
+        if self.by_key.is_empty() {
+            return true;
+        }
+        let Some(entry) = self.by_key.get_mut(&key(host, tenant)) else {
+            return true;
+        };
+        let State::Open { until, wait, probing } = &mut entry.state else {
+            return true;
+        };
+        if is_shut(*until, *wait, now) {
+            return false;
+        }
+        *until = after(now, *wait);
+        *probing = true;
+        true
     }
 
     /// Every breaker that is open or lets one through to probe, in order.
@@ -180,7 +192,7 @@ impl Breakers {
         let mut open: Vec<_> = self
             .by_key
             .iter()
-            .filter_map(|(key, breaker)| match breaker.state {
+            .filter_map(|(key, entry)| match entry.state {
                 State::Closed { .. } => None,
                 State::Open { until, probing, .. } => Some((key.clone(), OpenBreaker { until, probing })),
             })
@@ -226,6 +238,11 @@ fn key(host: &str, tenant: &str) -> Key {
     }
 }
 
+/// Not if it would stay open for longer than it may: then the clock was set back, and one may find out.
+fn is_shut(until: Timestamp, wait: Duration, now: Timestamp) -> bool {
+    now < until && until <= after(now, wait)
+}
+
 fn after(now: Timestamp, wait: Duration) -> Timestamp {
     now.checked_add(wait).unwrap_or(Timestamp::MAX)
 }
@@ -254,12 +271,16 @@ mod tests {
         }
     }
 
-    fn verdict(breakers: &mut Breakers, seconds: i64) -> BreakerVerdict {
-        breakers.verdict(HOST, "t", at(seconds))
+    /// The verdict, and what goes by it is sent.
+    fn verdict(breakers: &mut Breakers, seconds: i64) -> Breaker {
+        let verdict = breakers.verdict(HOST, "t", at(seconds));
+        let started = breakers.start(HOST, "t", at(seconds));
+        assert_eq!(started, !matches!(verdict, Breaker::Open { .. }));
+        verdict
     }
 
-    fn open(until: i64) -> BreakerVerdict {
-        BreakerVerdict::Open { until: at(until) }
+    fn open(until: i64) -> Breaker {
+        Breaker::Open { until: at(until) }
     }
 
     #[test]
@@ -268,29 +289,23 @@ mod tests {
         fail(&mut breakers, 4, 0);
         breakers.record(HOST, "t", Contact::Reached, at(0));
         fail(&mut breakers, 4, 0);
-        assert_eq!(verdict(&mut breakers, 0), BreakerVerdict::Closed);
-        assert!(breakers.blocked(at(0)).is_empty());
+        assert_eq!(verdict(&mut breakers, 0), Breaker::Closed);
         fail(&mut breakers, 1, 0);
         assert_eq!(verdict(&mut breakers, 0), open(5));
-        assert_eq!(breakers.blocked(at(0)), [key(HOST, "t")]);
         // Another tenant on the host, and the tenant on another host, are not concerned.
-        assert_eq!(breakers.verdict(HOST, "u", at(0)), BreakerVerdict::Closed);
-        assert_eq!(
-            breakers.verdict("other.example", "t", at(0)),
-            BreakerVerdict::Closed
-        );
+        assert_eq!(breakers.verdict(HOST, "u", at(0)), Breaker::Closed);
+        assert_eq!(breakers.verdict("other.example", "t", at(0)), Breaker::Closed);
     }
 
     #[test]
     fn one_probe_is_let_through_and_its_success_closes() {
         let mut breakers = open_at(0);
         assert_eq!(verdict(&mut breakers, 4), open(5));
-        assert!(breakers.blocked(at(5)).is_empty());
-        assert_eq!(verdict(&mut breakers, 5), BreakerVerdict::Probe);
+        assert_eq!(verdict(&mut breakers, 5), Breaker::Probe);
         assert_eq!(verdict(&mut breakers, 5), open(10));
         assert!(breakers.open()[0].1.probing);
         breakers.record(HOST, "t", Contact::Reached, at(6));
-        assert_eq!(verdict(&mut breakers, 6), BreakerVerdict::Closed);
+        assert_eq!(verdict(&mut breakers, 6), Breaker::Closed);
         assert!(breakers.open().is_empty());
     }
 
@@ -299,7 +314,7 @@ mod tests {
         let mut breakers = open_at(0);
         let mut now = 5;
         for wait in [10, 20, 40, 80, 120, 120] {
-            assert_eq!(verdict(&mut breakers, now), BreakerVerdict::Probe, "{now}");
+            assert_eq!(verdict(&mut breakers, now), Breaker::Probe, "{now}");
             fail(&mut breakers, 1, now);
             assert_eq!(verdict(&mut breakers, now), open(now + wait));
             now += wait;
@@ -320,18 +335,16 @@ mod tests {
     #[test]
     fn a_probe_of_which_nothing_is_heard_is_followed_by_another() {
         let mut breakers = open_at(0);
-        assert_eq!(verdict(&mut breakers, 7), BreakerVerdict::Probe);
+        assert_eq!(verdict(&mut breakers, 7), Breaker::Probe);
         assert_eq!(verdict(&mut breakers, 11), open(12));
-        assert_eq!(verdict(&mut breakers, 12), BreakerVerdict::Probe);
+        assert_eq!(verdict(&mut breakers, 12), Breaker::Probe);
     }
 
     #[test]
     fn a_clock_that_is_set_back_does_not_keep_it_open() {
         let mut breakers = open_at(3_600);
-        assert!(breakers.blocked(at(0)).is_empty());
+        assert_eq!(verdict(&mut breakers, 0), Breaker::Probe);
         assert_eq!(verdict(&mut breakers, 0), open(5));
-        assert_eq!(breakers.blocked(at(0)), [key(HOST, "t")]);
-        assert_eq!(verdict(&mut breakers, 5), BreakerVerdict::Probe);
     }
 
     #[test]
@@ -388,16 +401,16 @@ mod tests {
                 now += pause;
                 match what {
                     0 => fail(&mut breakers, 1, now),
-                    _ => if verdict(&mut breakers, now) == BreakerVerdict::Probe {
+                    _ => if verdict(&mut breakers, now) == Breaker::Probe {
                         prop_assert!(last_probe.is_none_or(|last| now - last >= 5));
                         last_probe = Some(now);
                     },
                 }
                 // Never closed without a success, never open for longer than it may be.
                 match verdict(&mut breakers, now) {
-                    BreakerVerdict::Closed => prop_assert!(false),
-                    BreakerVerdict::Open { until } => prop_assert!(until > at(now) && until <= at(now + 120)),
-                    BreakerVerdict::Probe => {
+                    Breaker::Closed => prop_assert!(false),
+                    Breaker::Open { until } => prop_assert!(until > at(now) && until <= at(now + 120)),
+                    Breaker::Probe => {
                         prop_assert!(last_probe.is_none_or(|last| now - last >= 5));
                         last_probe = Some(now);
                     }

@@ -19,7 +19,6 @@ pub use filter::{DeliveryFilter, DeliveryPage};
 pub use summary::{PausedLane, Pauses, Summary};
 pub use wait::{Wait, Waiting};
 
-pub(crate) use crate::reason::DeadReason;
 pub(crate) use crate::state::DeliveryState;
 use crate::unknown_policy::UnknownPolicy;
 

@@ -8,7 +8,6 @@
 //! The engine does not speak HTTP. It hands what it sends to a [`Channel`].
 
 mod backoff;
-#[cfg_attr(not(test), expect(dead_code, reason = "until lanes are claimed"))]
 mod breaker;
 mod channel;
 mod deliveries;
@@ -16,6 +15,7 @@ mod delivery;
 mod enqueue;
 mod error;
 mod extract;
+mod handlers;
 mod job;
 mod job_number;
 mod jobs;
@@ -29,23 +29,27 @@ mod reason;
 mod rng;
 mod row;
 mod state;
+mod stats;
 mod stored_reference;
+mod terms;
 mod test_channel;
 #[cfg(test)]
 mod test_ledger;
 mod unknown_policy;
+mod wait_reason;
 mod worker;
 
 pub use backoff::Backoff;
 pub use breaker::BreakerOptions;
-pub use channel::Channel;
+pub use channel::{Channel, Outgoing};
 pub use deliveries::{Deliveries, DeliveriesError, PauseTarget, Pruned};
 pub use delivery::{
     Attempt, Body, Content, Delivery, DeliveryDetail, DeliveryFilter, DeliveryId, DeliveryPage, Failure,
     PausedLane, Pauses, Summary, Wait, Waiting,
 };
-pub use enqueue::Enqueue;
+pub use enqueue::{Accepted, Enqueue};
 pub use error::ProactiveError;
+pub use handlers::NamedHandler;
 pub use job::{Completion, Job, JobPage, JobState};
 pub use job_number::{JobNumber, JobNumberError};
 pub use jobs::Jobs;
@@ -53,22 +57,25 @@ pub use limits::{Limit, Limits};
 pub use meter::Meter;
 pub use notice::Notice;
 pub use outcome::{AttemptOutcome, PauseScope};
-pub use proactive::{Proactive, ProactiveOptions};
+pub use proactive::{EnqueueAllError, Proactive, ProactiveOptions};
 pub use reason::{CloseReason, DeadReason, RefusedReason};
 pub use rng::{Rng, SeededRng, SystemRng};
 pub use state::{DeliveryState, TRANSITIONS, Transition};
+pub use stats::{Backlog, BreakerState, BreakerStats, EngineStats};
 pub use stored_reference::{StoredReference, last_reference};
 use tidings_store::Migrations;
 pub use tokio_util::sync::CancellationToken;
 pub use unknown_policy::UnknownPolicy;
+pub use wait_reason::WaitReason;
 
 /// The engine's tables. Hand it to the database when opening it.
 pub const MIGRATIONS: Migrations = Migrations {
     component: "proactive",
-    postgres: &[],
+    postgres: &[include_str!("../migrations/postgres/0001_engine.sql")],
     sqlite: &[
         include_str!("../migrations/0001_jobs_and_deliveries.sql"),
         include_str!("../migrations/0002_cheap_checks.sql"),
         include_str!("../migrations/0003_identities.sql"),
+        include_str!("../migrations/0004_lanes.sql"),
     ],
 };

@@ -12,8 +12,6 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::MethodRouter;
 use http::{HeaderValue, header};
-use prometheus_client::metrics::counter::Counter;
-use tidings_connector::jwt::Authenticator;
 use tidings_proactive::Proactive;
 use tokio_util::sync::CancellationToken;
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -24,6 +22,7 @@ use crate::api_error::ApiError;
 use crate::audit::Audit;
 use crate::gate::Gate;
 use crate::keys::Keys;
+use crate::metrics::Metrics;
 use crate::{jobs, metrics};
 pub(crate) use deliveries::intake::Intake;
 
@@ -35,10 +34,7 @@ pub(crate) struct Api {
     pub(crate) proactive: Proactive,
     /// Who takes what is to be owed.
     pub(crate) intake: Arc<dyn Intake>,
-    /// Who judges tokens, with an app id.
-    pub(crate) authenticator: Option<Arc<Authenticator>>,
-    /// Requests whose head was too large.
-    pub(crate) oversized: Counter,
+    pub(crate) metrics: Metrics,
     /// Whether the page has a local channel to chat through.
     pub(crate) local_channel: bool,
     /// How long the body of a request may pause.
@@ -65,7 +61,7 @@ impl Api {
             .merge(key_ring::router(self.keys, gate))
             .merge(audit_log::router(self.audit, gate))
             .merge(server_facts::router(facts))
-            .merge(metrics::router(self.authenticator, self.oversized, gate))
+            .merge(metrics::router(self.metrics, gate))
             .layer(RequestBodyTimeoutLayer::new(self.body_timeout))
             .layer(SetResponseHeaderLayer::if_not_present(
                 header::CACHE_CONTROL,

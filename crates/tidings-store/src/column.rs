@@ -20,8 +20,6 @@ pub enum ColumnRef<'a> {
     Blob(&'a [u8]),
 }
 
-
-
 impl<'a> ColumnRef<'a> {
     pub(crate) fn from_sqlite(value: ValueRef<'a>) -> Result<ColumnRef<'a>, StoreError> {
         Ok(match value {

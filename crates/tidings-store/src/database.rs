@@ -169,10 +169,10 @@ impl Database {
         if changes.is_empty() && steps.is_empty() {
             return Ok(Committed::default());
         }
-        self.write(move |connection| {
-            let etags = documents::apply(connection, changes)?;
+        self.write(move |tx| {
+            let etags = documents::apply(tx, changes)?;
             for step in steps {
-                step.write(connection)?;
+                step.write(tx)?;
             }
             Ok(Committed { etags })
         })
@@ -231,7 +231,7 @@ impl Drop for Shared {
 impl Storage for Database {
     async fn read(&self, keys: &[&str]) -> Result<HashMap<String, Document>, StorageError> {
         let keys = documents::checked_keys(keys)?;
-        let rows = Database::read(self, move |connection| documents::find(connection, keys)).await?;
+        let rows = Database::read(self, move |tx| documents::find(tx, keys)).await?;
         documents::decode(rows)
     }
 

@@ -2,8 +2,8 @@ use std::ops::ControlFlow;
 
 use rusqlite::Connection;
 
-use crate::column::{ColumnRef, FromColumn, ToColumn};
 use crate::StoreError;
+use crate::column::{ColumnRef, FromColumn, ToColumn};
 
 /// Whose SQL a transaction speaks, for the few statements that cannot be spelled the same for both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -91,7 +91,9 @@ impl<'a> Tx<'a> {
                 let mut statement = connection.prepare_cached(sql)?;
                 bind(&mut statement, params)?;
                 let mut rows = statement.raw_query();
-                rows.next()?.map(|row| read(&Row(RowInner::Sqlite(row)))).transpose()
+                rows.next()?
+                    .map(|row| read(&Row(RowInner::Sqlite(row))))
+                    .transpose()
             }
         }
     }
@@ -183,7 +185,9 @@ impl Row<'_> {
     pub fn text(&self, index: usize) -> Result<&str, StoreError> {
         match self.column(index)? {
             ColumnRef::Text(text) => Ok(text),
-            _ => Err(StoreError::message(format!("column {index} of a row holds no text"))),
+            _ => Err(StoreError::message(format!(
+                "column {index} of a row holds no text"
+            ))),
         }
     }
 

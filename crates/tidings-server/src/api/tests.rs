@@ -8,6 +8,7 @@ use axum::response::Response;
 use governor::clock::FakeRelativeClock;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
+use prometheus_client::metrics::counter::Counter;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tidings_activity::{ConversationAccount, ConversationReference};
@@ -59,8 +60,12 @@ impl Rig {
             audit,
             proactive: proactive.clone(),
             intake: intake.unwrap_or_else(|| Arc::new(proactive.clone())),
-            authenticator: None,
-            oversized: Counter::default(),
+            metrics: Metrics {
+                authenticator: None,
+                oversized: Counter::default(),
+                proactive: proactive.clone(),
+                database: database.clone(),
+            },
             local_channel: access == ApiAccess::Local,
             body_timeout: Duration::from_secs(5),
         };
@@ -490,7 +495,7 @@ async fn nothing_is_done_that_can_not_be_put_on_record() {
     let (_, key) = rig.key(&[Scope::JobsWrite]).await;
     let number = rig.job().await;
     rig.database
-        .write(|tx| Ok(tx.execute("ALTER TABLE api_audit RENAME TO gone", [])?))
+        .write(|tx| Ok(tx.execute("ALTER TABLE api_audit RENAME TO gone", &[])?))
         .await
         .unwrap();
     let path = format!("/api/v1/jobs/{number}/complete");

@@ -1,10 +1,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension};
-
 use crate::document::{check_key, to_json};
-use crate::{Condition, Document, DocumentChange, ETag, StoreError};
+use crate::{Condition, Document, DocumentChange, ETag, StoreError, Tx, params};
 
 /// `document_version` counts every write to any key: an eTag never returns, not even for a key that was deleted.
 pub(super) const TABLES: &str = "
@@ -46,49 +44,44 @@ impl EncodedChange {
 }
 
 /// Applies the changes in order and returns the new eTags of those that write.
-pub(super) fn apply(
-    connection: &Connection,
-    changes: Vec<EncodedChange>,
-) -> Result<Vec<(String, ETag)>, StoreError> {
+pub(super) fn apply(tx: &Tx<'_>, changes: Vec<EncodedChange>) -> Result<Vec<(String, ETag)>, StoreError> {
     let writes = changes.iter().filter(|change| change.json.is_some()).count();
     let mut version = if writes > 0 {
-        reserve_versions(connection, writes)?
+        reserve_versions(tx, writes)?
     } else {
         0
     };
     let mut etags = Vec::with_capacity(writes);
     for change in changes {
-        check_etag(connection, &change)?;
+        check_etag(tx, &change)?;
         let EncodedChange { key, json, .. } = change;
         match json {
             Some(json) => {
                 version += 1;
-                connection
-                    .prepare_cached(
-                        "INSERT INTO documents (key, value, etag) VALUES (?1, ?2, ?3)
-                         ON CONFLICT (key) DO UPDATE SET value = excluded.value, etag = excluded.etag",
-                    )?
-                    .execute((&key, json, version))?;
+                tx.execute(
+                    "INSERT INTO documents (key, value, etag) VALUES (?1, ?2, ?3)
+                     ON CONFLICT (key) DO UPDATE SET value = excluded.value, etag = excluded.etag",
+                    params![key, json, version],
+                )?;
                 etags.push((key, ETag::new(version.to_string())));
             }
             None => {
-                connection
-                    .prepare_cached("DELETE FROM documents WHERE key = ?1")?
-                    .execute([&key])?;
+                tx.execute("DELETE FROM documents WHERE key = ?1", params![key])?;
             }
         }
     }
     Ok(etags)
 }
 
-fn check_etag(connection: &Connection, change: &EncodedChange) -> Result<(), StoreError> {
+fn check_etag(tx: &Tx<'_>, change: &EncodedChange) -> Result<(), StoreError> {
     if change.condition() == Condition::Any {
         return Ok(());
     }
-    let current: Option<i64> = connection
-        .prepare_cached("SELECT etag FROM documents WHERE key = ?1")?
-        .query_row([&change.key], |row| row.get(0))
-        .optional()?;
+    let current: Option<i64> = tx.first(
+        "SELECT etag FROM documents WHERE key = ?1",
+        params![change.key],
+        |row| row.get(0),
+    )?;
     let current = current.map(|version| version.to_string());
     if change.condition().admits(current.as_deref()) {
         Ok(())
@@ -100,12 +93,13 @@ fn check_etag(connection: &Connection, change: &EncodedChange) -> Result<(), Sto
 }
 
 /// Takes the next `count` versions and returns the one before them.
-fn reserve_versions(connection: &Connection, count: usize) -> Result<i64, StoreError> {
+fn reserve_versions(tx: &Tx<'_>, count: usize) -> Result<i64, StoreError> {
     let count = i64::try_from(count).map_err(StoreError::other)?;
-    let last: i64 = connection
-        .prepare_cached("UPDATE document_version SET last = last + ?1 WHERE id = 1 RETURNING last")?
-        .query_row([count], |row| row.get(0))?;
-    Ok(last - count)
+    // Not with RETURNING, for which SQLite makes a temporary table.
+    tx.execute("UPDATE document_version SET last = last + ?1", params![count])?;
+    let last: Option<i64> = tx.first("SELECT last FROM document_version", &[], |row| row.get(0))?;
+    last.map(|last| last - count)
+        .ok_or_else(|| StoreError::message("document_version is empty: restore the database from a backup"))
 }
 
 /// A document as it lies in the table.
@@ -121,13 +115,14 @@ pub(super) fn checked_keys(keys: &[&str]) -> Result<Vec<String>, StoreError> {
         .collect()
 }
 
-pub(super) fn find(connection: &Connection, keys: Vec<String>) -> Result<Vec<Row>, StoreError> {
-    let mut statement = connection.prepare_cached("SELECT value, etag FROM documents WHERE key = ?1")?;
+pub(super) fn find(tx: &Tx<'_>, keys: Vec<String>) -> Result<Vec<Row>, StoreError> {
     let mut rows = Vec::with_capacity(keys.len());
     for key in keys {
-        let found = statement
-            .query_row([&key], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
+        let found = tx.first(
+            "SELECT value, etag FROM documents WHERE key = ?1",
+            params![key],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
         if let Some((json, version)) = found {
             rows.push(Row { key, json, version });
         }

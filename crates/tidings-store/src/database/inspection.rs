@@ -7,7 +7,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::file::{DatabaseFile, is_in_writable_folder};
 use super::options::Place;
 use super::{Database, DatabaseOptions, migrations};
-use crate::OpenError;
+use crate::{OpenError, Tx};
 
 /// What a look at a database found: [`Database::inspect`].
 pub struct Inspection {
@@ -90,6 +90,12 @@ impl Inspection {
     #[must_use]
     pub fn holder(&self) -> Option<&str> {
         self.holder.as_deref()
+    }
+
+    /// What reads the database, if it is there. Its tables may be older than this program's.
+    #[must_use]
+    pub fn tx(&self) -> Option<Tx<'_>> {
+        self.connection.as_ref().map(Tx::sqlite)
     }
 
     /// A connection to read with, if the file is there. Its tables may be older than this program's.

@@ -4,8 +4,6 @@
     reason = "a test, and whatever helps one, fails by panicking"
 )]
 
-use tidings_store::rusqlite;
-
 mod backup;
 mod commit;
 mod contract;
@@ -19,4 +17,5 @@ mod model;
 mod notes;
 mod open_errors;
 mod readers;
+mod rows;
 mod transactions;

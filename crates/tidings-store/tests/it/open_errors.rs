@@ -7,7 +7,7 @@ use std::time::Duration;
 use tidings_store::{Database, DatabaseOptions, OpenError, StoreErrorKind};
 
 use crate::notes;
-use crate::rusqlite::Connection;
+use rusqlite::Connection;
 
 fn error_of(options: DatabaseOptions) -> OpenError {
     let error = Database::open(options).expect_err("it must not open");
@@ -272,9 +272,8 @@ fn a_database_that_another_program_keeps_locked() {
 async fn a_page_limit_below_what_the_tables_need() {
     let needed = {
         let database = Database::temporary([]).unwrap();
-        let pages = database
-            .read(|connection| Ok(connection.pragma_query_value(None, "page_count", |row| row.get(0))?));
-        pages.await.unwrap()
+        let pages = database.read(|tx| tx.first("PRAGMA page_count", &[], |row| row.get::<u32>(0)));
+        pages.await.unwrap().unwrap()
     };
     for (pages, fits) in [
         (1, false),
@@ -306,7 +305,7 @@ async fn a_page_limit_below_the_size_of_the_file_only_stops_its_growth() {
         .unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Full, "{error}");
     limited
-        .write(|connection| Ok(connection.execute("DELETE FROM notes", [])?))
+        .write(|tx| tx.execute("DELETE FROM notes", &[]))
         .await
         .unwrap();
     notes::add(limited.clone(), "x".repeat(100_000)).await.unwrap();
