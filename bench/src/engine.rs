@@ -49,7 +49,10 @@ impl Channel for Way {
             .as_deref()
             .ok_or_else(|| missing("serviceUrl"))?;
         let id = conversation.conversation_id().ok_or_else(|| missing("id"))?;
-        let sent = self.0.send_to_conversation(service_url, id, outgoing.activity).await?;
+        let sent = self
+            .0
+            .send_to_conversation(service_url, id, outgoing.activity)
+            .await?;
         Ok(Some(sent.id).filter(|id| !id.is_empty()))
     }
 }
@@ -88,7 +91,11 @@ impl Engine {
             "bot": { "id": "bot" },
         }))?;
         let activity: Activity = serde_json::from_value(activity(at))?;
-        Ok(Enqueue::new(&self.proactive, Conversation::from(reference), &activity)?)
+        Ok(Enqueue::new(
+            &self.proactive,
+            Conversation::from(reference),
+            &activity,
+        )?)
     }
 
     /// As [`message`](Self::message), not to be sent before that time.
@@ -100,9 +107,11 @@ impl Engine {
     /// How many messages have not ended.
     pub(crate) async fn open(&self) -> Result<u64> {
         let open = self.database.read(|tx| {
-            tx.first("SELECT CAST(coalesce(sum(backlog), 0) AS BIGINT) FROM lanes", &[], |row| {
-                row.get::<i64>(0)
-            })
+            tx.first(
+                "SELECT CAST(coalesce(sum(backlog), 0) AS BIGINT) FROM lanes",
+                &[],
+                |row| row.get::<i64>(0),
+            )
         });
         Ok(open.await?.unwrap_or_default().unsigned_abs())
     }

@@ -163,7 +163,11 @@ impl Bench {
     async fn measure(&mut self, window: &Window, pid: Option<u32>) -> Result<Stretch> {
         self.follow(window, self.duration() / 5).await?;
         self.channel.again().await?;
-        let (since, from, before) = (Instant::now(), self.place.meter(pid)?, self.channel.count().await?);
+        let (since, from, before) = (
+            Instant::now(),
+            self.place.meter(pid)?,
+            self.channel.count().await?,
+        );
         self.follow(window, self.duration()).await?;
         let (took, after) = (since.elapsed(), self.channel.count().await?);
         let to = self.place.meter(pid)?;
@@ -237,7 +241,10 @@ impl Bench {
         let lateness = self.channel.tally().await?.lateness()?;
         self.percentiles(scenario, "enqueue to POST", &lateness, None);
         if let Some(breakdown) = self.place.breakdown(stretch.from, stretch.to)? {
-            self.say(&format!("write-ahead log of {} messages:\n{breakdown}", stretch.messages));
+            self.say(&format!(
+                "write-ahead log of {} messages:\n{breakdown}",
+                stretch.messages
+            ));
         }
         Ok(())
     }

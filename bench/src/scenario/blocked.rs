@@ -16,13 +16,19 @@ pub(super) async fn run(bench: &mut Bench) -> Result<()> {
     let mut side = Side::Process(engine.clone());
     let before = closed_loop(bench, &mut side).await?;
     bench
-        .fill(&engine, bench.options.blocked, |_| engine.message(BLOCKED, moment::now()))
+        .fill(&engine, bench.options.blocked, |_| {
+            engine.message(BLOCKED, moment::now())
+        })
         .await?;
     bench.ignore_open(bench.options.blocked);
     let beside = closed_loop(bench, &mut side).await?;
     bench.ignore_open(0);
-    bench.findings.add("blocked", "rate without", before.rate(), "msg/s", None);
-    bench.findings.add("blocked", "rate beside", beside.rate(), "msg/s", None);
+    bench
+        .findings
+        .add("blocked", "rate without", before.rate(), "msg/s", None);
+    bench
+        .findings
+        .add("blocked", "rate beside", beside.rate(), "msg/s", None);
     let kept = 100.0 * beside.rate() / before.rate();
     bench
         .findings

@@ -10,6 +10,7 @@
 mod backoff;
 mod breaker;
 mod channel;
+mod deliveries;
 mod delivery;
 mod enqueue;
 mod error;
@@ -32,6 +33,8 @@ mod stats;
 mod stored_reference;
 mod terms;
 mod test_channel;
+#[cfg(test)]
+mod test_ledger;
 mod unknown_policy;
 mod wait_reason;
 mod worker;
@@ -39,7 +42,11 @@ mod worker;
 pub use backoff::Backoff;
 pub use breaker::BreakerOptions;
 pub use channel::{Channel, Outgoing};
-pub use delivery::{Delivery, DeliveryId, Failure};
+pub use deliveries::{Deliveries, DeliveriesError, PauseTarget, Pruned};
+pub use delivery::{
+    Attempt, Body, Content, Delivery, DeliveryDetail, DeliveryFilter, DeliveryId, DeliveryPage, Failure,
+    PausedLane, Pauses, Summary, Wait, Waiting,
+};
 pub use enqueue::{Accepted, Enqueue};
 pub use error::ProactiveError;
 pub use handlers::NamedHandler;

@@ -1,16 +1,19 @@
 //! `/api/v1`: the product's API, each route behind the gate with the scope it needs.
 
 mod audit_log;
+mod deliveries;
 mod job_completion;
 mod key_ring;
 mod server_facts;
 
 use std::time::Duration;
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::routing::MethodRouter;
 use http::{HeaderValue, header};
-use tidings_proactive::Jobs;
+use tidings_proactive::Proactive;
 use tokio_util::sync::CancellationToken;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::RequestBodyTimeoutLayer;
@@ -22,13 +25,16 @@ use crate::gate::Gate;
 use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::{jobs, metrics};
+pub(crate) use deliveries::intake::Intake;
 
 /// What the API stands on.
 pub(crate) struct Api {
     pub(crate) access: ApiAccess,
     pub(crate) keys: Keys,
     pub(crate) audit: Audit,
-    pub(crate) jobs: Jobs,
+    pub(crate) proactive: Proactive,
+    /// Who takes what is to be owed.
+    pub(crate) intake: Arc<dyn Intake>,
     pub(crate) metrics: Metrics,
     /// Whether the page has a local channel to chat through.
     pub(crate) local_channel: bool,
@@ -48,8 +54,11 @@ impl Api {
             local_channel: self.local_channel,
             authenticated: self.access == ApiAccess::Keys,
         };
-        jobs::router(self.jobs.clone(), gate, closing)
-            .merge(job_completion::router(self.jobs, gate))
+        let jobs = self.proactive.jobs();
+        let deliveries = self.proactive.deliveries();
+        jobs::router(jobs.clone(), gate, closing.clone())
+            .merge(job_completion::router(jobs, gate))
+            .merge(deliveries::router(deliveries, self.intake, gate, closing))
             .merge(key_ring::router(self.keys, gate))
             .merge(audit_log::router(self.audit, gate))
             .merge(server_facts::router(facts))

@@ -337,7 +337,8 @@ impl Server {
             access: self.access,
             keys: self.keys.clone(),
             audit: Audit::new(self.database.clone(), Arc::new(SystemClock)),
-            jobs: self.proactive.jobs(),
+            proactive: self.proactive.clone(),
+            intake: Arc::new(self.proactive.clone()),
             metrics: Metrics {
                 authenticator: self.authenticator.clone(),
                 oversized,
