@@ -178,10 +178,10 @@ impl Server {
         &self.base_url
     }
 
-    /// The database file.
+    /// Where the database is, for people: a file, or an address without its password.
     #[must_use]
-    pub fn database(&self) -> &Path {
-        self.database.path()
+    pub fn database(&self) -> String {
+        self.database.location()
     }
 
     /// The adapter, for turns that begin in the program itself.
@@ -214,7 +214,7 @@ impl Server {
             server.address = %self.address,
             server.page = format!("{}/", self.base_url),
             bot.endpoint = format!("{}/api/messages", self.base_url),
-            database.path = %self.database.path().display(),
+            database.location = self.database.location(),
             "Tidings is ready: the bot is at {}/api/messages and the page at {}/",
             self.base_url,
             self.base_url,

@@ -102,9 +102,12 @@ impl Inspection {
         }
     }
 
-    /// The connection, to go on reading with while others may open the database.
+    /// The connection to an SQLite file, to go on reading with while others may open the database.
     pub(super) fn into_connection(self) -> Option<Connection> {
-        self.connection
+        match self.0 {
+            Found::Sqlite(found) => found.connection,
+            Found::Postgres(_) => None,
+        }
     }
 }
 

@@ -19,6 +19,7 @@ mod readers;
 mod transaction;
 mod writer;
 
+pub(super) use file::private;
 pub(super) use inspection::SqliteInspection;
 
 use file::DatabaseFile;

@@ -1,8 +1,8 @@
 use tidings_store::{Database, ToColumn, Tx, params};
 
 use super::*;
-use crate::delivery::DeliveryId;
-use crate::delivery::{Body, DeliveryFilter, DeliveryState, Waiting};
+
+use crate::delivery::{Body, DeliveryFilter, DeliveryId, DeliveryState, Waiting};
 use crate::ledger::{prune, rearm};
 use crate::test_ledger::{at, database, delivery as deliver, lane, set, write};
 
