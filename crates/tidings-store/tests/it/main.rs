@@ -4,11 +4,10 @@
     reason = "a test, and whatever helps one, fails by panicking"
 )]
 
-use tidings_store::rusqlite;
-
 mod commit;
 mod contract;
 mod crash;
+mod engine;
 mod group_commit;
 mod held_writer;
 mod inspection;
@@ -18,4 +17,5 @@ mod model;
 mod notes;
 mod open_errors;
 mod readers;
+mod rows;
 mod transactions;
