@@ -55,6 +55,8 @@ struct Shared {
     components: Vec<&'static str>,
     /// `None` only while the last handle is being dropped.
     queue: Option<mpsc::Sender<Message>>,
+    #[cfg(feature = "simulation")]
+    simulated: Option<crate::simulation::Simulated>,
     readers: Arc<Readers>,
     counters: Arc<Counters>,
     /// Its sender lives on the writer thread and goes when everything is closed.
@@ -97,6 +99,8 @@ impl Database {
             path,
             components: components.iter().map(|known| known.component).collect(),
             queue: Some(queue),
+            #[cfg(feature = "simulation")]
+            simulated: None,
             readers,
             counters,
             finished,
@@ -105,6 +109,26 @@ impl Database {
         Ok(Database {
             shared: Arc::new(shared),
         })
+    }
+
+    #[cfg(feature = "simulation")]
+    pub(crate) fn on_simulation(
+        simulated: crate::simulation::Simulated,
+        components: Vec<&'static str>,
+    ) -> Database {
+        let shared = Shared {
+            path: PathBuf::from(":memory:"),
+            components,
+            queue: None,
+            simulated: Some(simulated),
+            readers: Arc::new(Readers::new()),
+            counters: Arc::default(),
+            finished: watch::channel(()).1,
+            writer: None,
+        };
+        Database {
+            shared: Arc::new(shared),
+        }
     }
 
     /// A database in a new folder of its own under the system's temporary folder, for tests. The folder goes with the
@@ -134,6 +158,10 @@ impl Database {
         F: FnOnce(&Tx<'_>) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
+        #[cfg(feature = "simulation")]
+        if let Some(simulated) = &self.shared.simulated {
+            return simulated.run(crate::simulation::Access::Write, work).await;
+        }
         let queue = self.shared.queue.as_ref().ok_or(StoreError::Closed)?;
         let (reply, answer) = oneshot::channel();
         let message = Message::Run(Box::new(Write::new(work, reply)), Handle::try_current().ok());
@@ -151,6 +179,10 @@ impl Database {
         F: FnOnce(&Tx<'_>) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
+        #[cfg(feature = "simulation")]
+        if let Some(simulated) = &self.shared.simulated {
+            return simulated.run(crate::simulation::Access::Read, work).await;
+        }
         self.shared.readers.read(work).await
     }
 
@@ -202,6 +234,25 @@ impl Database {
     pub fn path(&self) -> &Path {
         &self.shared.path
     }
+}
+
+/// A database of its own in memory, with its tables, and the names of its components.
+#[cfg(feature = "simulation")]
+pub(crate) fn open_in_memory(
+    components: Vec<Migrations>,
+) -> Result<(rusqlite::Connection, Vec<&'static str>), OpenError> {
+    let path = Path::new(":memory:");
+    let components = migrations::with_own(components)?;
+    let open = || {
+        let connection = rusqlite::Connection::open_in_memory()?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        connection.set_prepared_statement_cache_capacity(128);
+        Ok(connection)
+    };
+    let mut connection = open().map_err(|error| OpenError::from_sqlite(path, error))?;
+    migrations::run(&mut connection, path, &components)?;
+    let names = components.iter().map(|known| known.component).collect();
+    Ok((connection, names))
 }
 
 impl fmt::Debug for Database {

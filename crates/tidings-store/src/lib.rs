@@ -67,6 +67,8 @@ mod document;
 mod etag;
 mod memory;
 mod open_error;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 mod storage;
 mod store_error;
 mod tx;
