@@ -68,6 +68,8 @@ mod etag;
 mod memory;
 mod open_error;
 mod postgres_error;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 mod storage;
 mod store_error;
 #[cfg(all(unix, feature = "test-postgres"))]
