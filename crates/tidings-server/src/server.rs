@@ -39,7 +39,7 @@ use crate::proactive_channel::ProactiveChannel;
 use crate::signal::StopSignals;
 use crate::start_error::StartError;
 use crate::turns::Turns;
-use crate::{health, messages, page};
+use crate::{health, messages, page, telemetry};
 
 /// The bot's id in the local channel.
 const BOT_ID: &str = "bot";
@@ -131,6 +131,10 @@ impl Server {
             .timeout(config.send_timeout);
         let connector = match credentials {
             Some(credentials) => connector.credentials(Arc::new(credentials)),
+            None => connector,
+        };
+        let connector = match config.otlp_endpoint {
+            Some(_) => connector.propagate(telemetry::inject),
             None => connector,
         }
         .build()?;
@@ -348,11 +352,12 @@ impl Server {
             .router(closing.clone())
             .merge(health::router(self.database.clone()))
             .merge(page::router(self.address, self.config.public_url.as_deref()));
-        if self.config.local_channel_is_on() {
+        let router = if self.config.local_channel_is_on() {
             router.merge(local_channel)
         } else {
             router
-        }
+        };
+        router.layer(axum::middleware::from_fn(telemetry::request::traced))
     }
 }
 
