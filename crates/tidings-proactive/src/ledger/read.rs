@@ -24,10 +24,12 @@ pub(crate) fn address(
     channel_id: Option<&str>,
     conversation_id: &str,
 ) -> Result<Option<(String, Option<String>)>> {
+    let Some(lane) = lanes(tx, channel_id, conversation_id)?.into_iter().max() else {
+        return Ok(None);
+    };
     tx.first(
-        "SELECT reference, identity FROM lanes JOIN lane_addresses ON lane_id = id
-         WHERE conversation_id = ?1 AND channel_id = coalesce(?2, channel_id) ORDER BY id DESC LIMIT 1",
-        params![conversation_id, channel_id],
+        "SELECT reference, identity FROM lane_addresses WHERE lane_id = ?1",
+        params![lane],
         |row| Ok((row.get(0)?, row.get(1)?)),
     )
 }
