@@ -117,6 +117,31 @@ pub(crate) fn open(world: &World) -> i64 {
     count.expect("the deliveries can be counted").unwrap_or_default()
 }
 
+/// What has not ended, its lanes and the nodes, as they are on record.
+pub(crate) fn describe_open(world: &World) -> String {
+    let described = world.disk.inspect(|tx| {
+        let mut text = String::new();
+        for query in [
+            "SELECT 'delivery ' || id || ' of lane ' || lane_id || ': ' || state || ', due ' || coalesce(due_at, '-')
+                 || ', expires ' || expires_at
+             FROM deliveries WHERE ended_at IS NULL",
+            "SELECT 'lane ' || id || ': node ' || coalesce(node, '-') || ', next ' || coalesce(next_at, '-') || ', epoch '
+                 || epoch || ', backlog ' || backlog || ', ' || coalesce(wait_reason, closed_reason, '-')
+                 || ', meter ' || coalesce(meter, '-')
+             FROM lanes WHERE backlog > 0",
+            "SELECT 'node ' || id || ' called ' || name || ': alive until ' || alive_until FROM nodes",
+        ] {
+            tx.all(query, &[], |row| {
+                text.push_str(row.text(0)?);
+                text.push('\n');
+                Ok(())
+            })?;
+        }
+        Ok(text)
+    });
+    described.unwrap_or_else(|error| error.to_string())
+}
+
 /// A delivery as it ended.
 #[derive(Debug)]
 struct Ended {

@@ -94,7 +94,7 @@ async fn run(world: &Arc<World>) -> Result<(), Violation> {
     let began = Instant::now();
     while check::open(world) > 0 && world.wrong().is_none() {
         if began.elapsed() > TO_END {
-            let what = format!("{} deliveries have not ended in time", check::open(world));
+            let what = format!("not everything ended in time\n{}", check::describe_open(world));
             return Err(violation(Invariant::Ends, what));
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
