@@ -77,6 +77,12 @@ pub struct Config {
     pub direct_line_secret: Option<Secret>,
     /// How long a turn may run before the channel is told that its activity is taken care of: under 15 s.
     pub slow_turn_after: Duration,
+    /// How long a process that shows no life keeps its conversations; then others bring what is owed there.
+    pub lease: Duration,
+    /// The most deliveries of one conversation that have not ended.
+    pub max_backlog: u32,
+    /// How long deliveries that have ended stay on record.
+    pub retention: Duration,
     /// Names that may stand in `Host` and `Origin`, beside loopback ones; asked in local mode only.
     pub allowed_hosts: Vec<String>,
     /// Further hosts a serviceUrl may have: `host` for any port, or `host:port`. With an app id they get tokens.
@@ -145,6 +151,9 @@ impl Default for Config {
             local_channel: None,
             direct_line_secret: None,
             slow_turn_after: Duration::from_secs(5),
+            lease: Duration::from_secs(15),
+            max_backlog: 10_000,
+            retention: Duration::from_hours(30 * 24),
             allowed_hosts: Vec::new(),
             allowed_service_hosts: Vec::new(),
             max_connections: 1024,
@@ -242,6 +251,9 @@ impl Config {
             "local_channel" => self.local_channel = setting.parse(value::switch)?,
             "direct_line_secret" => self.direct_line_secret = Some(text.into()),
             "slow_turn_after" => self.slow_turn_after = setting.parse(value::slow_turn)?,
+            "lease" => self.lease = setting.parse(value::lease)?,
+            "max_backlog" => self.max_backlog = setting.parse(value::backlog)?,
+            "retention" => self.retention = setting.parse(value::retention)?,
             "allowed_hosts" => self.allowed_hosts = setting.parse(value::hosts)?,
             "allowed_service_hosts" => self.allowed_service_hosts = setting.parse(value::hosts_with_ports)?,
             "max_connections" => self.max_connections = setting.parse(value::at_least_one)?,

@@ -16,7 +16,7 @@ use tidings_bot::{Adapter, AdapterBuilder, Bot};
 use tidings_connector::ConnectorClient;
 use tidings_connector::jwt::Authenticator;
 use tidings_directline::{BaseUrl, DirectLine, DirectLineOptions};
-use tidings_proactive::Proactive;
+use tidings_proactive::{Proactive, ProactiveOptions};
 use tidings_store::{Database, SystemClock};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinHandle;
@@ -34,6 +34,7 @@ use crate::drain::Drain;
 use crate::guard::Guard;
 use crate::http_server::{self, Front};
 use crate::keys::Keys;
+use crate::metrics::Metrics;
 use crate::proactive_channel::ProactiveChannel;
 use crate::signal::StopSignals;
 use crate::start_error::StartError;
@@ -133,7 +134,11 @@ impl Server {
             None => connector,
         }
         .build()?;
-        let proactive = Proactive::new(database.clone(), Arc::new(SystemClock));
+        let mut options = ProactiveOptions::default();
+        options.lease = config.lease;
+        options.max_backlog = config.max_backlog;
+        options.node = own(address).to_string();
+        let proactive = Proactive::with_options(database.clone(), Arc::new(SystemClock), options);
         let adapter = Adapter::builder()
             .connector(connector.clone())
             .storage(Arc::new(database.clone()))
@@ -173,10 +178,10 @@ impl Server {
         &self.base_url
     }
 
-    /// The database file.
+    /// Where the database is, for people: a file, or an address without its password.
     #[must_use]
-    pub fn database(&self) -> &Path {
-        self.database.path()
+    pub fn database(&self) -> String {
+        self.database.location()
     }
 
     /// The adapter, for turns that begin in the program itself.
@@ -209,7 +214,7 @@ impl Server {
             server.address = %self.address,
             server.page = format!("{}/", self.base_url),
             bot.endpoint = format!("{}/api/messages", self.base_url),
-            database.path = %self.database.path().display(),
+            database.location = self.database.location(),
             "Tidings is ready: the bot is at {}/api/messages and the page at {}/",
             self.base_url,
             self.base_url,
@@ -332,9 +337,14 @@ impl Server {
             access: self.access,
             keys: self.keys.clone(),
             audit: Audit::new(self.database.clone(), Arc::new(SystemClock)),
-            jobs: self.proactive.jobs(),
-            authenticator: self.authenticator.clone(),
-            oversized,
+            proactive: self.proactive.clone(),
+            intake: Arc::new(self.proactive.clone()),
+            metrics: Metrics {
+                authenticator: self.authenticator.clone(),
+                oversized,
+                proactive: self.proactive.clone(),
+                database: self.database.clone(),
+            },
             // With keys, the page has no secret to chat with: the channel is for clients of one's own.
             local_channel: self.config.local_channel_is_on() && self.access == ApiAccess::Local,
             body_timeout: self.config.body_timeout,

@@ -154,7 +154,10 @@ mod tests {
     async fn what_is_refused_did_not_happen_and_what_is_lost_did() {
         let disk = SimulatedDisk::new([NOTES]).unwrap();
         let faults = Arc::new(Switch::default());
-        let (node, other) = (disk.connect(faults.clone()), disk.connect(Arc::new(Switch::default())));
+        let (node, other) = (
+            disk.connect(faults.clone()),
+            disk.connect(Arc::new(Switch::default())),
+        );
         note(&node).await.unwrap();
         faults.refuses.store(true, Ordering::Relaxed);
         note(&node).await.unwrap_err();

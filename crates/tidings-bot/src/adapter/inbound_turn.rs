@@ -271,6 +271,9 @@ fn response_of(turn: &TurnContext, collector: Option<&Collector>) -> Result<Turn
 
 /// What the sender of an activity whose turn failed is answered.
 fn settle(turn: &TurnContext, collector: Option<&Collector>, failed: Failed) -> Ended {
+    if let Some(answered) = failed.answered {
+        return Ok(answered);
+    }
     match failed.error.downcast_ref::<TurnFailure>() {
         Some(TurnFailure::Panicked { .. }) => Err(ProcessError::Panicked),
         Some(TurnFailure::TimedOut { limit }) => Err(ProcessError::TimedOut { limit: *limit }),

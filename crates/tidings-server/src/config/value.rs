@@ -46,6 +46,33 @@ pub(super) fn slow_turn(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Shorter ones end in the pauses of a busy machine; longer ones keep people waiting.
+pub(super) fn lease(text: &str) -> Result<Duration, String> {
+    let lease = duration(text)?;
+    if (Duration::from_secs(1)..=Duration::from_secs(600)).contains(&lease) {
+        Ok(lease)
+    } else {
+        Err("must be a duration from 1s to 10m".to_owned())
+    }
+}
+
+pub(super) fn backlog(text: &str) -> Result<u32, String> {
+    number(text)
+        .ok()
+        .filter(|backlog| (1..=10_000_000).contains(backlog))
+        .ok_or_else(|| "must be a whole number from 1 to 10000000".to_owned())
+}
+
+/// What is younger than a dedupe key may not be forgotten.
+pub(super) fn retention(text: &str) -> Result<Duration, String> {
+    let retention = duration(text)?;
+    if retention >= Duration::from_hours(7 * 24) {
+        Ok(retention)
+    } else {
+        Err("must be at least 168h, as long as dedupe keys are remembered".to_owned())
+    }
+}
+
 /// `None` is "as the mode has it".
 pub(super) fn switch(text: &str) -> Result<Option<bool>, String> {
     let is = |words: &[&str]| words.iter().any(|word| text.trim().eq_ignore_ascii_case(word));
