@@ -35,9 +35,9 @@ use crate::http_server::{self, Front};
 use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::proactive_channel::ProactiveChannel;
-use crate::telemetry::Propagation;
 use crate::signal::StopSignals;
 use crate::start_error::StartError;
+use crate::telemetry::Propagation;
 use crate::turns::Turns;
 use crate::{health, messages, page, telemetry};
 
