@@ -13,7 +13,10 @@ mod claim;
 mod enqueue;
 mod lane;
 mod nodes;
+pub(crate) mod operate;
+pub(crate) mod prune;
 pub(crate) mod read;
+mod rearm;
 mod settle;
 mod timers;
 

@@ -4,14 +4,17 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use tidings_activity::Activity;
 use tidings_bot::{Conversation, Identity};
-use tidings_store::{Clock, Database, StoreError};
+use tidings_store::{Clock, Database, StoreError, Tx};
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
+use crate::breaker::BreakerOptions;
 use crate::channel::Channel;
+use crate::deliveries::Deliveries;
 use crate::delivery::{Delivery, DeliveryId};
 use crate::enqueue::{Accepted, Enqueue};
 use crate::error::ProactiveError;
@@ -20,6 +23,7 @@ use crate::jobs::Jobs;
 use crate::ledger::{self, NewDelivery};
 use crate::rng::{Rng, SystemRng};
 use crate::stored_reference::{StoredReference, last_reference};
+use crate::trace_carrier::TraceCarrier;
 use crate::worker::Worker;
 
 /// How the engine behaves. The defaults suit one bot on one machine.
@@ -41,6 +45,10 @@ pub struct ProactiveOptions {
     pub shared: bool,
     /// The most deliveries of one conversation that have not ended.
     pub max_backlog: u32,
+    /// When a host that fails is left alone.
+    pub breaker: BreakerOptions,
+    /// Who carries traces over the time that a delivery waits; nobody unless told.
+    pub trace: Option<Arc<dyn TraceCarrier>>,
     /// The waits between attempts.
     pub backoff: Backoff,
     /// The randomness of the waits.
@@ -59,6 +67,8 @@ impl Default for ProactiveOptions {
             node: "tidings".to_owned(),
             shared: false,
             max_backlog: 10_000,
+            breaker: BreakerOptions::default(),
+            trace: None,
             backoff: Backoff::default(),
             rng: Arc::new(SystemRng),
         }
@@ -85,6 +95,7 @@ impl fmt::Debug for ProactiveOptions {
             .field("node", &self.node)
             .field("shared", &self.shared)
             .field("max_backlog", &self.max_backlog)
+            .field("breaker", &self.breaker)
             .field("backoff", &self.backoff)
             .finish_non_exhaustive()
     }
@@ -124,6 +135,12 @@ impl Proactive {
     #[must_use]
     pub fn jobs(&self) -> Jobs {
         Jobs::new(self.clone())
+    }
+
+    /// What is owed and was owed.
+    #[must_use]
+    pub fn deliveries(&self) -> Deliveries {
+        Deliveries::new(self.clone())
     }
 
     /// Puts `activity` on record for `conversation`. It is durable when this returns, and sent
@@ -183,7 +200,10 @@ impl Proactive {
             })
             .await;
         match (enqueued, refused.get()) {
-            (Ok(accepted), _) => Ok(accepted.into_iter().map(|(_, accepted)| accepted).collect()),
+            (Ok(accepted), _) => {
+                worker.counters.accepted(accepted.len());
+                Ok(accepted.into_iter().map(|(_, accepted)| accepted).collect())
+            }
             (Err(_), Some((index, refusal))) => Err(EnqueueAllError {
                 index: *index,
                 error: ProactiveError::from_refusal(refusal),
@@ -238,15 +258,43 @@ impl Proactive {
         ))
     }
 
+    /// When everything that is owed to these conversations now will have been sent, if their channels take what their
+    /// limits allow. `None` where no limit is known, so that nobody can tell.
+    ///
+    /// # Errors
+    /// The database refused.
+    pub async fn predicted_finish<'a>(
+        &self,
+        conversations: impl IntoIterator<Item = &'a Conversation>,
+    ) -> Result<Option<Timestamp>, ProactiveError> {
+        let rules = self.worker.terms().rules.clone();
+        let lanes: Vec<(String, String)> = conversations
+            .into_iter()
+            .filter_map(|conversation| {
+                let channel_id = conversation.channel_id.clone().unwrap_or_default();
+                let is_limited = rules.lane_limits.contains_key(&channel_id)
+                    || rules.tenant_limits.contains_key(&channel_id);
+                is_limited.then_some((channel_id, conversation.conversation_id()?.to_owned()))
+            })
+            .collect();
+        if lanes.is_empty() {
+            return Ok(None);
+        }
+        let now = self.worker.clock.now();
+        let read = move |tx: &Tx<'_>| ledger::read::predicted_finish(tx, &rules, &lanes, now);
+        Ok(self.worker.db.read(read).await?)
+    }
+
     /// The delivery with this id, as it is on record now.
     ///
     /// # Errors
     /// The database refused.
     pub async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, ProactiveError> {
+        let now = self.worker.clock.now();
         Ok(self
             .worker
             .db
-            .read(move |conn| ledger::read::delivery(conn, id))
+            .read(move |tx| ledger::read::one(tx, id, now))
             .await?)
     }
 

@@ -2,70 +2,13 @@
 //! and if not, why not.
 
 use std::collections::{HashMap, HashSet};
-use std::fmt;
 
 use jiff::Timestamp;
 
-use crate::breaker::{Breaker, Breakers};
+use crate::breaker::{Breaker, BreakerOptions, Breakers};
 use crate::limits::Limits;
 use crate::meter::Meter;
-
-/// Why a delivery waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum WaitReason {
-    /// It failed and is tried again after a while.
-    Backoff,
-    /// The channel asked for the wait.
-    RetryAfter,
-    /// The conversation has had as many messages as the channel's limits allow.
-    Pacing,
-    /// The tenant has had as many requests as the channel's limits allow.
-    Budget,
-    /// The channel's host fails; it is left alone for a while.
-    Breaker,
-    /// An operator stopped the conversation, its channel or everything.
-    Paused,
-    /// It was asked to be sent later.
-    Scheduled,
-    /// It steps aside until it is released.
-    Held,
-}
-
-impl WaitReason {
-    /// All reasons.
-    pub const ALL: [WaitReason; 8] = [
-        WaitReason::Backoff,
-        WaitReason::RetryAfter,
-        WaitReason::Pacing,
-        WaitReason::Budget,
-        WaitReason::Breaker,
-        WaitReason::Paused,
-        WaitReason::Scheduled,
-        WaitReason::Held,
-    ];
-
-    /// The reason as the database and the API spell it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            WaitReason::Backoff => "backoff",
-            WaitReason::RetryAfter => "retry_after",
-            WaitReason::Pacing => "pacing",
-            WaitReason::Budget => "budget",
-            WaitReason::Breaker => "breaker",
-            WaitReason::Paused => "paused",
-            WaitReason::Scheduled => "scheduled",
-            WaitReason::Held => "held",
-        }
-    }
-}
-
-impl fmt::Display for WaitReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
+use crate::wait_reason::WaitReason;
 
 /// Whether something may be sent in a lane now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,6 +58,13 @@ struct Chunk {
 }
 
 impl Terms {
+    pub(crate) fn new(breaker: BreakerOptions) -> Self {
+        Self {
+            breakers: Breakers::new(breaker),
+            ..Self::default()
+        }
+    }
+
     /// The verdict over a lane, apart from its tenant's budget and its host's breaker: those are changed by asking.
     pub(crate) fn verdict(&self, lane: &LaneFacts<'_>, now: Timestamp) -> Verdict {
         let wait = |until, reason| Verdict::Wait { until, reason };

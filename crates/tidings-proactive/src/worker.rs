@@ -29,6 +29,8 @@ use crate::error::ProactiveError;
 use crate::handlers::Handlers;
 use crate::ledger::{self, Allowance, Claimed, Claiming, NodeId};
 use crate::proactive::ProactiveOptions;
+use crate::state::DeliveryState;
+use crate::stats::EngineCounters;
 use crate::terms::Terms;
 
 use lease::Lease;
@@ -39,6 +41,7 @@ pub(crate) struct Worker {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) options: ProactiveOptions,
     pub(crate) handlers: Handlers,
+    pub(crate) counters: Arc<EngineCounters>,
     /// What `run` was given, while it is running; slots are given out only then.
     open: Mutex<Option<Open>>,
     slots: Arc<Semaphore>,
@@ -88,13 +91,14 @@ impl Worker {
             handlers: Handlers::default(),
             open: Mutex::new(None),
             slots: Arc::new(Semaphore::new(options.concurrency)),
-            options,
+            counters: Arc::default(),
             running: AsyncMutex::new(()),
             wake: Notify::new(),
             missed: AtomicBool::new(false),
             rules_changed: AtomicBool::new(false),
             settling: Settling::default(),
-            terms: Mutex::default(),
+            terms: Mutex::new(Terms::new(options.breaker)),
+            options,
             changed: watch::Sender::new(0),
         }
     }
@@ -244,6 +248,7 @@ impl Worker {
         // A wake-up comes before the rows are visible to readers, so the first look claims without asking.
         let mut look = woken;
         loop {
+            self.counters.cycle();
             let now = self.clock.now();
             if self.slots.available_permits() == 0 {
                 // The tasks that hold the slots take the next delivery themselves.
@@ -294,11 +299,15 @@ impl Worker {
     }
 
     async fn send_here(self: &Arc<Self>, slot: Slot, delivery: Claimed, in_a_row: u32) {
+        let in_flight = self.counters.sending();
         let outcome = self.attempt(&*slot.channel, &slot.lease, delivery).await;
+        drop(in_flight);
         match outcome {
             Some(outcome) => self.settle(Tried::new(slot, outcome, in_a_row)).await,
             // Its handler's turn has settled it.
             None => {
+                self.counters.attempted(None);
+                self.counters.ended(DeliveryState::Delivered);
                 self.bump();
                 drop(slot);
                 self.wake();
@@ -315,6 +324,11 @@ impl Worker {
             }
             None => drop(tokio::spawn(task)),
         }
+    }
+
+    /// The trace that a delivery put on record now goes on with.
+    pub(crate) fn trace(&self) -> Option<String> {
+        self.options.trace.as_ref().and_then(|carrier| carrier.current())
     }
 
     /// When a delivery put on record now expires.
@@ -335,7 +349,7 @@ impl Worker {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn terms(&self) -> MutexGuard<'_, Terms> {
+    pub(crate) fn terms(&self) -> MutexGuard<'_, Terms> {
         self.terms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -343,6 +357,7 @@ impl Worker {
         Claiming {
             node,
             terms: &self.terms,
+            counters: &self.counters,
         }
     }
 

@@ -96,6 +96,8 @@ CREATE TABLE deliveries (
     error_message   TEXT,
     -- The id the channel gave the delivered activity.
     activity_id     TEXT,
+    -- The trace that it was put on record in (W3C traceparent).
+    trace           TEXT,
     -- The delivery whose handler sent this, the one it was retried for, the one it was merged into.
     parent_id       BIGINT,
     retry_of        BIGINT,

@@ -11,8 +11,11 @@ use super::lane::{self, Lane, LaneId, columns};
 use super::nodes::NodeId;
 use super::{Result, budget};
 use crate::delivery::DeliveryId;
-use crate::terms::{LaneFacts, Terms, Verdict, WaitReason};
+use crate::state::DeliveryState;
+use crate::stats::EngineCounters;
+use crate::terms::{LaneFacts, Terms, Verdict};
 use crate::unknown_policy::UnknownPolicy;
+use crate::wait_reason::WaitReason;
 
 /// A lane with more expired deliveries than this is cleared over several transactions, not in one long one.
 const EXPIRED_AT_ONCE: usize = 256;
@@ -38,6 +41,7 @@ const READY_LOCKED: &str = concat!(
 pub(crate) struct Claiming<'a> {
     pub(crate) node: NodeId,
     pub(crate) terms: &'a Mutex<Terms>,
+    pub(crate) counters: &'a EngineCounters,
 }
 
 impl Claiming<'_> {
@@ -105,7 +109,7 @@ pub(crate) struct Claimed {
     pub(crate) place: i64,
     pub(crate) policy: UnknownPolicy,
     pub(crate) starts: u32,
-    pub(crate) repeat_possible: bool,
+    pub(crate) trace: Option<String>,
     pub(crate) began_at: Timestamp,
     pub(crate) expires_at: Timestamp,
 }
@@ -128,7 +132,7 @@ impl Claimed {
             place: new.parent.map_or(id.0, |parent| parent.place),
             policy: new.policy,
             starts: 1,
-            repeat_possible: false,
+            trace: new.trace,
             began_at: now,
             expires_at: new.expires_at,
         }
@@ -186,14 +190,16 @@ pub(super) fn claim_lane(
     mut lane: Lane,
     now: Timestamp,
 ) -> Result<Option<Claimed>> {
-    let Some(head) = head(tx, &mut lane, now)? else {
+    let Some(head) = head(tx, claiming, &mut lane, now)? else {
         lane::release(tx, &lane, None, None)?;
         return Ok(None);
     };
     if let Some((until, reason)) = verdict(tx, claiming, &lane, now)? {
+        claiming.counters.waited(reason);
         put_off(tx, &lane, head.id, until, reason, now)?;
         return Ok(None);
     }
+    claiming.counters.claimed(1);
     lane.epoch += 1;
     lane::hold(tx, &lane, claiming.node.0)?;
     start(tx, lane, claiming.node, head, now).map(Some)
@@ -207,6 +213,9 @@ pub(super) fn may_send(
     now: Timestamp,
 ) -> Result<Option<i64>> {
     let may = verdict(tx, claiming, lane, now)?.is_none();
+    if may {
+        claiming.counters.claimed(1);
+    }
     Ok(may.then_some(claiming.node.0))
 }
 
@@ -287,7 +296,12 @@ pub(super) struct Head {
 
 /// The oldest delivery that is ready: of each class the first counts, unless that waits to be tried again. What has
 /// expired ends here.
-pub(super) fn head(tx: &Tx<'_>, lane: &mut Lane, now: Timestamp) -> Result<Option<Head>> {
+pub(super) fn head(
+    tx: &Tx<'_>,
+    claiming: Claiming<'_>,
+    lane: &mut Lane,
+    now: Timestamp,
+) -> Result<Option<Head>> {
     let mut best: Option<Head> = None;
     let mut class: Option<String> = None;
     let mut expired = 0;
@@ -297,6 +311,7 @@ pub(super) fn head(tx: &Tx<'_>, lane: &mut Lane, now: Timestamp) -> Result<Optio
             match first {
                 Some(first) if first.expires_at <= now.as_microsecond() && expired < EXPIRED_AT_ONCE => {
                     expire(tx, first.id, now)?;
+                    claiming.counters.ended(DeliveryState::Expired);
                     lane.backlog -= 1;
                     expired += 1;
                 }
@@ -364,7 +379,7 @@ fn start(tx: &Tx<'_>, lane: Lane, node: NodeId, head: Head, now: Timestamp) -> R
     let claimed = tx.first(
         "SELECT coalesce(deliveries.reference, lane_addresses.reference),
                 CASE WHEN deliveries.reference IS NULL THEN lane_addresses.identity ELSE deliveries.identity END,
-                activity, handler, payload, policy, starts, repeat_possible, expires_at
+                activity, handler, payload, policy, starts, expires_at, trace
          FROM deliveries JOIN lane_addresses USING (lane_id) WHERE deliveries.id = ?1",
         params![head.id.0],
         |row| {
@@ -385,8 +400,8 @@ fn start(tx: &Tx<'_>, lane: Lane, node: NodeId, head: Head, now: Timestamp) -> R
                 content,
                 policy: UnknownPolicy::from_row(row.text(5)?).unwrap_or_default(),
                 starts: row.get(6)?,
-                repeat_possible: row.get(7)?,
-                expires_at: Timestamp::from_microsecond(row.get(8)?).unwrap_or(Timestamp::MAX),
+                expires_at: Timestamp::from_microsecond(row.get(7)?).unwrap_or(Timestamp::MAX),
+                trace: row.get(8)?,
                 began_at: now,
                 class: head.class.clone(),
                 place: head.place,

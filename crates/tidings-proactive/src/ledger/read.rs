@@ -1,16 +1,29 @@
 //! Looking at the deliveries without changing them.
 
-use tidings_store::{StoreError, Tx, params};
+mod detail;
+mod page;
+pub(crate) mod row;
+mod summary;
 
-use crate::delivery::{Delivery, DeliveryId, Failure};
-use crate::row;
+pub(crate) use detail::{detail, one};
+pub(crate) use page::{lanes, page};
+pub(crate) use summary::{Stopped, oldest_waiting, pauses, summary};
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use tidings_store::{Tx, params};
+
+use super::Result;
+use crate::meter::Meter;
+use crate::terms::Rules;
 
 /// The reference and identity of a conversation as JSON; of several channels that of the newest lane.
 pub(crate) fn address(
     tx: &Tx<'_>,
     channel_id: Option<&str>,
     conversation_id: &str,
-) -> Result<Option<(String, Option<String>)>, StoreError> {
+) -> Result<Option<(String, Option<String>)>> {
     tx.first(
         "SELECT reference, identity FROM lanes JOIN lane_addresses ON lane_id = id
          WHERE conversation_id = ?1 AND channel_id = coalesce(?2, channel_id) ORDER BY id DESC LIMIT 1",
@@ -19,35 +32,53 @@ pub(crate) fn address(
     )
 }
 
-/// The delivery with this id.
-pub(crate) fn delivery(tx: &Tx<'_>, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
-    tx.first(
-        "SELECT deliveries.id, channel_id, conversation_id, state, reason, due_at, expires_at, starts, repeat_possible,
-                error_status, error_code, error_message, activity_id
-         FROM deliveries JOIN lanes ON lanes.id = lane_id WHERE deliveries.id = ?1",
-        params![id.0],
-        |row| {
-            let message: Option<String> = row.get(11)?;
-            let failure = |message| {
-                Ok::<_, StoreError>(Failure {
-                    status: row.get(9)?,
-                    code: row.get(10)?,
-                    message,
-                })
-            };
-            Ok(Delivery {
-                id: DeliveryId(row.get(0)?),
-                channel_id: row.get(1)?,
-                conversation_id: row.get(2)?,
-                state: row::state(row, 3)?.ok_or_else(|| StoreError::message("a delivery has no state"))?,
-                reason: row.get(4)?,
-                due_at: row::optional_timestamp(row, 5)?,
-                expires_at: row::timestamp(row, 6)?,
-                starts: row.get(7)?,
-                repeat_possible: row.get(8)?,
-                last_failure: message.map(failure).transpose()?,
-                activity_id: row.get(12)?,
-            })
-        },
-    )
+/// When what is owed in these lanes, of one channel and conversation each, will have been sent if it is sent as fast as
+/// the limits allow.
+pub(crate) fn predicted_finish(
+    tx: &Tx<'_>,
+    rules: &Rules,
+    lanes: &[(String, String)],
+    now: Timestamp,
+) -> Result<Option<Timestamp>> {
+    let mut latest = None;
+    let mut of_tenants: HashMap<(String, String), u64> = HashMap::new();
+    for (channel_id, conversation_id) in lanes {
+        let found = tx.first(
+            "SELECT tenant, backlog, meter FROM lanes WHERE conversation_id = ?1 AND channel_id = ?2",
+            params![conversation_id, channel_id],
+            |row| Ok((row.get(0)?, row.get::<i64>(1)?, row.get::<Option<String>>(2)?)),
+        )?;
+        let Some((tenant, backlog, meter)) = found else {
+            continue;
+        };
+        let backlog = u64::try_from(backlog).unwrap_or(0);
+        if let Some(limits) = rules.lane_limits.get(channel_id) {
+            latest = latest.max(Some(limits.finish(
+                &Meter::from_text(meter.as_deref()),
+                now,
+                backlog,
+            )));
+        }
+        *of_tenants.entry((channel_id.clone(), tenant)).or_default() += backlog;
+    }
+    for ((channel_id, tenant), backlog) in of_tenants {
+        if let Some(limits) = rules.tenant_limits.get(&channel_id) {
+            let meter: Option<String> = tx
+                .first(
+                    "SELECT meter FROM budgets WHERE channel_id = ?1 AND tenant = ?2",
+                    params![channel_id, tenant],
+                    |row| row.get(0),
+                )?
+                .flatten();
+            latest = latest.max(Some(limits.finish(
+                &Meter::from_text(meter.as_deref()),
+                now,
+                backlog,
+            )));
+        }
+    }
+    Ok(latest)
 }
+
+#[cfg(test)]
+mod tests;

@@ -113,6 +113,7 @@ impl Worker {
             }
         }
         if lanes > 0 {
+            self.counters.taken_over(lanes);
             tracing::info!(
                 lanes,
                 "took over the conversations of processes that ended; what was being sent there has an unknown outcome"

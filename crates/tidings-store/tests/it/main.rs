@@ -4,9 +4,11 @@
     reason = "a test, and whatever helps one, fails by panicking"
 )]
 
+mod backup;
 mod commit;
 mod contract;
 mod crash;
+mod engine;
 mod group_commit;
 mod held_writer;
 mod inspection;
