@@ -3,24 +3,23 @@
 use serde_json::json;
 use tidings_store::{
     Batch, Committed, Database, Document, DocumentChange, ETag, MAX_KEY_BYTES, MemoryStorage, Step, Storage,
-    StoreError,
+    StoreError, Tx,
 };
 
 use crate::notes::{self, insert};
-use crate::rusqlite::Connection;
 
 struct Note(&'static str);
 
 impl Step for Note {
-    fn write(self: Box<Self>, connection: &tidings_store::Tx<'_>) -> Result<(), StoreError> {
-        insert(connection, self.0)
+    fn write(self: Box<Self>, tx: &Tx<'_>) -> Result<(), StoreError> {
+        insert(tx, self.0)
     }
 }
 
 struct Failing;
 
 impl Step for Failing {
-    fn write(self: Box<Self>, _: &tidings_store::Tx<'_>) -> Result<(), StoreError> {
+    fn write(self: Box<Self>, _: &Tx<'_>) -> Result<(), StoreError> {
         Err(StoreError::message("this step always fails"))
     }
 }
@@ -171,7 +170,7 @@ async fn a_document_damaged_by_hand_is_named() {
     let database = notes::temporary();
     database.write_document("a", document(1)).await.unwrap();
     database
-        .write(|connection| Ok(connection.execute("UPDATE documents SET value = '[1'", [])?))
+        .write(|tx| tx.execute("UPDATE documents SET value = '[1'", &[]))
         .await
         .unwrap();
     let error = database.read_document("a").await.unwrap_err();

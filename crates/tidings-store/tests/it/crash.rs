@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Write, stdout};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use tidings_store::{Database, DatabaseOptions, OpenError, StoreError};
+use tidings_store::{Database, DatabaseOptions, OpenError, StoreError, Tx};
 
 use crate::notes::{self, NOTES, insert};
 
@@ -26,9 +26,7 @@ fn a_process_that_writes_until_it_is_killed() {
                 for number in 0_u64.. {
                     let pair = format!("{writer}/{number}");
                     let (one, two) = (format!("{pair} one"), format!("{pair} two"));
-                    let both = move |connection: &tidings_store::Tx<'_>| {
-                        insert(connection, &one).and_then(|()| insert(connection, &two))
-                    };
+                    let both = move |tx: &Tx<'_>| insert(tx, &one).and_then(|()| insert(tx, &two));
                     database.write(both).await.unwrap();
                     writeln!(stdout(), "kept {pair}").unwrap();
                 }
@@ -102,8 +100,8 @@ async fn files_copied_from_under_a_running_database_hold_every_answered_write() 
         notes::add(database.clone(), number.to_string()).await.unwrap();
     }
     let unfinished: Result<(), StoreError> = database
-        .write(|connection| {
-            insert(connection, "unfinished")?;
+        .write(|tx| {
+            insert(tx, "unfinished")?;
             Err(StoreError::message("never"))
         })
         .await;

@@ -1,18 +1,18 @@
 //! Many callers, one commit.
 
-use tidings_store::Database;
+use tidings_store::{Database, Tx};
 
 use crate::held_writer::HeldWriter;
-use crate::{notes, rusqlite};
+use crate::notes;
 
 #[tokio::test]
 async fn the_log_is_ahead_and_every_commit_is_synced() {
     let folder = tempfile::tempdir().unwrap();
     let database = Database::open(notes::options(&folder)).unwrap();
-    let pragmas = |connection: &tidings_store::Tx<'_>| {
-        let journal: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
-        let synchronous: i64 = connection.pragma_query_value(None, "synchronous", |row| row.get(0))?;
-        Ok((journal, synchronous))
+    let pragmas = |tx: &Tx<'_>| {
+        let journal: Option<String> = tx.first("PRAGMA journal_mode", &[], |row| row.get(0))?;
+        let synchronous: Option<i64> = tx.first("PRAGMA synchronous", &[], |row| row.get(0))?;
+        Ok((journal.unwrap(), synchronous.unwrap()))
     };
     assert_eq!(
         database.write(pragmas).await.unwrap(),

@@ -4,12 +4,11 @@ use std::fs::File;
 use std::sync::mpsc::channel;
 
 use serde_json::json;
-use tidings_store::{Database, Document, ETag, Storage, StoreError};
+use tidings_store::{Database, Document, ETag, Storage, StoreError, Tx};
 use tokio::sync::oneshot;
 
 use crate::held_writer::HeldWriter;
 use crate::notes;
-use crate::rusqlite::Connection;
 
 #[tokio::test]
 async fn close_keeps_what_was_taken_in_and_refuses_the_rest() {
@@ -78,8 +77,8 @@ async fn the_last_handle_may_be_dropped_by_an_operation() {
         .queue({
             let (database, captured) = (database.clone(), database.clone());
             async move {
-                let work = move |connection: &tidings_store::Tx<'_>| {
-                    notes::insert(connection, "last words")?;
+                let work = move |tx: &Tx<'_>| {
+                    notes::insert(tx, "last words")?;
                     drop(captured);
                     Ok(())
                 };
@@ -105,11 +104,11 @@ async fn the_very_last_handle_may_go_on_the_writer_thread() {
     let (entered, inside) = oneshot::channel();
     let (release, released) = channel::<()>();
     let operation = tokio::spawn(async move {
-        let work = move |connection: &tidings_store::Tx<'_>| {
+        let work = move |tx: &Tx<'_>| {
             entered.send(()).unwrap();
             released.recv().map_err(StoreError::other)?;
             drop(captured);
-            notes::insert(connection, "last words")
+            notes::insert(tx, "last words")
         };
         database.write(work).await
     });
@@ -150,7 +149,7 @@ async fn etags_go_on_after_a_restart() {
 #[tokio::test]
 async fn a_temporary_database_leaves_nothing_behind() {
     let database = notes::temporary();
-    let folder = database.path().parent().unwrap().to_owned();
+    let folder = database.path().unwrap().parent().unwrap().to_owned();
     notes::add(database.clone(), "gone").await.unwrap();
     assert!(folder.exists());
     drop(database);

@@ -4,11 +4,11 @@
     reason = "a test, and whatever helps one, fails by panicking"
 )]
 
-use tidings_store::rusqlite;
-
+mod backup;
 mod commit;
 mod contract;
 mod crash;
+mod engine;
 mod group_commit;
 mod held_writer;
 mod inspection;
@@ -18,4 +18,5 @@ mod model;
 mod notes;
 mod open_errors;
 mod readers;
+mod rows;
 mod transactions;

@@ -5,7 +5,7 @@ use std::fs;
 use tempfile::TempDir;
 use tidings_store::{Database, DatabaseOptions, Migrations, OpenError};
 
-use crate::rusqlite::Connection;
+use rusqlite::Connection;
 
 const FIRST: &str = "CREATE TABLE pets (id INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT";
 const SECOND: &str = "ALTER TABLE pets ADD COLUMN kind TEXT NOT NULL DEFAULT 'cat'";
@@ -36,14 +36,15 @@ fn open(folder: &TempDir, components: &[Migrations]) -> Result<Database, OpenErr
 
 async fn one(database: &Database, sql: &'static str) -> String {
     database
-        .read(move |connection| Ok(connection.query_row(sql, [], |row| row.get(0))?))
+        .read(move |tx| tx.first(sql, &[], |row| row.get(0)))
         .await
+        .unwrap()
         .unwrap()
 }
 
 async fn insert_one(database: Database) {
     database
-        .write(|connection| Ok(connection.execute("INSERT INTO pets (name) VALUES ('Momo')", [])?))
+        .write(|tx| tx.execute("INSERT INTO pets (name) VALUES ('Momo')", &[]))
         .await
         .unwrap();
     database.close().await;

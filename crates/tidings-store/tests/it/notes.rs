@@ -1,4 +1,4 @@
-use tidings_store::{Database, DatabaseOptions, Migrations, StoreError};
+use tidings_store::{Database, DatabaseOptions, Migrations, StoreError, Tx, params};
 
 /// A table to try things on.
 pub(crate) const NOTES: Migrations = Migrations {
@@ -15,17 +15,15 @@ pub(crate) fn options(folder: &tempfile::TempDir) -> DatabaseOptions {
     DatabaseOptions::new(folder.path().join("tidings.db")).component(NOTES)
 }
 
-pub(crate) fn insert(connection: &rusqlite::Connection, text: &str) -> Result<(), StoreError> {
-    connection
-        .prepare_cached("INSERT INTO notes (text) VALUES (?1)")?
-        .execute([text])?;
+pub(crate) fn insert(tx: &Tx<'_>, text: &str) -> Result<(), StoreError> {
+    tx.execute("INSERT INTO notes (text) VALUES (?1)", params![text])?;
     Ok(())
 }
 
 /// Adds a note in an operation of its own.
 pub(crate) async fn add(database: Database, text: impl Into<String>) -> Result<(), StoreError> {
     let text = text.into();
-    database.write(move |connection| insert(connection, &text)).await
+    database.write(move |tx| insert(tx, &text)).await
 }
 
 /// The notes in the order in which they were added.
@@ -33,9 +31,6 @@ pub(crate) async fn all(database: &Database) -> Vec<String> {
     database.read(texts).await.unwrap()
 }
 
-pub(crate) fn texts(connection: &rusqlite::Connection) -> Result<Vec<String>, StoreError> {
-    let mut statement = connection.prepare_cached("SELECT text FROM notes ORDER BY id")?;
-    Ok(statement
-        .query_map([], |row| row.get(0))?
-        .collect::<Result<_, _>>()?)
+pub(crate) fn texts(tx: &Tx<'_>) -> Result<Vec<String>, StoreError> {
+    tx.all("SELECT text FROM notes ORDER BY id", &[], |row| row.get(0))
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tidings_store::{Database, DatabaseOptions, OpenError, StoreErrorKind};
 
 use crate::notes;
-use crate::rusqlite::Connection;
+use rusqlite::Connection;
 
 fn error_of(options: DatabaseOptions) -> OpenError {
     let error = Database::open(options).expect_err("it must not open");
@@ -237,7 +237,7 @@ fn two_names_of_one_file_meet_at_one_lock() {
     let folder = tempfile::tempdir().unwrap();
     let database = Database::open(notes::options(&folder)).unwrap();
     let link = folder.path().join("link.db");
-    std::os::unix::fs::symlink(database.path(), &link).unwrap();
+    std::os::unix::fs::symlink(database.path().unwrap(), &link).unwrap();
     let dotted = folder
         .path()
         .join("..")
@@ -257,7 +257,7 @@ fn two_names_of_one_file_meet_at_one_lock() {
 fn a_database_that_another_program_keeps_locked() {
     let folder = tempfile::tempdir().unwrap();
     let database = Database::open(notes::options(&folder)).unwrap();
-    let path = database.path().to_owned();
+    let path = database.path().unwrap().to_owned();
     drop(database);
     let shell = Connection::open(&path).unwrap();
     shell.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -272,9 +272,8 @@ fn a_database_that_another_program_keeps_locked() {
 async fn a_page_limit_below_what_the_tables_need() {
     let needed = {
         let database = Database::temporary([]).unwrap();
-        let pages = database
-            .read(|connection| Ok(connection.pragma_query_value(None, "page_count", |row| row.get(0))?));
-        pages.await.unwrap()
+        let pages = database.read(|tx| tx.first("PRAGMA page_count", &[], |row| row.get::<u32>(0)));
+        pages.await.unwrap().unwrap()
     };
     for (pages, fits) in [
         (1, false),
@@ -306,7 +305,7 @@ async fn a_page_limit_below_the_size_of_the_file_only_stops_its_growth() {
         .unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Full, "{error}");
     limited
-        .write(|connection| Ok(connection.execute("DELETE FROM notes", [])?))
+        .write(|tx| tx.execute("DELETE FROM notes", &[]))
         .await
         .unwrap();
     notes::add(limited.clone(), "x".repeat(100_000)).await.unwrap();

@@ -3,12 +3,11 @@
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Barrier};
 
-use tidings_store::{Database, DatabaseOptions, StoreError};
+use tidings_store::{Database, DatabaseOptions, StoreError, Tx};
 use tokio::sync::oneshot;
 
 use crate::held_writer::HeldWriter;
 use crate::notes::{self, insert, texts};
-use crate::rusqlite::Connection;
 
 #[tokio::test]
 async fn readers_see_committed_data_while_a_transaction_is_open() {
@@ -20,8 +19,8 @@ async fn readers_see_committed_data_while_a_transaction_is_open() {
         let database = database.clone();
         async move {
             database
-                .write(move |connection| {
-                    insert(connection, "open")?;
+                .write(move |tx| {
+                    insert(tx, "open")?;
                     entered.send(()).unwrap();
                     released.recv().map_err(StoreError::other)
                 })
@@ -45,11 +44,11 @@ async fn one_read_sees_one_state_through_all_its_statements() {
         let database = database.clone();
         async move {
             database
-                .read(move |connection| {
-                    let first = texts(connection)?;
+                .read(move |tx| {
+                    let first = texts(tx)?;
                     entered.send(()).unwrap();
                     released.recv().map_err(StoreError::other)?;
-                    Ok((first, texts(connection)?))
+                    Ok((first, texts(tx)?))
                 })
                 .await
         }
@@ -68,10 +67,7 @@ async fn one_read_sees_one_state_through_all_its_statements() {
 #[tokio::test]
 async fn a_reader_cannot_write() {
     let database = notes::temporary();
-    let error = database
-        .read(|connection| insert(connection, "no"))
-        .await
-        .unwrap_err();
+    let error = database.read(|tx| insert(tx, "no")).await.unwrap_err();
     assert!(error.to_string().contains("readonly"), "{error}");
     assert!(notes::all(&database).await.is_empty());
 }
@@ -86,13 +82,11 @@ async fn readers_survive_panics_and_errors() {
             .unwrap_err();
         assert!(matches!(panicked, StoreError::Panicked { .. }), "{panicked}");
         let failed = database
-            .read(|connection| Ok(connection.execute_batch("SELECT nothing")?))
+            .read(|tx| tx.exists("SELECT nothing", &[]))
             .await
             .unwrap_err();
         assert!(matches!(failed, StoreError::Sqlite(_)), "{failed}");
-        let ended = database
-            .read(|connection| Ok(connection.execute_batch("COMMIT")?))
-            .await;
+        let ended = database.read(|tx| tx.execute("COMMIT", &[])).await;
         ended.unwrap();
     }
     assert!(notes::all(&database).await.is_empty());
@@ -112,7 +106,7 @@ async fn a_value_that_panics_when_dropped_does_not_kill_the_reader() {
     let read = tokio::spawn({
         let database = database.clone();
         async move {
-            let work = move |_: &Connection| {
+            let work = move |_: &Tx<'_>| {
                 entered.send(()).unwrap();
                 released.recv().map_err(StoreError::other)?;
                 Ok(Bomb)

@@ -2,60 +2,56 @@
 
 use std::time::Duration;
 
-use tidings_store::{Database, DatabaseOptions, Migrations, StoreError, StoreErrorKind};
+use rusqlite::Connection;
+use tidings_store::{Database, DatabaseOptions, Migrations, StoreError, StoreErrorKind, Tx};
 use tokio::task::JoinHandle;
 
 use crate::held_writer::HeldWriter;
 use crate::notes::{self, insert};
-use crate::rusqlite::Connection;
 
-type Work = fn(&Connection) -> Result<(), StoreError>;
+type Work = fn(&Tx<'_>) -> Result<(), StoreError>;
 
-fn good_a(connection: &Connection) -> Result<(), StoreError> {
-    insert(connection, "a")
+fn good_a(tx: &Tx<'_>) -> Result<(), StoreError> {
+    insert(tx, "a")
 }
 
-fn good_b(connection: &Connection) -> Result<(), StoreError> {
-    insert(connection, "b")
+fn good_b(tx: &Tx<'_>) -> Result<(), StoreError> {
+    insert(tx, "b")
 }
 
-fn failing(connection: &Connection) -> Result<(), StoreError> {
-    insert(connection, "half")?;
+fn failing(tx: &Tx<'_>) -> Result<(), StoreError> {
+    insert(tx, "half")?;
     Err(StoreError::message("changed my mind"))
 }
 
-fn failing_in_sql(connection: &Connection) -> Result<(), StoreError> {
-    insert(connection, "half")?;
-    connection.execute(
+fn failing_in_sql(tx: &Tx<'_>) -> Result<(), StoreError> {
+    insert(tx, "half")?;
+    tx.execute(
         "INSERT INTO notes (id, text) VALUES ((SELECT max(id) FROM notes), 'twice')",
-        [],
+        &[],
     )?;
     Ok(())
 }
 
-fn panicking(connection: &Connection) -> Result<(), StoreError> {
-    insert(connection, "half")?;
+fn panicking(tx: &Tx<'_>) -> Result<(), StoreError> {
+    insert(tx, "half")?;
     panic!("the operation's own defect")
 }
 
-fn ending(connection: &Connection) -> Result<(), StoreError> {
-    insert(connection, "half")?;
-    connection.execute_batch("ROLLBACK")?;
+fn ending(tx: &Tx<'_>) -> Result<(), StoreError> {
+    insert(tx, "half")?;
+    tx.execute("ROLLBACK", &[])?;
     Ok(())
 }
 
-fn leaving_a_savepoint(connection: &Connection) -> Result<(), StoreError> {
-    connection.execute_batch("SAVEPOINT forgotten")?;
-    insert(connection, "b")
+fn leaving_a_savepoint(tx: &Tx<'_>) -> Result<(), StoreError> {
+    tx.execute("SAVEPOINT forgotten", &[])?;
+    insert(tx, "b")
 }
 
-fn refusing_commit(connection: &Connection) -> Result<(), StoreError> {
-    connection.commit_hook(Some(|| true))?;
-    insert(connection, "refused")
-}
-
-fn allowing_commit(connection: &Connection) -> Result<(), StoreError> {
-    connection.commit_hook(None::<fn() -> bool>)?;
+/// Refused only at the commit.
+fn orphan(tx: &Tx<'_>) -> Result<(), StoreError> {
+    tx.execute("INSERT INTO nodes (id, parent) VALUES (1, 2)", &[])?;
     Ok(())
 }
 
@@ -182,25 +178,6 @@ async fn a_caller_that_gave_up_undoes_nothing() {
 
 #[tokio::test]
 async fn a_commit_that_fails_fails_everyone_in_it_and_nobody_else() {
-    let database = notes::temporary();
-    let results = together(&database, &[good_a, failing, refusing_commit, good_b]).await;
-    for result in results {
-        let error = result.unwrap_err();
-        assert!(matches!(error, StoreError::Uncommitted { .. }), "{error}");
-        assert!(error.to_string().contains("nothing of it was kept"), "{error}");
-    }
-    assert!(notes::all(&database).await.is_empty());
-    // The hook still refuses, so its removal only runs; but the writer lives.
-    database
-        .write(|connection| allowing_commit(connection).and_then(|()| good_a(connection)))
-        .await
-        .unwrap();
-    assert_eq!(notes::all(&database).await, ["a"]);
-    assert_eq!(database.stats().failures, 4);
-}
-
-#[tokio::test]
-async fn a_deferred_constraint_fails_the_whole_commit() {
     const TREE: Migrations = Migrations {
         component: "tree",
         postgres: &[],
@@ -210,19 +187,16 @@ async fn a_deferred_constraint_fails_the_whole_commit() {
         ],
     };
     let database = Database::temporary([notes::NOTES, TREE]).unwrap();
-    let orphan: Work = |connection| {
-        connection.execute("INSERT INTO nodes (id, parent) VALUES (1, 2)", [])?;
-        Ok(())
-    };
-    let results = together(&database, &[good_a, orphan]).await;
-    assert!(
-        results
-            .iter()
-            .all(|result| matches!(result, Err(StoreError::Uncommitted { .. }))),
-        "{results:?}"
-    );
+    let results = together(&database, &[good_a, failing, orphan, good_b]).await;
+    for result in results {
+        let error = result.unwrap_err();
+        assert!(matches!(error, StoreError::Uncommitted { .. }), "{error}");
+        assert!(error.to_string().contains("nothing of it was kept"), "{error}");
+    }
     assert!(notes::all(&database).await.is_empty());
-    notes::add(database.clone(), "alive").await.unwrap();
+    database.write(good_a).await.unwrap();
+    assert_eq!(notes::all(&database).await, ["a"]);
+    assert_eq!(database.stats().failures, 4);
 }
 
 #[tokio::test]
@@ -252,8 +226,8 @@ async fn a_forgotten_savepoint_is_released_with_its_operation() {
 }
 
 /// Four pages or so.
-fn large(connection: &Connection) -> Result<(), StoreError> {
-    insert(connection, &"x".repeat(16 * 1024))
+fn large(tx: &Tx<'_>) -> Result<(), StoreError> {
+    insert(tx, &"x".repeat(16 * 1024))
 }
 
 #[tokio::test]
@@ -263,9 +237,7 @@ async fn a_full_database_says_so_and_recovers_when_there_is_room() {
         .component(notes::NOTES)
         .max_pages(pages);
     let database = Database::open(options).unwrap();
-    let page_count = |connection: &tidings_store::Tx<'_>| {
-        Ok(connection.pragma_query_value(None, "page_count", |row| row.get::<_, u32>(0))?)
-    };
+    let page_count = |tx: &Tx<'_>| tx.first("PRAGMA page_count", &[], |row| row.get::<u32>(0));
     let mut fitted = 0;
     let error = loop {
         match database.write(large).await {
@@ -275,16 +247,16 @@ async fn a_full_database_says_so_and_recovers_when_there_is_room() {
     };
     assert_eq!(error.kind(), StoreErrorKind::Full, "{error}");
     assert!(error.to_string().contains("free disk space"), "{error}");
-    assert!(database.read(page_count).await.unwrap() <= pages);
+    assert!(database.read(page_count).await.unwrap() <= Some(pages));
     assert_eq!(notes::all(&database).await.len(), fitted, "each answer was true");
     assert!(fitted > 0);
     // Exactly at the limit: what needs no new page is still written.
     database
-        .write(|connection| Ok(connection.execute("UPDATE notes SET text = upper(text)", [])?))
+        .write(|tx| tx.execute("UPDATE notes SET text = upper(text)", &[]))
         .await
         .unwrap();
     database
-        .write(|connection| Ok(connection.execute("DELETE FROM notes WHERE id = 1", [])?))
+        .write(|tx| tx.execute("DELETE FROM notes WHERE id = 1", &[]))
         .await
         .unwrap();
     database.write(large).await.unwrap();
@@ -320,7 +292,7 @@ async fn a_lock_held_by_another_program_is_busy_and_passes() {
         .component(notes::NOTES)
         .busy_timeout(Duration::ZERO);
     let database = Database::open(options).unwrap();
-    let shell = Connection::open(database.path()).unwrap();
+    let shell = Connection::open(database.path().unwrap()).unwrap();
     shell.execute_batch("BEGIN IMMEDIATE").unwrap();
     let results = together_without_holder(&database, &[good_a, good_b]).await;
     for result in results {
