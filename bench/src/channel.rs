@@ -79,15 +79,19 @@ impl Desk {
     async fn answer(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
         let path = request.uri().path();
         Ok(match (request.method(), path) {
-            (&Method::GET, "/count") => {
-                json(StatusCode::OK, self.accepted.load(Ordering::Relaxed).to_string().into())
-            }
+            (&Method::GET, "/count") => json(
+                StatusCode::OK,
+                self.accepted.load(Ordering::Relaxed).to_string().into(),
+            ),
             (&Method::GET, "/tally") => json(StatusCode::OK, self.tally()),
             (&Method::POST, "/again") => {
                 self.lateness().reset();
                 json(StatusCode::OK, Bytes::new())
             }
-            _ if path.strip_prefix("/v3/conversations/").is_some_and(|id| id.starts_with(BLOCKED)) => {
+            _ if path
+                .strip_prefix("/v3/conversations/")
+                .is_some_and(|id| id.starts_with(BLOCKED)) =>
+            {
                 // Read, so that the connection can be used again.
                 let _ = request.into_body().collect().await;
                 self.refused.fetch_add(1, Ordering::Relaxed);
@@ -130,8 +134,12 @@ impl Desk {
 /// When an activity is meant to come.
 fn intended(body: &[u8]) -> Option<u64> {
     let found = body.windows(AT.len()).position(|window| window == AT)?;
-    let digits = body[found + AT.len()..].iter().take_while(|byte| byte.is_ascii_digit());
-    Some(digits.fold(0, |number: u64, digit| number.wrapping_mul(10) + u64::from(digit - b'0')))
+    let digits = body[found + AT.len()..]
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit());
+    Some(digits.fold(0, |number: u64, digit| {
+        number.wrapping_mul(10) + u64::from(digit - b'0')
+    }))
 }
 
 fn json(status: StatusCode, body: Bytes) -> Response<Full<Bytes>> {

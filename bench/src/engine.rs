@@ -31,10 +31,12 @@ pub(crate) struct Engine {
     database: Database,
     service_url: Arc<str>,
     stop: CancellationToken,
-    running: Arc<Mutex<Option<JoinHandle<Result<(), ProactiveError>>>>>,
+    running: Arc<Mutex<Option<Running>>>,
     /// Goes with the last handle.
     _home: Arc<Home>,
 }
+
+type Running = JoinHandle<Result<(), ProactiveError>>;
 
 /// The way out, as the server's.
 struct Way(ConnectorClient);
@@ -49,7 +51,10 @@ impl Channel for Way {
             .as_deref()
             .ok_or_else(|| missing("serviceUrl"))?;
         let id = conversation.conversation_id().ok_or_else(|| missing("id"))?;
-        let sent = self.0.send_to_conversation(service_url, id, outgoing.activity).await?;
+        let sent = self
+            .0
+            .send_to_conversation(service_url, id, outgoing.activity)
+            .await?;
         Ok(Some(sent.id).filter(|id| !id.is_empty()))
     }
 }
@@ -88,7 +93,11 @@ impl Engine {
             "bot": { "id": "bot" },
         }))?;
         let activity: Activity = serde_json::from_value(activity(at))?;
-        Ok(Enqueue::new(&self.proactive, Conversation::from(reference), &activity)?)
+        Ok(Enqueue::new(
+            &self.proactive,
+            Conversation::from(reference),
+            &activity,
+        )?)
     }
 
     /// As [`message`](Self::message), not to be sent before that time.
@@ -100,9 +109,11 @@ impl Engine {
     /// How many messages have not ended.
     pub(crate) async fn open(&self) -> Result<u64> {
         let open = self.database.read(|tx| {
-            tx.first("SELECT CAST(coalesce(sum(backlog), 0) AS BIGINT) FROM lanes", &[], |row| {
-                row.get::<i64>(0)
-            })
+            tx.first(
+                "SELECT CAST(coalesce(sum(backlog), 0) AS BIGINT) FROM lanes",
+                &[],
+                |row| row.get::<i64>(0),
+            )
         });
         Ok(open.await?.unwrap_or_default().unsigned_abs())
     }

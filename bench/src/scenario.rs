@@ -41,7 +41,7 @@ pub(crate) struct Bench {
 /// Who owes the messages.
 pub(crate) enum Side {
     Process(Engine),
-    Server(Served),
+    Server(Box<Served>),
 }
 
 /// A stretch of a run in which the load did not change.
@@ -92,13 +92,6 @@ pub(crate) async fn run(options: Options) -> Result<()> {
 }
 
 impl Side {
-    pub(crate) fn pid(&self) -> Option<u32> {
-        match self {
-            Self::Process(_) => None,
-            Self::Server(served) => served.pid(),
-        }
-    }
-
     async fn open(&mut self) -> Result<u64> {
         match self {
             Self::Process(engine) => engine.open().await,
@@ -163,7 +156,11 @@ impl Bench {
     async fn measure(&mut self, window: &Window, pid: Option<u32>) -> Result<Stretch> {
         self.follow(window, self.duration() / 5).await?;
         self.channel.again().await?;
-        let (since, from, before) = (Instant::now(), self.place.meter(pid)?, self.channel.count().await?);
+        let (since, from, before) = (
+            Instant::now(),
+            self.place.meter(pid)?,
+            self.channel.count().await?,
+        );
         self.follow(window, self.duration()).await?;
         let (took, after) = (since.elapsed(), self.channel.count().await?);
         let to = self.place.meter(pid)?;
@@ -237,7 +234,10 @@ impl Bench {
         let lateness = self.channel.tally().await?.lateness()?;
         self.percentiles(scenario, "enqueue to POST", &lateness, None);
         if let Some(breakdown) = self.place.breakdown(stretch.from, stretch.to)? {
-            self.say(&format!("write-ahead log of {} messages:\n{breakdown}", stretch.messages));
+            self.say(&format!(
+                "write-ahead log of {} messages:\n{breakdown}",
+                stretch.messages
+            ));
         }
         Ok(())
     }

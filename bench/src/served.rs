@@ -86,7 +86,13 @@ impl Served {
     }
 
     /// Says something to the bot and returns its answer.
-    pub(crate) async fn say(&mut self, id: &str, conversation: &str, service_url: &str, text: &str) -> Result<String> {
+    pub(crate) async fn say(
+        &mut self,
+        id: &str,
+        conversation: &str,
+        service_url: &str,
+        text: &str,
+    ) -> Result<String> {
         let activity = json!({
             "type": "message",
             "id": id,
@@ -124,7 +130,9 @@ impl Served {
         let Some(states) = summary["states"].as_object() else {
             bail!("{path} answered {status}");
         };
-        let open = states.iter().filter(|(state, _)| !FINAL.contains(&state.as_str()));
+        let open = states
+            .iter()
+            .filter(|(state, _)| !FINAL.contains(&state.as_str()));
         Ok(open.filter_map(|(_, count)| count.as_u64()).sum())
     }
 

@@ -17,7 +17,10 @@ struct Posts {
 
 impl Requests for Posts {
     fn path(&self, number: u64) -> String {
-        format!("/v3/conversations/{}/activities", conversation(number % self.conversations))
+        format!(
+            "/v3/conversations/{}/activities",
+            conversation(number % self.conversations)
+        )
     }
 
     fn body(&self, _: u64, at: u64) -> Bytes {

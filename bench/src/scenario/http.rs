@@ -45,13 +45,13 @@ impl Requests for Deliveries {
     }
 }
 
-async fn served(bench: &Bench) -> Result<Served> {
+async fn served(bench: &Bench) -> Result<Box<Served>> {
     let home = bench.place.home()?;
     let mut served = Served::start(bench.options.tidings.as_ref(), home).await?;
     served
         .introduce(bench.options.conversations, &bench.channel.service_url())
         .await?;
-    Ok(served)
+    Ok(Box::new(served))
 }
 
 pub(super) async fn batch(bench: &mut Bench) -> Result<()> {
@@ -83,7 +83,9 @@ async fn closed(
     let enqueuing = tokio::spawn(closed_loop(address, connections, Arc::clone(&window), requests));
     let stretch = bench.measure(&window, pid).await?;
     let took = enqueuing.await??;
-    bench.drain(window.owed.load(Ordering::Relaxed), &mut side).await?;
+    bench
+        .drain(window.owed.load(Ordering::Relaxed), &mut side)
+        .await?;
     bench.report(scenario, &stretch, goal).await?;
     bench.percentiles(scenario, "request to durable", &took, None);
     side.stop().await
@@ -122,6 +124,8 @@ pub(super) async fn open(bench: &mut Bench) -> Result<()> {
     let lateness = bench.channel.tally().await?.lateness()?;
     bench.percentiles("open", "intended to POST", &lateness, None);
     let cpu = to.usage.since(from.usage).cpu.as_micros() as f64 / took.len().max(1) as f64;
-    bench.findings.add("open", "CPU of the process", cpu, "us/msg", None);
+    bench
+        .findings
+        .add("open", "CPU of the process", cpu, "us/msg", None);
     side.stop().await
 }

@@ -23,7 +23,13 @@ pub(super) async fn run(bench: &mut Bench) -> Result<()> {
     let findings = &mut bench.findings;
     findings.add("idle", "pending", bench.options.pending as f64, "", None);
     let goal = Some(Goal::AtMost(0.5));
-    findings.add("idle", "CPU of the process", 100.0 * cpu / seconds, "% of a core", goal);
+    findings.add(
+        "idle",
+        "CPU of the process",
+        100.0 * cpu / seconds,
+        "% of a core",
+        goal,
+    );
     let goal = Some(Goal::AtMost(2.0));
     findings.add("idle", "queries", queries as f64 / seconds, "1/s", goal);
     if let Some(server) = bench.place.server_cpu(from, to) {

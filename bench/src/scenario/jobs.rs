@@ -34,10 +34,9 @@ pub(super) async fn run(bench: &mut Bench) -> Result<()> {
             .with_context(|| format!("the bot said {started:?}"))?;
         told.mark_unchanged();
         let since = Instant::now();
-        let said = served.say(&format!("done-{round}"), "jobs", &service_url, &format!("done {number}"));
-        let (said, come) = tokio::join!(said, async {
-            told.changed().await.map(|()| since.elapsed())
-        });
+        let (id, done) = (format!("done-{round}"), format!("done {number}"));
+        let said = served.say(&id, "jobs", &service_url, &done);
+        let (said, come) = tokio::join!(said, async { told.changed().await.map(|()| since.elapsed()) });
         said?;
         if round >= WARM_UP {
             times.saturating_record(u64::try_from(come?.as_micros()).unwrap_or(u64::MAX));
@@ -49,6 +48,8 @@ pub(super) async fn run(bench: &mut Bench) -> Result<()> {
         .findings
         .add("jobs", "done to message, p50", p50, "ms", Some(Goal::AtMost(5.0)));
     let p99 = times.value_at_quantile(0.99) as f64 / 1000.0;
-    bench.findings.add("jobs", "done to message, p99", p99, "ms", None);
+    bench
+        .findings
+        .add("jobs", "done to message, p99", p99, "ms", None);
     served.stop().await
 }

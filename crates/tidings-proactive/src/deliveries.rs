@@ -262,7 +262,7 @@ impl Deliveries {
     ) -> Result<T> {
         let worker = &self.proactive.worker;
         let done = worker.db.write(change).await?;
-        worker.wake();
+        worker.rules_changed();
         worker.bump();
         Ok(done)
     }

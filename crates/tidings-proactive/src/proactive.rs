@@ -22,6 +22,7 @@ use crate::jobs::Jobs;
 use crate::ledger::{self, NewDelivery};
 use crate::rng::{Rng, SystemRng};
 use crate::stored_reference::{StoredReference, last_reference};
+use crate::trace_carrier::TraceCarrier;
 use crate::worker::Worker;
 
 /// How the engine behaves. The defaults suit one bot on one machine.
@@ -45,6 +46,8 @@ pub struct ProactiveOptions {
     pub max_backlog: u32,
     /// When a host that fails is left alone.
     pub breaker: BreakerOptions,
+    /// Who carries traces over the time that a delivery waits; nobody unless told.
+    pub trace: Option<Arc<dyn TraceCarrier>>,
     /// The waits between attempts.
     pub backoff: Backoff,
     /// The randomness of the waits.
@@ -64,6 +67,7 @@ impl Default for ProactiveOptions {
             shared: false,
             max_backlog: 10_000,
             breaker: BreakerOptions::default(),
+            trace: None,
             backoff: Backoff::default(),
             rng: Arc::new(SystemRng),
         }

@@ -67,8 +67,13 @@ mod document;
 mod etag;
 mod memory;
 mod open_error;
+mod postgres_error;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 mod storage;
 mod store_error;
+#[cfg(all(unix, feature = "test-postgres"))]
+pub mod test_postgres;
 mod tx;
 
 pub use batch::{Batch, Committed, DocumentChange, Step};
@@ -82,6 +87,7 @@ pub use document::{Document, MAX_DOCUMENT_BYTES, MAX_DOCUMENT_DEPTH, MAX_KEY_BYT
 pub use etag::{Condition, ETag};
 pub use memory::MemoryStorage;
 pub use open_error::OpenError;
+pub use postgres_error::PostgresError;
 pub use rusqlite;
 pub use storage::Storage;
 pub use store_error::{StorageError, StoreError, StoreErrorKind};

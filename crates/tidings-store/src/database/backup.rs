@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rusqlite::backup::{Backup as Copying, StepResult};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::file::private;
+use super::sqlite::private;
 use super::{Database, DatabaseOptions};
 use crate::OpenError;
 
@@ -56,6 +56,9 @@ pub enum BackupError {
     /// The database cannot be read.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// The database is in PostgreSQL.
+    #[error("a PostgreSQL database is backed up with pg_dump")]
+    Server,
     /// There is no database to copy.
     #[error("there is no database {path:?} to back up: name the one that is meant")]
     Missing {
@@ -145,7 +148,9 @@ impl Database {
         watch: &BackupWatch,
     ) -> Result<Backup, BackupError> {
         let inspection = Database::inspect(options)?;
-        let database = inspection.path().to_owned();
+        let Some(database) = inspection.path().map(Path::to_owned) else {
+            return Err(BackupError::Server);
+        };
         let Some(source) = inspection.into_connection() else {
             return Err(BackupError::Missing { path: database });
         };

@@ -149,7 +149,7 @@ async fn etags_go_on_after_a_restart() {
 #[tokio::test]
 async fn a_temporary_database_leaves_nothing_behind() {
     let database = notes::temporary();
-    let folder = database.path().parent().unwrap().to_owned();
+    let folder = database.path().unwrap().parent().unwrap().to_owned();
     notes::add(database.clone(), "gone").await.unwrap();
     assert!(folder.exists());
     drop(database);

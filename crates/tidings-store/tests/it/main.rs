@@ -8,6 +8,7 @@ mod backup;
 mod commit;
 mod contract;
 mod crash;
+mod engine;
 mod group_commit;
 mod held_writer;
 mod inspection;

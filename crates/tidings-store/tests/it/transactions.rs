@@ -292,7 +292,7 @@ async fn a_lock_held_by_another_program_is_busy_and_passes() {
         .component(notes::NOTES)
         .busy_timeout(Duration::ZERO);
     let database = Database::open(options).unwrap();
-    let shell = Connection::open(database.path()).unwrap();
+    let shell = Connection::open(database.path().unwrap()).unwrap();
     shell.execute_batch("BEGIN IMMEDIATE").unwrap();
     let results = together_without_holder(&database, &[good_a, good_b]).await;
     for result in results {

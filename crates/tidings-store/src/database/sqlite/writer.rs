@@ -8,9 +8,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::file::DatabaseFile;
 use super::readers::Readers;
-use super::stats::Counters;
 use super::transaction::Transaction;
-use super::worker;
+use crate::database::stats::Counters;
+use crate::database::worker;
 use crate::{OpenError, StoreError, Tx};
 
 /// The most operations that share one commit.
@@ -32,7 +32,7 @@ pub(super) trait Operation: Send {
     fn answer(self: Box<Self>);
 }
 
-/// The operation of [`Database::write`](super::Database::write).
+/// The operation of [`Database::write`](crate::Database::write).
 pub(super) struct Write<F, T> {
     work: Option<F>,
     result: Result<T, StoreError>,
@@ -115,7 +115,7 @@ pub(super) fn start(
     let path: PathBuf = file.path.clone();
     let (prepared, ready) = std::sync::mpsc::sync_channel(1);
     let readers = writer.readers.clone();
-    let thread = worker::spawn("tidings-write", &path, move || {
+    let thread = worker::spawn("tidings-write", &file.name(), move || {
         match Transaction::prepare(&connection) {
             Ok(transaction) => {
                 let _ = prepared.send(Ok(()));

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::options::Place;
-use super::{Migrations, migrations};
-use crate::OpenError;
+use super::migrations;
+use crate::database::options::Place;
+use crate::{Migrations, OpenError};
 
 /// The size of one page of the smallest page size, in bytes.
 const SMALLEST_DATABASE: u64 = 512;
@@ -31,7 +31,7 @@ impl DatabaseFile {
     pub(super) fn acquire(place: Place, busy_timeout: Duration) -> Result<DatabaseFile, OpenError> {
         let (path, folder) = match place {
             Place::Path(path) => (path, None),
-            Place::Temporary => {
+            Place::Server(_) | Place::Temporary => {
                 let folder = TemporaryFolder::create()?;
                 (folder.0.join("tidings.db"), Some(folder))
             }
@@ -45,6 +45,11 @@ impl DatabaseFile {
             lock,
             folder,
         })
+    }
+
+    /// The file, for messages.
+    pub(super) fn name(&self) -> String {
+        self.path.display().to_string()
     }
 
     /// The connection that writes, its tables at their latest versions.
@@ -259,7 +264,7 @@ impl TemporaryFolder {
 }
 
 /// What is created is for its owner only. SQLite gives the log and its index the mode of the database.
-pub(super) fn private() -> OpenOptions {
+pub(in crate::database) fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
