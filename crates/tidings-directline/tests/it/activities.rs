@@ -11,6 +11,19 @@ use tokio::sync::Semaphore;
 use crate::kit::{Deed, Site, refused, texts};
 
 #[tokio::test]
+async fn a_path_with_nul_is_refused_on_both_sides() {
+    let site = Site::new().await;
+    for path in [
+        "/v3/directline/conversations/a%00b/activities",
+        "/v3/conversations/a%00b/members",
+        "/v3/attachments/a%00b",
+    ] {
+        let reply = site.get(path, None).await;
+        assert_eq!(reply.refusal(), refused(400, "BadArgument"), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn a_message_is_echoed_as_it_was_sent_with_a_real_id() {
     let mut site = Site::new().await;
     let chat = site.conversation().await;

@@ -12,7 +12,7 @@ pub(super) fn check(config: &Config, served: bool) -> (Finding, Option<Inspectio
         Ok(inspection) => inspection,
         Err(error) => return (failed(&error), None),
     };
-    let path = inspection.path().display();
+    let path = inspection.location();
     let finding = match (inspection.holder(), inspection.exists()) {
         (Some(holder), _) if served => Finding::ok(
             "database",

@@ -101,6 +101,14 @@ impl Inspection {
             Found::Postgres(_) => None,
         }
     }
+
+    /// The connection to an SQLite file, to go on reading with while others may open the database.
+    pub(super) fn into_connection(self) -> Option<Connection> {
+        match self.0 {
+            Found::Sqlite(found) => found.connection,
+            Found::Postgres(_) => None,
+        }
+    }
 }
 
 impl fmt::Debug for Inspection {

@@ -4,6 +4,7 @@
     reason = "a test, and whatever helps one, fails by panicking"
 )]
 
+mod backup;
 mod commit;
 mod contract;
 mod crash;
