@@ -15,7 +15,7 @@ pub(crate) fn run(serve: &Serve) -> Result<(), Failure> {
             LogFormat::Text => print(&banner(
                 server.base_url(),
                 config.local_channel_is_on(),
-                server.database(),
+                &server.database(),
             ))?,
             LogFormat::Json => server.log_ready(),
         }

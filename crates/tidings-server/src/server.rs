@@ -3,7 +3,6 @@
 use std::future::Future;
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -173,10 +172,10 @@ impl Server {
         &self.base_url
     }
 
-    /// The database file.
+    /// Where the database is, for people: its file, or the address of its server without user and password.
     #[must_use]
-    pub fn database(&self) -> &Path {
-        self.database.path()
+    pub fn database(&self) -> String {
+        self.database.location()
     }
 
     /// The adapter, for turns that begin in the program itself.
@@ -209,7 +208,7 @@ impl Server {
             server.address = %self.address,
             server.page = format!("{}/", self.base_url),
             bot.endpoint = format!("{}/api/messages", self.base_url),
-            database.path = %self.database.path().display(),
+            database.location = %self.database.location(),
             "Tidings is ready: the bot is at {}/api/messages and the page at {}/",
             self.base_url,
             self.base_url,
