@@ -35,9 +35,9 @@ use crate::http_server::{self, Front};
 use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::proactive_channel::ProactiveChannel;
-use crate::telemetry::Propagation;
 use crate::signal::StopSignals;
 use crate::start_error::StartError;
+use crate::telemetry::Propagation;
 use crate::turns::Turns;
 use crate::{health, messages, page, telemetry};
 
@@ -132,11 +132,8 @@ impl Server {
         let connector = match credentials {
             Some(credentials) => connector.credentials(Arc::new(credentials)),
             None => connector,
-        };
-        let connector = match config.otlp_endpoint {
-            Some(_) => connector.propagate(telemetry::inject),
-            None => connector,
         }
+        .propagate(telemetry::inject)
         .build()?;
         let mut options = ProactiveOptions::default();
         options.lease = config.lease;
