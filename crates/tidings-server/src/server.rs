@@ -138,6 +138,7 @@ impl Server {
         let mut options = ProactiveOptions::default();
         options.lease = config.lease;
         options.max_backlog = config.max_backlog;
+        options.retention = config.retention;
         options.node = own(address).to_string();
         options.shared = database.is_multi_node();
         options.trace = Some(Arc::new(Propagation));
@@ -146,6 +147,7 @@ impl Server {
             .connector(connector.clone())
             .storage(Arc::new(database.clone()))
             .slow_turn_after(config.slow_turn_after)
+            .observer(Arc::new(proactive.clone()))
             .service(proactive.clone())
             .service(proactive.jobs())
             .bot(bot);
@@ -311,6 +313,10 @@ impl Server {
         let channel = Arc::new(ProactiveChannel {
             adapter: self.adapter.clone(),
             connector: self.connector.clone(),
+            local: self
+                .config
+                .local_channel_is_on()
+                .then(|| self.direct_line.service_url()),
         });
         let proactive = self.proactive.clone();
         tokio::spawn(async move {

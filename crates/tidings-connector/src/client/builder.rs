@@ -128,6 +128,7 @@ impl ConnectorClientBuilder {
         let policy = Arc::new(self.service_urls);
         Ok(ConnectorClient {
             audience: None,
+            delivery: None,
             inner: Arc::new(Inner {
                 transport: Transport::guarded(self.connect_timeout, self.resolver, Arc::clone(&policy)),
                 guard: Guard::new(policy),

@@ -22,7 +22,7 @@ const EXPIRED_AT_ONCE: usize = 256;
 /// The most classes of a lane that are looked at.
 const CLASSES: usize = 32;
 /// When a lane is looked at again that waits for somebody to change something; whoever does so wakes it.
-const FAR: i64 = i64::MAX / 2;
+pub(super) const FAR: i64 = i64::MAX / 2;
 
 const READY: &str = concat!(
     "SELECT ",
