@@ -312,7 +312,7 @@ impl ConnectorClient {
             headers.insert(DELIVERY, HeaderValue::from(delivery));
         }
         let span = spans::call(request.method(), request.uri());
-        if let Some(propagate) = &self.inner.propagate {
+        if let Some(propagate) = self.inner.propagate.as_ref().filter(|_| !span.is_disabled()) {
             span.in_scope(|| propagate(request.headers_mut()));
         }
         let exchange = self.inner.transport.exchange(request, deadline, limit);

@@ -132,11 +132,8 @@ impl Server {
         let connector = match credentials {
             Some(credentials) => connector.credentials(Arc::new(credentials)),
             None => connector,
-        };
-        let connector = match config.otlp_endpoint {
-            Some(_) => connector.propagate(telemetry::inject),
-            None => connector,
         }
+        .propagate(telemetry::inject)
         .build()?;
         let mut options = ProactiveOptions::default();
         options.lease = config.lease;

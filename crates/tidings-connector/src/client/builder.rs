@@ -92,7 +92,7 @@ impl ConnectorClientBuilder {
     }
 
     /// Who adds to each request what its trace is known by (`traceparent`, W3C Trace Context): called inside the
-    /// [span](crate::spans::CALL) of the call.
+    /// [span](crate::spans::CALL) of the call, if anybody collects it.
     pub fn propagate(mut self, propagate: impl Fn(&mut HeaderMap) + Send + Sync + 'static) -> Self {
         self.propagate = Some(Box::new(propagate));
         self
