@@ -16,6 +16,7 @@ mod place;
 mod process;
 mod scenario;
 mod served;
+mod stub;
 mod tally;
 
 use std::process::ExitCode;

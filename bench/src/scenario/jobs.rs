@@ -34,12 +34,8 @@ pub(super) async fn run(bench: &mut Bench) -> Result<()> {
             .with_context(|| format!("the bot said {started:?}"))?;
         told.mark_unchanged();
         let since = Instant::now();
-        let said = served.say(
-            &format!("done-{round}"),
-            "jobs",
-            &service_url,
-            &format!("done {number}"),
-        );
+        let (id, done) = (format!("done-{round}"), format!("done {number}"));
+        let said = served.say(&id, "jobs", &service_url, &done);
         let (said, come) = tokio::join!(said, async { told.changed().await.map(|()| since.elapsed()) });
         said?;
         if round >= WARM_UP {

@@ -4,7 +4,7 @@ import { deliveriesHref } from '../page/route';
 import { operations } from './act';
 import { isLanePaused, type Delivery, type Paused } from './delivery';
 import { everything } from './filter';
-import { canCancel, canRetry, isFinal } from './states';
+import { canCancel, canRetry } from './states';
 import type { Operation } from './use-operation';
 
 interface Props {
@@ -64,27 +64,24 @@ export function Actions({ delivery, paused, operation }: Props) {
             act={cancel}
           />
         )}
-        {(!isFinal(delivery) || lanePaused) && (
-          <button
-            type="button"
-            className="button small"
-            disabled={operation.busy || paused === undefined}
-            onClick={() => togglePause({ scope: 'lane', ...lane }, lanePaused, 'This conversation')}
-          >
-            {lanePaused ? 'Resume conversation' : 'Pause conversation'}
-          </button>
-        )}
-        {(!isFinal(delivery) || channelPaused) && (
-          <button
-            type="button"
-            className="button small"
-            disabled={operation.busy || paused === undefined}
-            title={channelId}
-            onClick={() => togglePause({ scope: 'channel', channelId }, channelPaused, `Channel ${channelId}`)}
-          >
-            {channelPaused ? 'Resume channel' : 'Pause channel'}
-          </button>
-        )}
+        <button
+          type="button"
+          className="button small"
+          disabled={operation.busy || paused === undefined}
+          title={conversationId}
+          onClick={() => togglePause({ scope: 'lane', ...lane }, lanePaused, 'This conversation')}
+        >
+          {lanePaused ? 'Resume conversation' : 'Pause conversation'}
+        </button>
+        <button
+          type="button"
+          className="button small"
+          disabled={operation.busy || paused === undefined}
+          title={channelId}
+          onClick={() => togglePause({ scope: 'channel', channelId }, channelPaused, `Channel ${channelId}`)}
+        >
+          {channelPaused ? 'Resume channel' : 'Pause channel'}
+        </button>
       </div>
       <OutcomeLine operation={operation} />
     </div>

@@ -21,7 +21,7 @@ CREATE TABLE lanes (
     backlog         INTEGER NOT NULL DEFAULT 0,
     -- What was sent lately, as its limits count it; NULL where there are none.
     meter           TEXT,
-    UNIQUE (conversation_id, channel_id),
+    UNIQUE (channel_id, conversation_id),
     CHECK (node IS NULL OR next_at IS NULL)
 ) STRICT;
 CREATE INDEX lanes_ready ON lanes (next_at) WHERE next_at IS NOT NULL;
@@ -76,6 +76,8 @@ CREATE TABLE deliveries_in_lanes (
     error_message   TEXT,
     -- The id the channel gave the delivered activity.
     activity_id     TEXT,
+    -- The trace that it was put on record in (W3C traceparent).
+    trace           TEXT,
     -- The delivery whose handler sent this, the one it was retried for, the one it was merged into.
     parent_id       INTEGER,
     retry_of        INTEGER,

@@ -113,7 +113,7 @@ impl Enqueue {
             not_before: None,
             expires_at: worker.expiry(),
             parent: None,
-            retry_of: None,
+            trace: worker.trace(),
         };
         Ok(Enqueue {
             worker,

@@ -163,7 +163,7 @@ impl Step for Handled {
                     id: delivery.id,
                     place: delivery.place,
                 }),
-                retry_of: None,
+                trace: delivery.trace.clone(),
             })
             .collect();
         ledger::settle_handled(tx, &delivery, children, now)?;

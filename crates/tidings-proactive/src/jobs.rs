@@ -77,11 +77,11 @@ impl Jobs {
         let worker = &self.proactive.worker;
         let activity = write("activity", &notice.into().0)?;
         let (now, expires_at) = (worker.clock.now(), worker.expiry());
-        let counters = Arc::clone(&worker.counters);
+        let (counters, trace) = (Arc::clone(&worker.counters), worker.trace());
         worker
             .commit(1, move |tx, allowance| {
                 let (completion, claimed) =
-                    table::complete(tx, number, activity, now, expires_at, allowance)?;
+                    table::complete(tx, number, activity, now, expires_at, trace, allowance)?;
                 Ok((completion, Vec::from_iter(claimed)))
             })
             .await

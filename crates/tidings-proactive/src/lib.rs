@@ -28,6 +28,7 @@ mod proactive;
 mod reason;
 mod rng;
 mod row;
+pub mod spans;
 mod state;
 mod stats;
 mod stored_reference;
@@ -35,6 +36,7 @@ mod terms;
 mod test_channel;
 #[cfg(test)]
 mod test_ledger;
+mod trace_carrier;
 mod unknown_policy;
 mod wait_reason;
 mod worker;
@@ -65,6 +67,7 @@ pub use stats::{Backlog, BreakerState, BreakerStats, EngineStats};
 pub use stored_reference::{StoredReference, last_reference};
 use tidings_store::Migrations;
 pub use tokio_util::sync::CancellationToken;
+pub use trace_carrier::TraceCarrier;
 pub use unknown_policy::UnknownPolicy;
 pub use wait_reason::WaitReason;
 

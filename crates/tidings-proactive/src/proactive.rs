@@ -4,11 +4,10 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use tidings_activity::Activity;
 use tidings_bot::{Conversation, Identity};
-use tidings_store::{Clock, Database, StoreError, Tx};
+use tidings_store::{Clock, Database, StoreError};
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
@@ -23,6 +22,7 @@ use crate::jobs::Jobs;
 use crate::ledger::{self, NewDelivery};
 use crate::rng::{Rng, SystemRng};
 use crate::stored_reference::{StoredReference, last_reference};
+use crate::trace_carrier::TraceCarrier;
 use crate::worker::Worker;
 
 /// How the engine behaves. The defaults suit one bot on one machine.
@@ -46,6 +46,8 @@ pub struct ProactiveOptions {
     pub max_backlog: u32,
     /// When a host that fails is left alone.
     pub breaker: BreakerOptions,
+    /// Who carries traces over the time that a delivery waits; nobody unless told.
+    pub trace: Option<Arc<dyn TraceCarrier>>,
     /// The waits between attempts.
     pub backoff: Backoff,
     /// The randomness of the waits.
@@ -65,6 +67,7 @@ impl Default for ProactiveOptions {
             shared: false,
             max_backlog: 10_000,
             breaker: BreakerOptions::default(),
+            trace: None,
             backoff: Backoff::default(),
             rng: Arc::new(SystemRng),
         }
@@ -252,33 +255,6 @@ impl Proactive {
             serde_json::from_str(&reference).map_err(unreadable)?,
             Identity::from_json(identity.as_deref()).map_err(unreadable)?,
         ))
-    }
-
-    /// When everything that is owed to these conversations now will have been sent, if their channels take what their
-    /// limits allow. `None` where no limit is known, so that nobody can tell.
-    ///
-    /// # Errors
-    /// The database refused.
-    pub async fn predicted_finish<'a>(
-        &self,
-        conversations: impl IntoIterator<Item = &'a Conversation>,
-    ) -> Result<Option<Timestamp>, ProactiveError> {
-        let rules = self.worker.terms().rules.clone();
-        let lanes: Vec<(String, String)> = conversations
-            .into_iter()
-            .filter_map(|conversation| {
-                let channel_id = conversation.channel_id.clone().unwrap_or_default();
-                let is_limited = rules.lane_limits.contains_key(&channel_id)
-                    || rules.tenant_limits.contains_key(&channel_id);
-                is_limited.then_some((channel_id, conversation.conversation_id()?.to_owned()))
-            })
-            .collect();
-        if lanes.is_empty() {
-            return Ok(None);
-        }
-        let now = self.worker.clock.now();
-        let read = move |tx: &Tx<'_>| ledger::read::predicted_finish(tx, &rules, &lanes, now);
-        Ok(self.worker.db.read(read).await?)
     }
 
     /// The delivery with this id, as it is on record now.

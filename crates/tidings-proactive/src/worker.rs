@@ -326,6 +326,11 @@ impl Worker {
         }
     }
 
+    /// The trace that a delivery put on record now goes on with.
+    pub(crate) fn trace(&self) -> Option<String> {
+        self.options.trace.as_ref().and_then(|carrier| carrier.current())
+    }
+
     /// When a delivery put on record now expires.
     pub(crate) fn expiry(&self) -> Timestamp {
         self.clock

@@ -24,7 +24,7 @@ use key::{APP_TENANT_ID, APP_TYPE, KEYS};
 use layers::{Layers, Setting};
 use names::Names;
 pub use secret::Secret;
-pub(crate) use value::is_loopback;
+pub(crate) use value::{header_list, is_loopback};
 
 /// Every setting of the server.
 ///
@@ -99,6 +99,14 @@ pub struct Config {
     pub send_timeout: Duration,
     /// How long running turns may take to finish at shutdown.
     pub shutdown_timeout: Duration,
+    /// The collector that traces are sent to by OTLP over HTTP, without `/v1/traces`; `None`: there are no traces.
+    pub otlp_endpoint: Option<String>,
+    /// Headers for the collector, as `name=value,name=value`.
+    pub otlp_headers: Option<Secret>,
+    /// What this server is called in traces.
+    pub service_name: String,
+    /// Which share of the traces that begin here is collected, 0 to 1.
+    pub trace_ratio: f64,
     /// What is logged: a level or a filter.
     pub log: String,
     /// How log lines look.
@@ -162,6 +170,10 @@ impl Default for Config {
             connect_timeout: Duration::from_secs(5),
             send_timeout: Duration::from_secs(12),
             shutdown_timeout: Duration::from_secs(25),
+            otlp_endpoint: None,
+            otlp_headers: None,
+            service_name: "tidings".to_owned(),
+            trace_ratio: 1.0,
             log: "info".to_owned(),
             log_format: LogFormat::Text,
         }
@@ -262,6 +274,13 @@ impl Config {
             "connect_timeout" => self.connect_timeout = setting.parse(value::duration)?,
             "send_timeout" => self.send_timeout = setting.parse(value::duration)?,
             "shutdown_timeout" => self.shutdown_timeout = setting.parse(value::duration)?,
+            "otlp_endpoint" => self.otlp_endpoint = Some(setting.parse(value::collector)?),
+            "otlp_headers" => {
+                setting.parse(header_list)?;
+                self.otlp_headers = Some(text.into());
+            }
+            "service_name" => self.service_name = setting.parse(value::not_empty)?,
+            "trace_ratio" => self.trace_ratio = setting.parse(value::ratio)?,
             "log" => self.log = text.to_owned(),
             "log_format" => self.log_format = setting.parse(str::parse)?,
             unknown => unreachable!("{unknown} stands in KEYS and is not read"),

@@ -3,7 +3,6 @@
 use std::future::Future;
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,8 +37,9 @@ use crate::metrics::Metrics;
 use crate::proactive_channel::ProactiveChannel;
 use crate::signal::StopSignals;
 use crate::start_error::StartError;
+use crate::telemetry::Propagation;
 use crate::turns::Turns;
-use crate::{health, messages, page};
+use crate::{health, messages, page, telemetry};
 
 /// The bot's id in the local channel.
 const BOT_ID: &str = "bot";
@@ -132,12 +132,18 @@ impl Server {
         let connector = match credentials {
             Some(credentials) => connector.credentials(Arc::new(credentials)),
             None => connector,
+        };
+        let connector = match config.otlp_endpoint {
+            Some(_) => connector.propagate(telemetry::inject),
+            None => connector,
         }
         .build()?;
         let mut options = ProactiveOptions::default();
         options.lease = config.lease;
         options.max_backlog = config.max_backlog;
         options.node = own(address).to_string();
+        options.shared = database.is_multi_node();
+        options.trace = Some(Arc::new(Propagation));
         let proactive = Proactive::with_options(database.clone(), Arc::new(SystemClock), options);
         let adapter = Adapter::builder()
             .connector(connector.clone())
@@ -353,11 +359,12 @@ impl Server {
             .router(closing.clone())
             .merge(health::router(self.database.clone()))
             .merge(page::router(self.address, self.config.public_url.as_deref()));
-        if self.config.local_channel_is_on() {
+        let router = if self.config.local_channel_is_on() {
             router.merge(local_channel)
         } else {
             router
-        }
+        };
+        router.layer(axum::middleware::from_fn(telemetry::request::traced))
     }
 }
 

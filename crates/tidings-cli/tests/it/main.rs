@@ -9,3 +9,4 @@ mod doctor;
 mod keys;
 mod life;
 mod refusals;
+mod traces;

@@ -39,7 +39,7 @@ CREATE TABLE lanes (
     backlog         BIGINT NOT NULL DEFAULT 0,
     -- What was sent lately, as its limits count it; NULL where there are none.
     meter           TEXT,
-    UNIQUE (conversation_id, channel_id),
+    UNIQUE (channel_id, conversation_id),
     CHECK (node IS NULL OR next_at IS NULL)
 );
 CREATE INDEX lanes_ready ON lanes (next_at) WHERE next_at IS NOT NULL;
@@ -96,6 +96,8 @@ CREATE TABLE deliveries (
     error_message   TEXT,
     -- The id the channel gave the delivered activity.
     activity_id     TEXT,
+    -- The trace that it was put on record in (W3C traceparent).
+    trace           TEXT,
     -- The delivery whose handler sent this, the one it was retried for, the one it was merged into.
     parent_id       BIGINT,
     retry_of        BIGINT,
@@ -196,3 +198,6 @@ CREATE INDEX deliveries_ready ON deliveries (lane_id, class, coalesce(place, id)
 CREATE INDEX deliveries_due ON deliveries (due_at) WHERE due_at IS NOT NULL;
 -- What an operator looks for.
 CREATE INDEX deliveries_by_state ON deliveries (state, id) WHERE state <> 'delivered' AND state <> 'sending';
+-- Few rows: what is being sent, and what an operator has stopped.
+CREATE INDEX deliveries_sending ON deliveries (id) WHERE state = 'sending';
+CREATE INDEX lanes_paused ON lanes (id) WHERE paused;

@@ -22,7 +22,7 @@ const EXPIRED_AT_ONCE: usize = 256;
 /// The most classes of a lane that are looked at.
 const CLASSES: usize = 32;
 /// When a lane is looked at again that waits for somebody to change something; whoever does so wakes it.
-const FAR: i64 = i64::MAX / 2;
+pub(super) const FAR: i64 = i64::MAX / 2;
 
 const READY: &str = concat!(
     "SELECT ",
@@ -109,6 +109,7 @@ pub(crate) struct Claimed {
     pub(crate) place: i64,
     pub(crate) policy: UnknownPolicy,
     pub(crate) starts: u32,
+    pub(crate) trace: Option<String>,
     pub(crate) began_at: Timestamp,
     pub(crate) expires_at: Timestamp,
 }
@@ -131,6 +132,7 @@ impl Claimed {
             place: new.parent.map_or(id.0, |parent| parent.place),
             policy: new.policy,
             starts: 1,
+            trace: new.trace,
             began_at: now,
             expires_at: new.expires_at,
         }
@@ -377,7 +379,7 @@ fn start(tx: &Tx<'_>, lane: Lane, node: NodeId, head: Head, now: Timestamp) -> R
     let claimed = tx.first(
         "SELECT coalesce(deliveries.reference, lane_addresses.reference),
                 CASE WHEN deliveries.reference IS NULL THEN lane_addresses.identity ELSE deliveries.identity END,
-                activity, handler, payload, policy, starts, expires_at
+                activity, handler, payload, policy, starts, expires_at, trace
          FROM deliveries JOIN lane_addresses USING (lane_id) WHERE deliveries.id = ?1",
         params![head.id.0],
         |row| {
@@ -399,6 +401,7 @@ fn start(tx: &Tx<'_>, lane: Lane, node: NodeId, head: Head, now: Timestamp) -> R
                 policy: UnknownPolicy::from_row(row.text(5)?).unwrap_or_default(),
                 starts: row.get(6)?,
                 expires_at: Timestamp::from_microsecond(row.get(7)?).unwrap_or(Timestamp::MAX),
+                trace: row.get(8)?,
                 began_at: now,
                 class: head.class.clone(),
                 place: head.place,

@@ -123,7 +123,7 @@ impl Worker {
         Ok(())
     }
 
-    pub(super) async fn read_rules(&self) -> Result<(), StoreError> {
+    pub(crate) async fn read_rules(&self) -> Result<(), StoreError> {
         let now = self.clock.now();
         let rules = self.db.read(move |tx| ledger::load_rules(tx, now)).await?;
         self.terms().rules = rules;

@@ -114,6 +114,10 @@ pub(crate) const KEYS: &[Key] = &[
     key("connect_timeout", &["TIDINGS_CONNECT_TIMEOUT"]),
     key("send_timeout", &["TIDINGS_SEND_TIMEOUT"]),
     key("shutdown_timeout", &["TIDINGS_SHUTDOWN_TIMEOUT"]),
+    optional("otlp_endpoint", &["OTEL_EXPORTER_OTLP_ENDPOINT"]),
+    secret("otlp_headers", &["OTEL_EXPORTER_OTLP_HEADERS"]),
+    key("service_name", &["OTEL_SERVICE_NAME"]),
+    key("trace_ratio", &["OTEL_TRACES_SAMPLER_ARG"]),
     key("log", &["TIDINGS_LOG"]),
     flag("log_format", &["TIDINGS_LOG_FORMAT"], "log-format"),
 ];

@@ -380,3 +380,39 @@ async fn nothing_is_found_by_scanning() {
     }
     assert!(problems.is_empty(), "{}", problems.join("\n"));
 }
+
+/// Teams takes 60 messages of a conversation in half a minute, and 50 requests of a tenant in a second.
+#[tokio::test]
+async fn a_batch_is_predicted_by_the_limits_of_its_channels() {
+    let database = database();
+    let (in_one, in_many, elsewhere) = write(&database, |tx| {
+        let one = lane(tx, "msteams", "one");
+        let in_one = (0..121).map(|_| deliver(tx, one, "message", DeliveryState::Available, NOW));
+        let in_one: Vec<i64> = in_one.collect();
+        let in_many: Vec<i64> = (0..200)
+            .map(|number| {
+                let lane = lane(tx, "msteams", &number.to_string());
+                deliver(tx, lane, "message", DeliveryState::Available, NOW)
+            })
+            .collect();
+        let other = lane(tx, "webchat", "a");
+        Ok((
+            in_one,
+            in_many,
+            deliver(tx, other, "message", DeliveryState::Available, NOW),
+        ))
+    })
+    .await;
+    let predict = async |ids: Vec<i64>| {
+        let finish = database.read(move |tx| predicted_finish(tx, &ids, at(NOW))).await;
+        finish
+            .unwrap()
+            .map(|finish| finish.duration_since(at(NOW)).as_secs())
+    };
+    let seconds = predict(in_one).await.unwrap();
+    assert!((54..=66).contains(&seconds), "{seconds}");
+    let seconds = predict(in_many).await.unwrap();
+    assert!((2..=4).contains(&seconds), "{seconds}");
+    assert_eq!(predict(vec![elsewhere]).await, None);
+    assert_eq!(predict(vec![]).await, None);
+}
