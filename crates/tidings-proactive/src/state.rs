@@ -129,7 +129,9 @@ pub enum Transition {
     Merge,
 }
 
-use Transition::{Accept, Bury, Cancel, Claim, Deliver, Expire, Hold, Lose, Merge, PutBack, Refuse, Release, Retry};
+use Transition::{
+    Accept, Bury, Cancel, Claim, Deliver, Expire, Hold, Lose, Merge, PutBack, Refuse, Release, Retry,
+};
 
 impl Transition {
     /// Every transition.
