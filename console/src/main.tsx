@@ -5,6 +5,8 @@ import './styles/tokens.css';
 import './styles/page.css';
 import './styles/chat.css';
 import './styles/jobs.css';
+import './styles/deliveries.css';
+import './styles/timeline.css';
 import './styles/access.css';
 
 const root = document.getElementById('root');

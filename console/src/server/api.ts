@@ -22,12 +22,13 @@ export interface Call {
   readonly accept?: string;
   /** Makes it a POST. */
   readonly body?: unknown;
+  readonly method?: 'DELETE';
 }
 
 /** The answer, if it was a yes. */
-export async function call(path: string, { key, signal, accept = 'application/json', body }: Call): Promise<Response> {
+export async function call(path: string, { key, signal, accept = 'application/json', body, method }: Call): Promise<Response> {
   const response = await fetch(`/api/v1${path}`, {
-    method: body === undefined ? 'GET' : 'POST',
+    method: method ?? (body === undefined ? 'GET' : 'POST'),
     headers: {
       Accept: accept,
       ...(key === undefined ? {} : { Authorization: `Bearer ${key}` }),

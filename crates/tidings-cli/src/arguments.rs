@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Span, SpanRelativeTo};
 use secrecy::SecretString;
 use tidings_server::{Flags, Scope};
 
+use crate::backup::BackUp;
 use crate::bot_file::BotFileCommand;
 use crate::doctor::Examine;
 
@@ -19,6 +20,7 @@ Examples:
                                              one of many servers that share everything
   tidings jobs list                          the job log of the running server
   tidings keys create --scope jobs:write     a key for the API, shown once
+  tidings backup --to /backup/tidings.db     a copy of the database, also while a server runs
   tidings doctor                             what is wrong with the configuration
   tidings bot-file show herald.bot           what a .bot file holds
   tidings config > tidings.toml              every setting with its default, to edit
@@ -78,6 +80,8 @@ pub(crate) enum Command {
     /// See what was changed through the API
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Copy the database, also while a server runs
+    Backup(BackUp),
     /// Say what is wrong with the configuration, before a user notices
     Doctor(Examine),
     /// Look into a .bot file, decrypt or encrypt it

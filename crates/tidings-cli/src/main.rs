@@ -3,12 +3,14 @@
 mod api;
 mod arguments;
 mod audit;
+mod backup;
 mod banner;
 mod bot_file;
 mod doctor;
 mod failure;
 mod jobs;
 mod keys;
+mod pg_dump;
 mod place;
 mod request;
 mod serve;
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
         Some(Command::Jobs(JobsCommand::List(list))) => jobs::list(&list),
         Some(Command::Keys(command)) => keys::run(command),
         Some(Command::Audit(AuditCommand::List(list))) => audit::list(&list),
+        Some(Command::Backup(command)) => backup::run(&command),
         Some(Command::BotFile(command)) => bot_file::run(&command),
         Some(Command::Doctor(examine)) => match doctor::run(&examine) {
             Ok(code) => return code,

@@ -8,7 +8,7 @@ use crate::{Failure, print, runtime};
 
 pub(crate) fn run(serve: &Serve) -> Result<(), Failure> {
     let config = Config::load(&serve.flags())?;
-    telemetry::init(&config)?;
+    let _until_the_end = telemetry::init(&config)?;
     runtime()?.block_on(async {
         let server = Server::bind(&config, proactive_bot::bot()).await?;
         match config.log_format {

@@ -12,14 +12,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
-use http::{HeaderValue, Method, Request, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use serde::Serialize;
+use tracing::Instrument;
 
 use crate::answer::operation_id;
 use crate::path::Path;
 use crate::service_url::guard::{Guard, ServiceUrl};
 use crate::transport::{Answer, Deadline, Transport};
-use crate::{Credentials, Phase, SendError, ServiceUrlError, TokenRequest};
+use crate::{Credentials, Phase, SendError, ServiceUrlError, TokenRequest, spans};
 
 /// What is read of a JSON answer at most.
 const JSON_LIMIT: usize = 1024 * 1024;
@@ -58,7 +59,11 @@ struct Inner {
     user_agent: HeaderValue,
     timeout: Duration,
     attachment_limit: usize,
+    propagate: Option<Propagate>,
 }
+
+/// Adds to the headers of a request what its trace is known by.
+type Propagate = Box<dyn Fn(&mut HeaderMap) + Send + Sync>;
 
 impl fmt::Debug for ConnectorClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -288,7 +293,13 @@ impl ConnectorClient {
         if let Some(authorization) = authorization {
             headers.insert(AUTHORIZATION, authorization);
         }
-        let answer = self.inner.transport.exchange(request, deadline, limit).await?;
+        let span = spans::call(request.method(), request.uri());
+        if let Some(propagate) = &self.inner.propagate {
+            span.in_scope(|| propagate(request.headers_mut()));
+        }
+        let exchange = self.inner.transport.exchange(request, deadline, limit);
+        let answer = exchange.instrument(span.clone().or_current()).await?;
+        span.record(spans::STATUS, answer.status.as_u16());
         tracing::debug!(
             http.status = answer.status.as_u16(),
             connector.operation_id = operation_id(&answer.headers),

@@ -9,6 +9,7 @@ use tidings_store::{Database, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
+use tracing::Instrument;
 
 use crate::bot_endpoint::BotEndpoint;
 use crate::connector_key::ConnectorKey;
@@ -102,7 +103,7 @@ impl Channel {
         work: impl Future<Output = Result<T, Refusal>> + Send + 'static,
     ) -> Result<T, Refusal> {
         self.tasks
-            .spawn(work)
+            .spawn(work.in_current_span())
             .await
             .unwrap_or_else(|panic| Err(Refusal::internal(&panic)))
     }

@@ -141,7 +141,7 @@ impl Channel {
         turn: Option<Turn>,
         place: Option<OwnedSemaphorePermit>,
     ) -> JoinHandle<BotReply> {
-        self.tasks.spawn(async move {
+        let handing_over = async move {
             let _held_to_the_end = place;
             let mut delivery = bot.deliver(activity);
             let begun = futures_util::poll!(&mut delivery);
@@ -150,7 +150,9 @@ impl Channel {
                 std::task::Poll::Ready(reply) => reply,
                 std::task::Poll::Pending => delivery.await,
             }
-        })
+        };
+        self.tasks
+            .spawn(tracing::Instrument::in_current_span(handing_over))
     }
 
     async fn accept(

@@ -2,8 +2,10 @@
 
 use async_trait::async_trait;
 use tidings_activity::Activity;
-use tidings_bot::Conversation;
+use tidings_bot::{Adapter, Conversation};
 use tidings_connector::SendError;
+
+use crate::delivery::DeliveryId;
 
 /// Brings one activity to one conversation. The server implements it with the adapter's gate and the connector.
 ///
@@ -12,15 +14,36 @@ use tidings_connector::SendError;
 /// until a running turn of the conversation is over, and must bound the waiting for the channel itself.
 #[async_trait]
 pub trait Channel: Send + Sync + 'static {
-    /// Sends `activity`, to which the reference of `conversation` has been applied already, and returns the id the
-    /// channel gave it. Its token is for the [audience](tidings_bot::Identity::audience) of the conversation's
-    /// identity.
+    /// Sends what is going out and returns the id the channel gave it. Its token is for the
+    /// [audience](tidings_bot::Identity::audience) of the conversation's identity.
     ///
     /// # Errors
     /// What the channel said, or how far the request came. The engine decides from it whether to try again.
-    async fn send(
-        &self,
-        conversation: &Conversation,
-        activity: &Activity,
-    ) -> Result<Option<String>, SendError>;
+    async fn send(&self, outgoing: Outgoing<'_>) -> Result<Option<String>, SendError>;
+
+    /// Whether the channel recognises a repeat by the delivery's id, so that
+    /// [`UnknownPolicy::Reconcile`](crate::UnknownPolicy::Reconcile) can be had there. Most cannot.
+    fn reconciles(&self, channel_id: &str) -> bool {
+        let _ = channel_id;
+        false
+    }
+
+    /// The adapter that runs the turns of named handlers; `None` where there are none.
+    fn adapter(&self) -> Option<&Adapter> {
+        None
+    }
+}
+
+/// One activity on its way out.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Outgoing<'a> {
+    /// The delivery. A repeat of it has the same.
+    pub delivery: DeliveryId,
+    /// Where it goes to, and as whom.
+    pub conversation: &'a Conversation,
+    /// What goes there. The reference of the conversation has been applied to it.
+    pub activity: &'a Activity,
+    /// Whether the channel has to be told the delivery's id, so that it recognises a repeat.
+    pub reconcile: bool,
 }

@@ -1,9 +1,26 @@
 //! One activity owed to one conversation.
 
+mod attempt;
+mod content;
+mod detail;
+mod filter;
+mod summary;
+mod wait;
+
 use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+pub use attempt::Attempt;
+pub use content::Content;
+pub use detail::{Body, DeliveryDetail};
+pub use filter::{DeliveryFilter, DeliveryPage};
+pub use summary::{PausedLane, Pauses, Summary};
+pub use wait::{Wait, Waiting};
+
+pub(crate) use crate::state::DeliveryState;
+use crate::unknown_policy::UnknownPolicy;
 
 /// Names a delivery in the database. Rises with each; never given out twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -16,118 +33,17 @@ impl DeliveryId {
     pub fn get(self) -> i64 {
         self.0
     }
+
+    /// The id that this integer is, if it is one: ids are positive.
+    #[must_use]
+    pub fn from_number(number: i64) -> Option<Self> {
+        (number > 0).then_some(DeliveryId(number))
+    }
 }
 
 impl fmt::Display for DeliveryId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
-    }
-}
-
-/// How far a delivery is. Every delivery ends in `Delivered`, `Dead` or `Expired`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum DeliveryState {
-    /// On record, waiting for its turn.
-    Available,
-    /// Claimed by a worker, which sends it now.
-    Sending,
-    /// An attempt failed; there will be another.
-    Retryable,
-    /// The channel took it.
-    Delivered,
-    /// It cannot be delivered; the row says why.
-    Dead,
-    /// Its time ran out before an attempt succeeded.
-    Expired,
-}
-
-impl DeliveryState {
-    const ALL: [DeliveryState; 6] = [
-        DeliveryState::Available,
-        DeliveryState::Sending,
-        DeliveryState::Retryable,
-        DeliveryState::Delivered,
-        DeliveryState::Dead,
-        DeliveryState::Expired,
-    ];
-
-    /// The state as the database and the API spell it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            DeliveryState::Available => "available",
-            DeliveryState::Sending => "sending",
-            DeliveryState::Retryable => "retryable",
-            DeliveryState::Delivered => "delivered",
-            DeliveryState::Dead => "dead",
-            DeliveryState::Expired => "expired",
-        }
-    }
-
-    /// Whether the delivery has ended. An ended delivery never changes its state again.
-    #[must_use]
-    pub fn is_final(self) -> bool {
-        matches!(
-            self,
-            DeliveryState::Delivered | DeliveryState::Dead | DeliveryState::Expired
-        )
-    }
-
-    /// The state spelled so, as the table's CHECK admits it.
-    pub(crate) fn from_row(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.as_str() == text)
-    }
-}
-
-impl fmt::Display for DeliveryState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// Why a delivery is dead.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum DeadReason {
-    /// The channel does not accept the activity (400, or another 4xx that repeating would not change).
-    Rejected,
-    /// The bot may not write there (403).
-    Forbidden,
-    /// The conversation is gone (404).
-    NotFound,
-    /// The channel does not have this operation (405).
-    Unsupported,
-    /// The activity is larger than the channel takes (413).
-    TooLarge,
-    /// The serviceUrl of the reference is not one we talk to.
-    HostRefused,
-    /// The stored reference or activity does not decode.
-    Unreadable,
-    /// Sending it panicked, three starts in a row.
-    Poison,
-}
-
-impl DeadReason {
-    /// The reason as the database spells it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            DeadReason::Rejected => "rejected",
-            DeadReason::Forbidden => "forbidden",
-            DeadReason::NotFound => "not_found",
-            DeadReason::Unsupported => "unsupported",
-            DeadReason::TooLarge => "too_large",
-            DeadReason::HostRefused => "host_refused",
-            DeadReason::Unreadable => "unreadable",
-            DeadReason::Poison => "poison",
-        }
-    }
-}
-
-impl fmt::Display for DeadReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }
 
@@ -141,11 +57,19 @@ pub struct Delivery {
     pub channel_id: String,
     /// The conversation it goes to.
     pub conversation_id: String,
+    /// Whose budget it uses; empty where the channel has no tenants.
+    pub tenant: String,
+    /// Order holds within a conversation and a class.
+    pub class: String,
     /// How far it is.
     pub state: DeliveryState,
-    /// Why it is dead, as [`DeadReason::as_str`] spells it.
+    /// Why it is dead, refused, held or waits, in one word: for a dead one as [`DeadReason::as_str`] spells it.
     pub reason: Option<String>,
-    /// When it may be sent next; `None` while it is being sent, waits behind another, or has ended.
+    /// What is done when nobody knows whether it arrived.
+    pub policy: UnknownPolicy,
+    /// What it waits for now, if it waits for anything but its turn to be claimed.
+    pub wait: Option<Waiting>,
+    /// When it is looked at again: set while it is scheduled, held with an end, or waits to be tried again.
     pub due_at: Option<Timestamp>,
     /// When it expires.
     pub expires_at: Timestamp,
@@ -157,6 +81,20 @@ pub struct Delivery {
     pub last_failure: Option<Failure>,
     /// The id the channel gave the activity.
     pub activity_id: Option<String>,
+    /// What is owed, in short.
+    pub content: Content,
+    /// The delivery whose handler sent this one.
+    pub parent_id: Option<DeliveryId>,
+    /// The delivery that this one repeats because somebody asked for it.
+    pub retry_of: Option<DeliveryId>,
+    /// The delivery that says this too, if it is merged.
+    pub merged_into: Option<DeliveryId>,
+    /// When it was put on record.
+    pub created_at: Timestamp,
+    /// When its row changed last.
+    pub updated_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
 }
 
 /// What a failed attempt said.
@@ -169,17 +107,4 @@ pub struct Failure {
     pub code: Option<String>,
     /// A sentence for the operator.
     pub message: String,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn states_read_back_as_they_are_spelled() {
-        for state in DeliveryState::ALL {
-            assert_eq!(DeliveryState::from_row(state.as_str()), Some(state));
-        }
-        assert_eq!(DeliveryState::from_row("Sending"), None);
-    }
 }

@@ -1,7 +1,11 @@
 //! What can go wrong in the engine's own calls. A delivery that fails is not an error here: it is recorded
 //! with the delivery.
 
+use jiff::Timestamp;
 use tidings_store::StoreError;
+
+use crate::delivery::DeliveryId;
+use crate::ledger::Refusal;
 
 /// Why a call to [`Jobs`](crate::Jobs) or [`Proactive`](crate::Proactive) failed. Nothing was kept.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +32,55 @@ pub enum ProactiveError {
         /// What the decoder says.
         source: serde_json::Error,
     },
+    /// It would expire before it may be sent.
+    #[error("it expires at {expires_at}, before it may be sent at {due_at}: choose a later expiresAt")]
+    ExpiresBeforeDue {
+        /// When it would expire.
+        expires_at: Timestamp,
+        /// When it may be sent.
+        due_at: Timestamp,
+    },
+    /// The activity is larger than its channel takes.
+    #[error("the activity has {size} bytes in UTF-16, and the channel takes {limit}: shorten or split it")]
+    TooLarge {
+        /// Its size in bytes, in UTF-16.
+        size: usize,
+        /// The most its channel takes.
+        limit: usize,
+    },
+    /// A class, a handler's name or a dedupe key is empty, too long, or holds a NUL character.
+    #[error("the {what} must have 1 to {limit} bytes and no NUL character")]
+    BadName {
+        /// Which of them.
+        what: &'static str,
+        /// The most bytes.
+        limit: usize,
+    },
+    /// The channel recognises no repeats.
+    #[error(
+        "channel {channel_id:?} does not recognise repeats, so a delivery there cannot be reconciled: choose at_least_once or at_most_once"
+    )]
+    CannotReconcile {
+        /// The channel.
+        channel_id: String,
+    },
+    /// The dedupe key belongs to a delivery with another content.
+    #[error("the dedupe key belongs to delivery {id}, which is another: use a key of its own")]
+    DedupeConflict {
+        /// The delivery that has the key.
+        id: DeliveryId,
+    },
+    /// The conversation has as many open deliveries as it may.
+    #[error("the conversation has as many open deliveries as it may: try again when some of them have ended")]
+    BacklogFull,
+    /// Nothing was ever owed to the conversation, and no job started there.
+    #[error(
+        "conversation {conversation_id:?} is not known here: a bot can write only where it was spoken to"
+    )]
+    UnknownConversation {
+        /// The conversation's id.
+        conversation_id: String,
+    },
     /// [`Proactive::run`](crate::Proactive::run) is running already.
     #[error("the delivery worker is running already; one per database is enough")]
     AlreadyRunning,
@@ -37,4 +90,13 @@ pub enum ProactiveError {
     /// The database refused.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl ProactiveError {
+    pub(crate) fn from_refusal(refusal: &Refusal) -> Self {
+        match *refusal {
+            Refusal::OtherBody { id } => ProactiveError::DedupeConflict { id },
+            Refusal::BacklogFull => ProactiveError::BacklogFull,
+        }
+    }
 }

@@ -3,11 +3,12 @@
 mod table;
 
 use std::fmt;
+use std::sync::Arc;
 
 use tidings_bot::Conversation;
 use tokio::sync::watch;
 
-use crate::enqueue::{Lane, write};
+use crate::enqueue::{Address, write};
 use crate::error::ProactiveError;
 use crate::job::{Completion, Job, JobPage};
 use crate::job_number::JobNumber;
@@ -51,9 +52,12 @@ impl Jobs {
     /// The reference names no conversation, or the database refused; then there is no job.
     pub async fn start(&self, creator: impl Into<Conversation>) -> Result<JobNumber, ProactiveError> {
         let worker = &self.proactive.worker;
-        let lane = Lane::of(&creator.into())?;
+        let creator = Address::of(creator.into())?;
         let now = worker.clock.now();
-        let number = worker.db.write(move |tx| table::insert(tx, &lane, now)).await?;
+        let number = worker
+            .db
+            .write(move |tx| table::insert(tx, &creator, now))
+            .await?;
         worker.bump();
         Ok(number)
     }
@@ -73,9 +77,19 @@ impl Jobs {
         let worker = &self.proactive.worker;
         let activity = write("activity", &notice.into().0)?;
         let (now, expires_at) = (worker.clock.now(), worker.expiry());
+        let (counters, trace) = (Arc::clone(&worker.counters), worker.trace());
         worker
-            .commit(move |tx, claim| table::complete(tx, number, activity, now, expires_at, claim))
+            .commit(1, move |tx, allowance| {
+                let (completion, claimed) =
+                    table::complete(tx, number, activity, now, expires_at, trace, allowance)?;
+                Ok((completion, Vec::from_iter(claimed)))
+            })
             .await
+            .inspect(|completion| {
+                if *completion == Completion::Completed {
+                    counters.accepted(1);
+                }
+            })
     }
 
     /// The job with this number.

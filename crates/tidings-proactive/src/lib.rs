@@ -8,46 +8,77 @@
 //! The engine does not speak HTTP. It hands what it sends to a [`Channel`].
 
 mod backoff;
+mod breaker;
 mod channel;
+mod deliveries;
 mod delivery;
 mod enqueue;
 mod error;
 mod extract;
+mod handlers;
 mod job;
 mod job_number;
 mod jobs;
 mod ledger;
+mod limits;
+mod meter;
 mod notice;
+mod outcome;
 mod proactive;
+mod reason;
 mod rng;
 mod row;
+pub mod spans;
+mod state;
+mod stats;
 mod stored_reference;
+mod terms;
 mod test_channel;
-mod verdict;
+#[cfg(test)]
+mod test_ledger;
+mod trace_carrier;
+mod unknown_policy;
+mod wait_reason;
 mod worker;
 
 pub use backoff::Backoff;
-pub use channel::Channel;
-pub use delivery::{DeadReason, Delivery, DeliveryId, DeliveryState, Failure};
-pub use enqueue::Enqueue;
+pub use breaker::BreakerOptions;
+pub use channel::{Channel, Outgoing};
+pub use deliveries::{Deliveries, DeliveriesError, PauseTarget, Pruned};
+pub use delivery::{
+    Attempt, Body, Content, Delivery, DeliveryDetail, DeliveryFilter, DeliveryId, DeliveryPage, Failure,
+    PausedLane, Pauses, Summary, Wait, Waiting,
+};
+pub use enqueue::{Accepted, Enqueue};
 pub use error::ProactiveError;
+pub use handlers::NamedHandler;
 pub use job::{Completion, Job, JobPage, JobState};
 pub use job_number::{JobNumber, JobNumberError};
 pub use jobs::Jobs;
+pub use limits::{Limit, Limits};
+pub use meter::Meter;
 pub use notice::Notice;
-pub use proactive::{Proactive, ProactiveOptions};
+pub use outcome::{AttemptOutcome, PauseScope};
+pub use proactive::{EnqueueAllError, Proactive, ProactiveOptions};
+pub use reason::{CloseReason, DeadReason, RefusedReason};
 pub use rng::{Rng, SeededRng, SystemRng};
+pub use state::{DeliveryState, TRANSITIONS, Transition};
+pub use stats::{Backlog, BreakerState, BreakerStats, EngineStats};
 pub use stored_reference::{StoredReference, last_reference};
 use tidings_store::Migrations;
 pub use tokio_util::sync::CancellationToken;
+pub use trace_carrier::TraceCarrier;
+pub use unknown_policy::UnknownPolicy;
+pub use wait_reason::WaitReason;
 
 /// The engine's tables. Hand it to the database when opening it.
 pub const MIGRATIONS: Migrations = Migrations {
     component: "proactive",
-    postgres: &[],
+    postgres: &[include_str!("../migrations/postgres/0001_engine.sql")],
     sqlite: &[
         include_str!("../migrations/0001_jobs_and_deliveries.sql"),
         include_str!("../migrations/0002_cheap_checks.sql"),
         include_str!("../migrations/0003_identities.sql"),
+        include_str!("../migrations/0004_lanes.sql"),
     ],
 };

@@ -1,23 +1,29 @@
 //! The engine's handle.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
 use tidings_activity::Activity;
-use tidings_bot::Conversation;
-use tidings_store::{Clock, Database};
+use tidings_bot::{Conversation, Identity};
+use tidings_store::{Clock, Database, StoreError, Tx};
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
+use crate::breaker::BreakerOptions;
 use crate::channel::Channel;
+use crate::deliveries::Deliveries;
 use crate::delivery::{Delivery, DeliveryId};
-use crate::enqueue::Enqueue;
+use crate::enqueue::{Accepted, Enqueue};
 use crate::error::ProactiveError;
+use crate::handlers::NamedHandler;
 use crate::jobs::Jobs;
-use crate::ledger;
+use crate::ledger::{self, NewDelivery};
 use crate::rng::{Rng, SystemRng};
 use crate::stored_reference::{StoredReference, last_reference};
+use crate::trace_carrier::TraceCarrier;
 use crate::worker::Worker;
 
 /// How the engine behaves. The defaults suit one bot on one machine.
@@ -28,8 +34,21 @@ pub struct ProactiveOptions {
     pub concurrency: usize,
     /// How often the table is looked at when nothing says that it should be looked at earlier.
     pub poll_every: Duration,
-    /// How long a delivery may take from the moment it is put on record; then it is `expired`.
+    /// How long a delivery may take from the moment it may be sent; then it is `expired`.
     pub expires_after: Duration,
+    /// How long a process that shows no life keeps its conversations; then others take them over. At least 300 ms.
+    pub lease: Duration,
+    /// What the process is called in the table of nodes.
+    pub node: String,
+    /// Whether other processes may send from the same database. If not, whatever an earlier process left under way is
+    /// taken over at the start, whatever its lease.
+    pub shared: bool,
+    /// The most deliveries of one conversation that have not ended.
+    pub max_backlog: u32,
+    /// When a host that fails is left alone.
+    pub breaker: BreakerOptions,
+    /// Who carries traces over the time that a delivery waits; nobody unless told.
+    pub trace: Option<Arc<dyn TraceCarrier>>,
     /// The waits between attempts.
     pub backoff: Backoff,
     /// The randomness of the waits.
@@ -37,14 +56,31 @@ pub struct ProactiveOptions {
 }
 
 impl Default for ProactiveOptions {
-    /// 64 at once, a look every second, expiry after 72 hours, [`Backoff::default`], [`SystemRng`].
+    /// 64 at once, a look every second, expiry after 72 hours, a lease of 15 s, alone, 10,000 open deliveries in a
+    /// conversation, [`Backoff::default`], [`SystemRng`].
     fn default() -> Self {
         ProactiveOptions {
             concurrency: 64,
             poll_every: Duration::from_secs(1),
             expires_after: Duration::from_hours(72),
+            lease: Duration::from_secs(15),
+            node: "tidings".to_owned(),
+            shared: false,
+            max_backlog: 10_000,
+            breaker: BreakerOptions::default(),
+            trace: None,
             backoff: Backoff::default(),
             rng: Arc::new(SystemRng),
+        }
+    }
+}
+
+impl ProactiveOptions {
+    /// The largest activity that a channel takes, in bytes of UTF-16 (protocol section 9).
+    pub(crate) fn max_activity_bytes(&self, channel_id: &str) -> usize {
+        match channel_id {
+            "msteams" => 100 * 1024,
+            _ => 256 * 1024,
         }
     }
 }
@@ -55,6 +91,11 @@ impl fmt::Debug for ProactiveOptions {
             .field("concurrency", &self.concurrency)
             .field("poll_every", &self.poll_every)
             .field("expires_after", &self.expires_after)
+            .field("lease", &self.lease)
+            .field("node", &self.node)
+            .field("shared", &self.shared)
+            .field("max_backlog", &self.max_backlog)
+            .field("breaker", &self.breaker)
             .field("backoff", &self.backoff)
             .finish_non_exhaustive()
     }
@@ -84,6 +125,7 @@ impl Proactive {
     #[must_use]
     pub fn with_options(db: Database, clock: Arc<dyn Clock>, mut options: ProactiveOptions) -> Self {
         options.concurrency = options.concurrency.clamp(1, 10_000);
+        options.lease = options.lease.max(Duration::from_millis(300));
         Proactive {
             worker: Arc::new(Worker::new(db, clock, options)),
         }
@@ -93,6 +135,12 @@ impl Proactive {
     #[must_use]
     pub fn jobs(&self) -> Jobs {
         Jobs::new(self.clone())
+    }
+
+    /// What is owed and was owed.
+    #[must_use]
+    pub fn deliveries(&self) -> Deliveries {
+        Deliveries::new(self.clone())
     }
 
     /// Puts `activity` on record for `conversation`. It is durable when this returns, and sent
@@ -110,15 +158,143 @@ impl Proactive {
         Enqueue::new(self, conversation, activity)?.commit().await
     }
 
+    /// Puts many on record, in one commit where they are in one conversation or few: all of them or, if one cannot be
+    /// taken, none.
+    ///
+    /// # Errors
+    /// [`EnqueueAllError`] names the first that cannot be taken.
+    pub async fn enqueue_all(&self, all: Vec<Enqueue>) -> Result<Vec<Accepted>, EnqueueAllError> {
+        let mut deliveries = Vec::with_capacity(all.len());
+        for (index, one) in all.into_iter().enumerate() {
+            let (_, delivery) = one.ready().map_err(|error| EnqueueAllError { index, error })?;
+            deliveries.push(delivery);
+        }
+        let worker = &self.worker;
+        let (now, backlog) = (worker.clock.now(), worker.options.max_backlog);
+        let refused = Arc::new(OnceLock::new());
+        let here = Arc::clone(&refused);
+        let enqueued = worker
+            .commit(deliveries.len(), move |tx, allowance| {
+                // Lanes are locked in one order by all.
+                let mut in_order: Vec<(usize, NewDelivery)> = deliveries.into_iter().enumerate().collect();
+                in_order.sort_by(|(_, one), (_, other)| {
+                    (&one.channel_id, &one.conversation_id).cmp(&(&other.channel_id, &other.conversation_id))
+                });
+                let mut accepted = Vec::with_capacity(in_order.len());
+                let mut claimed = Vec::new();
+                for (index, delivery) in in_order {
+                    match ledger::enqueue(tx, delivery, now, backlog, allowance)? {
+                        Ok(mut enqueued) => {
+                            claimed.extend(enqueued.claimed.take());
+                            accepted.push((index, Accepted::from(enqueued)));
+                        }
+                        Err(refusal) => {
+                            let _ = here.set((index, refusal));
+                            // Undoes what was put on record before it.
+                            return Err(StoreError::message("a delivery of the batch was refused"));
+                        }
+                    }
+                }
+                accepted.sort_unstable_by_key(|(index, _)| *index);
+                Ok((accepted, claimed))
+            })
+            .await;
+        match (enqueued, refused.get()) {
+            (Ok(accepted), _) => {
+                worker.counters.accepted(accepted.len());
+                Ok(accepted.into_iter().map(|(_, accepted)| accepted).collect())
+            }
+            (Err(_), Some((index, refusal))) => Err(EnqueueAllError {
+                index: *index,
+                error: ProactiveError::from_refusal(refusal),
+            }),
+            (Err(error), None) => Err(EnqueueAllError { index: 0, error }),
+        }
+    }
+
+    /// Registers the handler that runs the deliveries owed with [`Enqueue::handler`] under `name`: an
+    /// `async fn(&mut TurnContext, T) -> Result<()>`, where `T` is the payload.
+    ///
+    /// It runs as a full proactive turn of the conversation, after everything that was enqueued there before. What it
+    /// says is put on record at its place in the conversation and committed together with the turn's state, so a
+    /// turn that a crash ends is run again and nothing of it was sent. Ids are not known inside; what it returns as
+    /// an error is tried again until the delivery expires.
+    pub fn handler<T, H>(&self, name: impl Into<String>, handler: H)
+    where
+        T: DeserializeOwned + Send + 'static,
+        H: for<'a> NamedHandler<'a, T> + 'static,
+    {
+        self.worker.handlers.insert(name.into(), handler);
+    }
+
+    /// A conversation that is known here, by its id: something was owed to it before, or a job started there.
+    /// `channel_id` tells conversations of several channels apart; without one the newest counts.
+    ///
+    /// # Errors
+    /// [`ProactiveError::UnknownConversation`], or the database refused.
+    pub async fn conversation(
+        &self,
+        channel_id: Option<&str>,
+        conversation_id: &str,
+    ) -> Result<Conversation, ProactiveError> {
+        let (channel, id) = (channel_id.map(str::to_owned), conversation_id.to_owned());
+        let found = self
+            .worker
+            .db
+            .read(move |tx| ledger::read::address(tx, channel.as_deref(), &id))
+            .await?;
+        let Some((reference, identity)) = found else {
+            return Err(ProactiveError::UnknownConversation {
+                conversation_id: conversation_id.to_owned(),
+            });
+        };
+        let unreadable = |source| ProactiveError::Unreadable {
+            what: format!("address of conversation {conversation_id:?}"),
+            source,
+        };
+        Ok(Conversation::new(
+            serde_json::from_str(&reference).map_err(unreadable)?,
+            Identity::from_json(identity.as_deref()).map_err(unreadable)?,
+        ))
+    }
+
+    /// When everything that is owed to these conversations now will have been sent, if their channels take what their
+    /// limits allow. `None` where no limit is known, so that nobody can tell.
+    ///
+    /// # Errors
+    /// The database refused.
+    pub async fn predicted_finish<'a>(
+        &self,
+        conversations: impl IntoIterator<Item = &'a Conversation>,
+    ) -> Result<Option<Timestamp>, ProactiveError> {
+        let rules = self.worker.terms().rules.clone();
+        let lanes: Vec<(String, String)> = conversations
+            .into_iter()
+            .filter_map(|conversation| {
+                let channel_id = conversation.channel_id.clone().unwrap_or_default();
+                let is_limited = rules.lane_limits.contains_key(&channel_id)
+                    || rules.tenant_limits.contains_key(&channel_id);
+                is_limited.then_some((channel_id, conversation.conversation_id()?.to_owned()))
+            })
+            .collect();
+        if lanes.is_empty() {
+            return Ok(None);
+        }
+        let now = self.worker.clock.now();
+        let read = move |tx: &Tx<'_>| ledger::read::predicted_finish(tx, &rules, &lanes, now);
+        Ok(self.worker.db.read(read).await?)
+    }
+
     /// The delivery with this id, as it is on record now.
     ///
     /// # Errors
     /// The database refused.
     pub async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, ProactiveError> {
+        let now = self.worker.clock.now();
         Ok(self
             .worker
             .db
-            .read(move |conn| ledger::delivery(conn, id))
+            .read(move |tx| ledger::read::one(tx, id, now))
             .await?)
     }
 
@@ -161,4 +337,15 @@ impl fmt::Debug for Proactive {
             .field("options", &self.worker.options)
             .finish_non_exhaustive()
     }
+}
+
+/// Why a batch was not put on record.
+#[derive(Debug, thiserror::Error)]
+#[error("delivery {index} of the batch: {error}")]
+pub struct EnqueueAllError {
+    /// Which one, counted from 0.
+    pub index: usize,
+    /// What is wrong with it.
+    #[source]
+    pub error: ProactiveError,
 }

@@ -1,37 +1,30 @@
 //! Columns as the tables hold them.
 
 use jiff::Timestamp;
-use tidings_store::rusqlite::types::{Type, ValueRef};
-use tidings_store::rusqlite::{self, Row};
+use tidings_store::{Row, StoreError};
 
-use crate::delivery::DeliveryState;
+use crate::state::DeliveryState;
 
 /// A column of Unix microseconds.
-pub(crate) fn timestamp(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
-    let micros = row.get(column)?;
-    Timestamp::from_microsecond(micros)
-        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Integer, Box::new(error)))
+pub(crate) fn timestamp(row: &Row<'_>, column: usize) -> Result<Timestamp, StoreError> {
+    Timestamp::from_microsecond(row.get(column)?).map_err(StoreError::other)
 }
 
 /// A column of Unix microseconds or NULL.
-pub(crate) fn optional_timestamp(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
-    match row.get_ref(column)? {
-        ValueRef::Null => Ok(None),
-        _ => timestamp(row, column).map(Some),
-    }
+pub(crate) fn optional_timestamp(row: &Row<'_>, column: usize) -> Result<Option<Timestamp>, StoreError> {
+    let micros: Option<i64> = row.get(column)?;
+    micros
+        .map(Timestamp::from_microsecond)
+        .transpose()
+        .map_err(StoreError::other)
 }
 
 /// A column that holds the state of a delivery, or NULL where there is no delivery.
-pub(crate) fn state(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<DeliveryState>> {
+pub(crate) fn state(row: &Row<'_>, column: usize) -> Result<Option<DeliveryState>, StoreError> {
     let text: Option<String> = row.get(column)?;
     text.map(|text| {
-        DeliveryState::from_row(&text).ok_or_else(|| {
-            rusqlite::Error::FromSqlConversionFailure(
-                column,
-                Type::Text,
-                format!("no delivery state is called '{text}'").into(),
-            )
-        })
+        DeliveryState::from_row(&text)
+            .ok_or_else(|| StoreError::message(format!("no delivery state is called '{text}'")))
     })
     .transpose()
 }

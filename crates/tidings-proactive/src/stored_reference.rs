@@ -6,8 +6,6 @@ use tidings_store::StoreError;
 use tidings_store::rusqlite::types::Type;
 use tidings_store::rusqlite::{self, Connection, OptionalExtension as _};
 
-use crate::row;
-
 /// A reference to a conversation, and when it was put on record.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -36,19 +34,26 @@ pub fn last_reference(
         return Ok(None);
     }
     // A delivery has the reference of the job it tells of, and may be put on record long after that was started.
+    let owed = if conn.table_exists(None, "lanes")? {
+        "SELECT lane_addresses.reference, created_at, 1 FROM lanes
+         JOIN lane_addresses ON lane_addresses.lane_id = lanes.id
+         JOIN deliveries ON deliveries.lane_id = lanes.id WHERE conversation_id = ?1"
+    } else {
+        "SELECT reference, created_at, 1 FROM deliveries WHERE conversation_id = ?1"
+    };
     let found = conn
-        .prepare(
+        .prepare(&format!(
             "SELECT reference, started_at AS at, 0 AS place FROM jobs WHERE conversation_id = ?1
-             UNION ALL
-             SELECT reference, created_at, 1 FROM deliveries WHERE conversation_id = ?1
-             ORDER BY place, at DESC LIMIT 1",
-        )?
+             UNION ALL {owed} ORDER BY place, at DESC LIMIT 1"
+        ))?
         .query_row([conversation_id], |row| {
             let reference = serde_json::from_str(row.get_ref(0)?.as_str()?)
                 .map_err(|error| rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(error)))?;
             Ok(StoredReference {
                 reference,
-                stored_at: row::timestamp(row, 1)?,
+                stored_at: Timestamp::from_microsecond(row.get(1)?).map_err(|error| {
+                    rusqlite::Error::FromSqlConversionFailure(1, Type::Integer, Box::new(error))
+                })?,
             })
         })
         .optional()?;

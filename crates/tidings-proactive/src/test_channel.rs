@@ -1,11 +1,10 @@
 //! The way out in tests of bots with jobs.
 
 use async_trait::async_trait;
-use tidings_activity::Activity;
-use tidings_bot::{Conversation, ConversationKey, Outbound as _, TestAdapter};
+use tidings_bot::{Adapter, ConversationKey, Outbound as _, TestAdapter};
 use tidings_connector::{Phase, SendError};
 
-use crate::channel::Channel;
+use crate::channel::{Channel, Outgoing};
 
 /// Brings what is owed to the windows of the test, behind the running turn of their conversation, as the server does.
 ///
@@ -38,11 +37,12 @@ use crate::channel::Channel;
 /// ```
 #[async_trait]
 impl Channel for TestAdapter {
-    async fn send(
-        &self,
-        conversation: &Conversation,
-        activity: &Activity,
-    ) -> Result<Option<String>, SendError> {
+    async fn send(&self, outgoing: Outgoing<'_>) -> Result<Option<String>, SendError> {
+        let Outgoing {
+            conversation,
+            activity,
+            ..
+        } = outgoing;
         let refused = |problem: &str| SendError::new(Phase::Refused, problem);
         let key = ConversationKey::of_reference(conversation)
             .ok_or_else(|| refused("the reference names no channel or no conversation"))?;
@@ -59,5 +59,9 @@ impl Channel for TestAdapter {
                 None => answered,
             }
         })
+    }
+
+    fn adapter(&self) -> Option<&Adapter> {
+        Some(TestAdapter::adapter(self))
     }
 }

@@ -2,12 +2,15 @@
 //!
 //! A slot is the right to send one delivery at a time; there are as many as `ProactiveOptions::concurrency`. The
 //! usual way of a delivery never touches the table a second time before it is sent: the call that puts it on
-//! record takes a slot, claims it in the same commit and sends it in the same task (`commit`). Only when
+//! record takes a slot, claims its lane in the same commit and sends it in the same task (`commit`). Only when
 //! no slot is free, no worker runs, or the conversation has something waiting, is it left for the table, which
 //! `run` polls and from which the commit that settles deliveries (`settle`) takes the next ones.
 //! Nothing is sent inside a transaction.
+//!
+//! Every task that sends belongs to one `run`: when that is dropped, they end where they are, as in a crash.
 
 mod attempt;
+mod lease;
 mod settle;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,45 +18,58 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tidings_store::rusqlite::Connection;
-use tidings_store::{Clock, Database, StoreError};
+use tidings_store::{Clock, Database, StoreError, Tx};
 use tokio::sync::{Mutex as AsyncMutex, Notify, OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::channel::Channel;
 use crate::error::ProactiveError;
-use crate::ledger::{self, Claimed};
+use crate::handlers::Handlers;
+use crate::ledger::{self, Allowance, Claimed, Claiming, NodeId};
 use crate::proactive::ProactiveOptions;
+use crate::state::DeliveryState;
+use crate::stats::EngineCounters;
+use crate::terms::Terms;
 
+use lease::Lease;
 use settle::{Settling, Tried};
-
-/// A wake-up comes before the rows are visible to readers, so it claims without looking, this many.
-const CLAIM_ON_WAKE: usize = 8;
 
 pub(crate) struct Worker {
     pub(crate) db: Database,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) options: ProactiveOptions,
+    pub(crate) handlers: Handlers,
+    pub(crate) counters: Arc<EngineCounters>,
     /// What `run` was given, while it is running; slots are given out only then.
     open: Mutex<Option<Open>>,
     slots: Arc<Semaphore>,
     running: AsyncMutex<()>,
     wake: Notify,
-    /// There may be deliveries in the table that are due and found no free slot.
+    /// There may be lanes in the table that are ready and found no free slot.
     missed: AtomicBool,
+    /// Limits or pauses on record have changed.
+    rules_changed: AtomicBool,
     settling: Settling,
+    terms: Mutex<Terms>,
     changed: watch::Sender<u64>,
 }
 
 struct Open {
     channel: Arc<dyn Channel>,
     shutdown: CancellationToken,
+    node: NodeId,
+    lease: Lease,
+    tasks: JoinSet<()>,
 }
 
 /// The right to send.
 struct Slot {
     channel: Arc<dyn Channel>,
     worker: Arc<Worker>,
+    node: NodeId,
+    lease: Lease,
     permit: Option<OwnedSemaphorePermit>,
 }
 
@@ -72,13 +88,17 @@ impl Worker {
         Worker {
             db,
             clock,
+            handlers: Handlers::default(),
             open: Mutex::new(None),
             slots: Arc::new(Semaphore::new(options.concurrency)),
-            options,
+            counters: Arc::default(),
             running: AsyncMutex::new(()),
             wake: Notify::new(),
             missed: AtomicBool::new(false),
+            rules_changed: AtomicBool::new(false),
             settling: Settling::default(),
+            terms: Mutex::new(Terms::new(options.breaker)),
+            options,
             changed: watch::Sender::new(0),
         }
     }
@@ -93,41 +113,55 @@ impl Worker {
         self.wake.notify_one();
     }
 
-    /// Runs `change` in a commit of the database. It is told whether it may claim the delivery it puts on
-    /// record; one that it claims is sent from here as soon as the commit is durable.
+    /// Has `run` read limits and pauses again before it claims anything more.
+    pub(crate) fn rules_changed(&self) {
+        self.rules_changed.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    /// Runs `change` in a commit of the database, which may claim up to `most` of the deliveries that it puts on
+    /// record. Those that it claims are sent from here as soon as the commit is durable.
     pub(crate) async fn commit<T: Send + 'static>(
         self: &Arc<Self>,
-        change: impl FnOnce(&Connection, bool) -> Result<(T, Option<Claimed>), StoreError> + Send + 'static,
+        most: usize,
+        change: impl FnOnce(&Tx<'_>, &mut Allowance<'_>) -> Result<(T, Vec<Claimed>), StoreError> + Send + 'static,
     ) -> Result<T, ProactiveError> {
-        // In a task of its own: if the caller is dropped while it waits, the claimed delivery still has an owner.
+        // In a task of its own: if the caller is dropped while it waits, what was claimed still has an owner.
         let (answer, answered) = oneshot::channel();
         let worker = Arc::clone(self);
-        tokio::spawn(async move {
+        let owner = async move {
             let here = Arc::clone(&worker);
             let committed = worker
                 .db
                 .write(move |tx| {
                     // Taken only now, so that nobody holds a slot while he waits for the writer.
-                    let slot = here.slot();
-                    let (value, claimed) = change(tx, slot.is_some())?;
-                    Ok((value, slot, claimed))
+                    let slots: Vec<Slot> = here.slots(most);
+                    let claiming = slots.first().map(|slot| here.claiming(slot.node));
+                    let mut allowance = Allowance::new(claiming, slots.len());
+                    let (value, claimed) = change(tx, &mut allowance)?;
+                    Ok((value, slots, claimed, allowance.left()))
                 })
                 .await;
-            let (value, slot, claimed) = match committed {
+            let (value, slots, claimed, left) = match committed {
                 Ok(committed) => committed,
                 Err(error) => return drop(answer.send(Err(error))),
             };
             worker.bump();
             let _ = answer.send(Ok(value));
-            match (slot, claimed) {
-                (Some(slot), Some(claimed)) => worker.send_here(slot, claimed, 0).await,
-                (Some(_), None) => {}
-                (None, _) => {
-                    worker.missed.store(true, Ordering::Release);
-                    worker.wake();
-                }
+            let mut claimed = slots.into_iter().zip(claimed);
+            let first = claimed.next();
+            for (slot, delivery) in claimed {
+                worker.send(slot, delivery, 0);
             }
-        });
+            if left {
+                worker.missed.store(true, Ordering::Release);
+                worker.wake();
+            }
+            if let Some((slot, delivery)) = first {
+                worker.send_here(slot, delivery, 0).await;
+            }
+        };
+        self.spawn(owner);
         match answered.await {
             Ok(answer) => Ok(answer?),
             Err(_) => Err(ProactiveError::Interrupted),
@@ -144,24 +178,18 @@ impl Worker {
             .running
             .try_lock()
             .map_err(|_| ProactiveError::AlreadyRunning)?;
-        // A run that was dropped instead of stopped may still have deliveries in flight: those are not taken back.
-        self.all_slots_are_back().await;
-        let now = self.clock.now();
-        let taken_back = self.db.write(move |tx| ledger::recover(tx, now)).await?;
-        if taken_back > 0 {
-            tracing::info!(
-                deliveries = taken_back,
-                "sending again what was being sent when the process ended"
-            );
-        }
+        let (node, lease) = self.join().await?;
         *self.open() = Some(Open {
             channel,
             shutdown: shutdown.clone(),
+            node,
+            lease: lease.clone(),
+            tasks: JoinSet::new(),
         });
         let open = CloseOnDrop(self);
         let mut woken = true;
         loop {
-            let pause = match self.poll(woken).await {
+            let pause = match self.round(node, &lease, woken).await {
                 Ok(pause) => pause,
                 Err(error) => {
                     tracing::error!(%error, "the deliveries cannot be claimed; trying again");
@@ -175,8 +203,25 @@ impl Worker {
                 () = tokio::time::sleep(pause) => false,
             };
         }
+        // Whoever sends now still needs the lease.
+        loop {
+            tokio::select! {
+                biased;
+                () = self.all_slots_are_back() => break,
+                () = tokio::time::sleep_until(lease.renew_at()) => {
+                    if let Err(error) = self.renew(node, &lease).await {
+                        tracing::error!(%error, "the lease of this process cannot be renewed; trying again");
+                        tokio::time::sleep(self.options.poll_every).await;
+                    }
+                }
+            }
+        }
+        // Whoever still waits for a commit of his keeps waiting.
+        if let Some(open) = &mut *self.open() {
+            open.tasks.detach_all();
+        }
         drop(open);
-        self.all_slots_are_back().await;
+        self.db.write(move |tx| ledger::leave(tx, node)).await?;
         Ok(())
     }
 
@@ -186,42 +231,61 @@ impl Worker {
         let _ = self.slots.acquire_many(all).await;
     }
 
-    /// Claims what is due for the free slots and returns how long to wait before the next look.
-    async fn poll(self: &Arc<Self>, woken: bool) -> Result<Duration, StoreError> {
-        let mut unseen = woken;
+    /// Keeps the lease, lets go what is due, claims for the free slots, and returns how long to wait before the next
+    /// look.
+    async fn round(
+        self: &Arc<Self>,
+        node: NodeId,
+        lease: &Lease,
+        woken: bool,
+    ) -> Result<Duration, StoreError> {
+        if lease.renew_at() <= Instant::now() {
+            self.renew(node, lease).await?;
+        }
+        if self.rules_changed.swap(false, Ordering::AcqRel) {
+            self.read_rules().await?;
+        }
+        // A wake-up comes before the rows are visible to readers, so the first look claims without asking.
+        let mut look = woken;
         loop {
+            self.counters.cycle();
             let now = self.clock.now();
-            let free = self.slots.available_permits();
-            if free == 0 {
+            if self.slots.available_permits() == 0 {
                 // The tasks that hold the slots take the next delivery themselves.
                 self.missed.store(true, Ordering::Release);
                 return Ok(self.options.poll_every);
             }
-            let due = self.db.read(move |conn| ledger::due(conn, now, free)).await?;
-            let wanted = if unseen {
-                due.count.max(CLAIM_ON_WAKE)
-            } else {
-                due.count
-            };
-            unseen = false;
-            if wanted == 0 {
-                let until = due.next.map(|next| next.duration_since(now).unsigned_abs());
-                return Ok(until.map_or(self.options.poll_every, |until| {
-                    until.min(self.options.poll_every)
-                }));
+            if !look {
+                let next = self.db.read(ledger::next_due).await?;
+                if next.is_none_or(|next| next > now) {
+                    let until = next.map(|next| next.duration_since(now).unsigned_abs());
+                    let pause = until
+                        .unwrap_or(self.options.poll_every)
+                        .min(self.options.poll_every);
+                    return Ok(pause.min(lease.renew_at().saturating_duration_since(Instant::now())));
+                }
             }
-            let slots: Vec<Slot> = std::iter::from_fn(|| self.slot())
-                .take(wanted.min(free))
-                .collect();
-            if due.count >= free {
-                // The tasks that hold the slots look for the rest.
-                self.missed.store(true, Ordering::Release);
-            }
+            look = false;
+            let slots = self.slots(usize::MAX);
             if slots.is_empty() {
                 return Ok(self.options.poll_every);
             }
-            let limit = slots.len();
-            let claimed = self.db.write(move |tx| ledger::claim_due(tx, now, limit)).await?;
+            let here = Arc::clone(self);
+            let (slots, claimed, more) = self
+                .db
+                .write(move |tx| {
+                    let more = ledger::release_due(tx, now)?;
+                    let claimed = ledger::claim_ready(tx, here.claiming(node), now, slots.len())?;
+                    Ok((slots, claimed, more))
+                })
+                .await?;
+            if more || claimed.len() == slots.len() {
+                // The tasks that hold the slots look for the rest.
+                self.missed.store(true, Ordering::Release);
+            }
+            if !claimed.is_empty() {
+                self.bump();
+            }
             for (slot, delivery) in slots.into_iter().zip(claimed) {
                 self.send(slot, delivery, 0);
             }
@@ -231,12 +295,40 @@ impl Worker {
     /// Sends a delivery in a task of its own.
     fn send(self: &Arc<Self>, slot: Slot, delivery: Claimed, in_a_row: u32) {
         let worker = Arc::clone(self);
-        tokio::spawn(async move { worker.send_here(slot, delivery, in_a_row).await });
+        self.spawn(async move { worker.send_here(slot, delivery, in_a_row).await });
     }
 
     async fn send_here(self: &Arc<Self>, slot: Slot, delivery: Claimed, in_a_row: u32) {
-        let ending = self.attempt(&*slot.channel, &delivery).await;
-        self.settle(Tried::new(slot, delivery, ending, in_a_row)).await;
+        let in_flight = self.counters.sending();
+        let outcome = self.attempt(&*slot.channel, &slot.lease, delivery).await;
+        drop(in_flight);
+        match outcome {
+            Some(outcome) => self.settle(Tried::new(slot, outcome, in_a_row)).await,
+            // Its handler's turn has settled it.
+            None => {
+                self.counters.attempted(None);
+                self.counters.ended(DeliveryState::Delivered);
+                self.bump();
+                drop(slot);
+                self.wake();
+            }
+        }
+    }
+
+    /// A task of the run, if there is one.
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        match &mut *self.open() {
+            Some(open) => {
+                while open.tasks.try_join_next().is_some() {}
+                open.tasks.spawn(task);
+            }
+            None => drop(tokio::spawn(task)),
+        }
+    }
+
+    /// The trace that a delivery put on record now goes on with.
+    pub(crate) fn trace(&self) -> Option<String> {
+        self.options.trace.as_ref().and_then(|carrier| carrier.current())
     }
 
     /// When a delivery put on record now expires.
@@ -257,30 +349,63 @@ impl Worker {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(crate) fn terms(&self) -> MutexGuard<'_, Terms> {
+        self.terms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn claiming(&self, node: NodeId) -> Claiming<'_> {
+        Claiming {
+            node,
+            terms: &self.terms,
+            counters: &self.counters,
+        }
+    }
+
+    /// Whether the channel recognises repeats there; nobody knows before a worker runs.
+    pub(crate) fn reconciles(&self, channel_id: &str) -> bool {
+        self.open()
+            .as_ref()
+            .is_some_and(|open| open.channel.reconciles(channel_id))
+    }
+
     fn is_open(&self) -> bool {
         self.open()
             .as_ref()
             .is_some_and(|open| !open.shutdown.is_cancelled())
     }
 
-    /// A free slot, if a worker runs. Taken under the lock, so that none is given out once `run` waits for all.
-    fn slot(self: &Arc<Self>) -> Option<Slot> {
+    /// Up to `most` free slots, if a worker runs and its lease holds. Taken under the lock, so that none is given out
+    /// once `run` waits for all.
+    fn slots(self: &Arc<Self>, most: usize) -> Vec<Slot> {
         let open = self.open();
-        let open = open.as_ref().filter(|open| !open.shutdown.is_cancelled())?;
-        let permit = Arc::clone(&self.slots).try_acquire_owned().ok()?;
-        Some(Slot {
-            channel: Arc::clone(&open.channel),
-            worker: Arc::clone(self),
-            permit: Some(permit),
-        })
+        let Some(open) = open
+            .as_ref()
+            .filter(|open| !open.shutdown.is_cancelled() && open.lease.holds())
+        else {
+            return Vec::new();
+        };
+        let slot = || {
+            let permit = Arc::clone(&self.slots).try_acquire_owned().ok()?;
+            Some(Slot {
+                channel: Arc::clone(&open.channel),
+                worker: Arc::clone(self),
+                node: open.node,
+                lease: open.lease.clone(),
+                permit: Some(permit),
+            })
+        };
+        std::iter::from_fn(slot).take(most).collect()
     }
 }
 
-/// Closes the worker when `run` ends, also when it is dropped.
+/// Closes the worker when `run` ends, also when it is dropped; then what is being sent ends where it is.
 struct CloseOnDrop<'a>(&'a Worker);
 
 impl Drop for CloseOnDrop<'_> {
     fn drop(&mut self) {
-        *self.0.open() = None;
+        let closed = self.0.open().take();
+        // Dropped outside of the lock: the tasks hold slots, whose drop may take it.
+        drop(closed);
+        self.0.settling.clear();
     }
 }

@@ -1,6 +1,8 @@
 //! The one database of the server, with the tables of every floor.
 
-use tidings_store::{Database, DatabaseOptions, OpenError};
+use std::path::Path;
+
+use tidings_store::{Backup, BackupError, BackupWatch, Database, DatabaseOptions, OpenError};
 
 use crate::config::Config;
 use crate::schema;
@@ -52,6 +54,20 @@ pub(crate) fn without_secrets(url: &str) -> String {
 /// [`StartError::Database`]; the message says what to do.
 pub fn open_database(config: &Config) -> Result<Database, StartError> {
     Ok(Database::open(database_options(config)?)?)
+}
+
+/// Copies the database that `config` names into the file `target`: [`Database::back_up`].
+///
+/// # Errors
+///
+/// [`BackupError`]; the message says what to do.
+pub fn back_up_database(
+    config: &Config,
+    target: &Path,
+    overwrite: bool,
+    watch: &BackupWatch,
+) -> Result<Backup, BackupError> {
+    Database::back_up(database_options(config)?, target, overwrite, watch)
 }
 
 /// What the database is opened with: its place, its largest size and the tables of every floor.

@@ -1,10 +1,9 @@
 //! How the engine's deliveries leave: behind the running turn of their conversation, through the connector.
 
 use async_trait::async_trait;
-use tidings_activity::Activity;
-use tidings_bot::{Adapter, Conversation, ConversationKey};
+use tidings_bot::{Adapter, ConversationKey};
 use tidings_connector::{ConnectorClient, Phase, SendError};
-use tidings_proactive::Channel;
+use tidings_proactive::{Channel, Outgoing};
 
 /// Sends what the engine owes.
 pub(crate) struct ProactiveChannel {
@@ -14,11 +13,12 @@ pub(crate) struct ProactiveChannel {
 
 #[async_trait]
 impl Channel for ProactiveChannel {
-    async fn send(
-        &self,
-        conversation: &Conversation,
-        activity: &Activity,
-    ) -> Result<Option<String>, SendError> {
+    async fn send(&self, outgoing: Outgoing<'_>) -> Result<Option<String>, SendError> {
+        let Outgoing {
+            conversation,
+            activity,
+            ..
+        } = outgoing;
         let refused = |what: &str| SendError::new(Phase::Refused, format!("the reference has no {what}"));
         let service_url = conversation
             .service_url
@@ -40,5 +40,9 @@ impl Channel for ProactiveChannel {
             .send_to_conversation(service_url, conversation_id, activity)
             .await?;
         Ok(Some(sent.id).filter(|id| !id.is_empty()))
+    }
+
+    fn adapter(&self) -> Option<&Adapter> {
+        Some(&self.adapter)
     }
 }

@@ -15,7 +15,7 @@ use tidings_bot::{Adapter, AdapterBuilder, Bot};
 use tidings_connector::ConnectorClient;
 use tidings_connector::jwt::Authenticator;
 use tidings_directline::{BaseUrl, DirectLine, DirectLineOptions};
-use tidings_proactive::Proactive;
+use tidings_proactive::{Proactive, ProactiveOptions};
 use tidings_store::{Database, SystemClock};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinHandle;
@@ -33,11 +33,13 @@ use crate::drain::Drain;
 use crate::guard::Guard;
 use crate::http_server::{self, Front};
 use crate::keys::Keys;
+use crate::metrics::Metrics;
 use crate::proactive_channel::ProactiveChannel;
 use crate::signal::StopSignals;
 use crate::start_error::StartError;
+use crate::telemetry::Propagation;
 use crate::turns::Turns;
-use crate::{health, messages, page};
+use crate::{health, messages, page, telemetry};
 
 /// The bot's id in the local channel.
 const BOT_ID: &str = "bot";
@@ -130,13 +132,24 @@ impl Server {
         let connector = match credentials {
             Some(credentials) => connector.credentials(Arc::new(credentials)),
             None => connector,
+        };
+        let connector = match config.otlp_endpoint {
+            Some(_) => connector.propagate(telemetry::inject),
+            None => connector,
         }
         .build()?;
-        let proactive = Proactive::new(database.clone(), Arc::new(SystemClock));
+        let mut options = ProactiveOptions::default();
+        options.lease = config.lease;
+        options.max_backlog = config.max_backlog;
+        options.node = own(address).to_string();
+        options.shared = database.is_multi_node();
+        options.trace = Some(Arc::new(Propagation));
+        let proactive = Proactive::with_options(database.clone(), Arc::new(SystemClock), options);
         let adapter = Adapter::builder()
             .connector(connector.clone())
             .storage(Arc::new(database.clone()))
             .slow_turn_after(config.slow_turn_after)
+            .take_over_after(config.lease)
             .service(proactive.clone())
             .service(proactive.jobs())
             .bot(bot);
@@ -331,9 +344,14 @@ impl Server {
             access: self.access,
             keys: self.keys.clone(),
             audit: Audit::new(self.database.clone(), Arc::new(SystemClock)),
-            jobs: self.proactive.jobs(),
-            authenticator: self.authenticator.clone(),
-            oversized,
+            proactive: self.proactive.clone(),
+            intake: Arc::new(self.proactive.clone()),
+            metrics: Metrics {
+                authenticator: self.authenticator.clone(),
+                oversized,
+                proactive: self.proactive.clone(),
+                database: self.database.clone(),
+            },
             // With keys, the page has no secret to chat with: the channel is for clients of one's own.
             local_channel: self.config.local_channel_is_on() && self.access == ApiAccess::Local,
             body_timeout: self.config.body_timeout,
@@ -342,11 +360,12 @@ impl Server {
             .router(closing.clone())
             .merge(health::router(self.database.clone()))
             .merge(page::router(self.address, self.config.public_url.as_deref()));
-        if self.config.local_channel_is_on() {
+        let router = if self.config.local_channel_is_on() {
             router.merge(local_channel)
         } else {
             router
-        }
+        };
+        router.layer(axum::middleware::from_fn(telemetry::request::traced))
     }
 }
 

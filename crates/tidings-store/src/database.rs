@@ -10,6 +10,7 @@ use crate::{
     Tx,
 };
 
+mod backup;
 mod documents;
 mod inspection;
 mod migrations;
@@ -20,6 +21,7 @@ mod sqlite;
 mod stats;
 mod worker;
 
+pub use backup::{Backup, BackupError, BackupProgress, BackupWatch};
 pub use inspection::Inspection;
 pub use migrations::Migrations;
 pub use options::DatabaseOptions;
@@ -61,6 +63,8 @@ struct Shared {
 enum Engine {
     Sqlite(Sqlite),
     Postgres(Box<Postgres>),
+    #[cfg(feature = "simulation")]
+    Simulated(crate::simulation::Simulated),
 }
 
 impl Database {
@@ -111,6 +115,21 @@ impl Database {
         })
     }
 
+    #[cfg(feature = "simulation")]
+    pub(crate) fn on_simulation(
+        simulated: crate::simulation::Simulated,
+        components: Vec<&'static str>,
+    ) -> Database {
+        let shared = Shared {
+            components,
+            engine: Engine::Simulated(simulated),
+            counters: Arc::default(),
+        };
+        Database {
+            shared: Arc::new(shared),
+        }
+    }
+
     /// A database in a new folder of its own under the system's temporary folder, for tests. The folder goes with the
     /// last handle, so commits do not wait for the disk; all else is as in a database that stays.
     ///
@@ -141,6 +160,8 @@ impl Database {
         match &self.shared.engine {
             Engine::Sqlite(sqlite) => sqlite.write(work).await,
             Engine::Postgres(postgres) => postgres.write(work).await,
+            #[cfg(feature = "simulation")]
+            Engine::Simulated(simulated) => simulated.run(crate::simulation::Access::Write, work).await,
         }
     }
 
@@ -157,6 +178,8 @@ impl Database {
         match &self.shared.engine {
             Engine::Sqlite(sqlite) => sqlite.read(work).await,
             Engine::Postgres(postgres) => postgres.read(work).await,
+            #[cfg(feature = "simulation")]
+            Engine::Simulated(simulated) => simulated.run(crate::simulation::Access::Read, work).await,
         }
     }
 
@@ -189,6 +212,8 @@ impl Database {
         match &self.shared.engine {
             Engine::Sqlite(sqlite) => sqlite.close().await,
             Engine::Postgres(postgres) => postgres.close().await,
+            #[cfg(feature = "simulation")]
+            Engine::Simulated(_) => {}
         }
     }
 
@@ -205,8 +230,8 @@ impl Database {
     /// Whose SQL it speaks.
     pub fn dialect(&self) -> Dialect {
         match self.shared.engine {
-            Engine::Sqlite(_) => Dialect::Sqlite,
             Engine::Postgres(_) => Dialect::Postgres,
+            _ => Dialect::Sqlite,
         }
     }
 
@@ -219,7 +244,7 @@ impl Database {
     pub fn path(&self) -> Option<&Path> {
         match &self.shared.engine {
             Engine::Sqlite(sqlite) => Some(sqlite.path()),
-            Engine::Postgres(_) => None,
+            _ => None,
         }
     }
 
@@ -228,8 +253,21 @@ impl Database {
         match &self.shared.engine {
             Engine::Sqlite(sqlite) => sqlite.path().display().to_string(),
             Engine::Postgres(postgres) => postgres.url().to_string(),
+            #[cfg(feature = "simulation")]
+            Engine::Simulated(_) => ":memory:".to_owned(),
         }
     }
+}
+
+/// A database of its own in memory, with its tables, and the names of its components.
+#[cfg(feature = "simulation")]
+pub(crate) fn open_in_memory(
+    components: Vec<Migrations>,
+) -> Result<(rusqlite::Connection, Vec<&'static str>), OpenError> {
+    let components = migrations::with_own(components)?;
+    let connection = sqlite::open_in_memory(&components)?;
+    let names = components.iter().map(|known| known.component).collect();
+    Ok((connection, names))
 }
 
 impl fmt::Debug for Database {

@@ -68,6 +68,8 @@ mod etag;
 mod memory;
 mod open_error;
 mod postgres_error;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 mod storage;
 mod store_error;
 #[cfg(all(unix, feature = "test-postgres"))]
@@ -77,7 +79,10 @@ mod tx;
 pub use batch::{Batch, Committed, DocumentChange, Step};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use column::{ColumnRef, FromColumn, ToColumn};
-pub use database::{Database, DatabaseOptions, Inspection, Migrations, Stats};
+pub use database::{
+    Backup, BackupError, BackupProgress, BackupWatch, Database, DatabaseOptions, Inspection, Migrations,
+    Stats,
+};
 pub use document::{Document, MAX_DOCUMENT_BYTES, MAX_DOCUMENT_DEPTH, MAX_KEY_BYTES};
 pub use etag::{Condition, ETag};
 pub use memory::MemoryStorage;

@@ -96,7 +96,10 @@ async fn count(turn: &mut TurnContext, door: Service<Door>, log: Service<Log>) -
 }
 
 async fn how_many(turn: &mut TurnContext) -> Result<()> {
-    let count = BotState::conversation().property::<u32>("visits").get(turn).await?;
+    let count = BotState::conversation()
+        .property::<u32>("visits")
+        .get(turn)
+        .await?;
     turn.say(count.unwrap_or(0).to_string()).await
 }
 

@@ -1,56 +1,70 @@
 //! The jobs on record: every statement that touches them.
 
+use std::ops::ControlFlow;
+
 use jiff::Timestamp;
-use tidings_store::StoreError;
-use tidings_store::rusqlite::{self, Connection, OptionalExtension as _, Row, params};
+use tidings_store::{Row, StoreError, Tx, params};
 
 use crate::delivery::DeliveryId;
-use crate::enqueue::Lane;
+use crate::enqueue::Address;
 use crate::job::{Completion, Job, JobPage, JobState};
 use crate::job_number::JobNumber;
-use crate::ledger::{self, Claimed, NewDelivery};
+use crate::ledger::{self, Allowance, Claimed, Content, NewDelivery};
 use crate::row;
+use crate::unknown_policy::UnknownPolicy;
 
-pub(super) fn insert(tx: &Connection, creator: &Lane, now: Timestamp) -> Result<JobNumber, StoreError> {
-    tx.prepare_cached(
+pub(super) fn insert(tx: &Tx<'_>, creator: &Address, now: Timestamp) -> Result<JobNumber, StoreError> {
+    ledger::make_known(
+        tx,
+        &creator.channel_id,
+        &creator.conversation_id,
+        &creator.reference,
+        creator.identity.as_deref(),
+    )?;
+    let number = tx.insert(
         "INSERT INTO jobs (channel_id, conversation_id, reference, identity, state, started_at)
          VALUES (?1, ?2, ?3, ?4, 'running', ?5)",
-    )?
-    .execute(params![
-        creator.channel_id,
-        creator.conversation_id,
-        creator.reference,
-        creator.identity,
-        now.as_microsecond()
-    ])?;
-    Ok(JobNumber::from_row(tx.last_insert_rowid()))
+        "number",
+        params![
+            creator.channel_id,
+            creator.conversation_id,
+            creator.reference,
+            creator.identity,
+            now.as_microsecond()
+        ],
+    )?;
+    number
+        .map(JobNumber::from_row)
+        .ok_or_else(|| StoreError::message("the database gave a new job no number"))
 }
 
 /// Completes a running job and puts the notice to its creator on record.
 pub(super) fn complete(
-    tx: &Connection,
+    tx: &Tx<'_>,
     number: JobNumber,
     notice: String,
     now: Timestamp,
     expires_at: Timestamp,
-    claim: bool,
+    trace: Option<String>,
+    allowance: &mut Allowance<'_>,
 ) -> Result<(Completion, Option<Claimed>), StoreError> {
-    let found = tx
-        .prepare_cached(
-            "SELECT state, channel_id, conversation_id, reference, identity FROM jobs WHERE number = ?1",
-        )?
-        .query_row([number.to_row()], |row| {
-            if row.get_ref(0)?.as_str()? != JobState::Running.as_str() {
-                return Ok(None);
-            }
-            Ok(Some(Lane {
-                channel_id: row.get(1)?,
-                conversation_id: row.get(2)?,
-                reference: row.get(3)?,
-                identity: row.get(4)?,
-            }))
-        })
-        .optional()?;
+    let sql = match tx.dialect() {
+        tidings_store::Dialect::Postgres => {
+            "SELECT state, channel_id, conversation_id, reference, identity FROM jobs WHERE number = ?1 FOR UPDATE"
+        }
+        _ => "SELECT state, channel_id, conversation_id, reference, identity FROM jobs WHERE number = ?1",
+    };
+    let found = tx.first(sql, params![number.to_row()], |row| {
+        if row.text(0)? != JobState::Running.as_str() {
+            return Ok(None);
+        }
+        Ok(Some(Address {
+            channel_id: row.get(1)?,
+            conversation_id: row.get(2)?,
+            reference: row.get(3)?,
+            identity: row.get(4)?,
+        }))
+    })?;
     let creator = match found {
         None => return Ok((Completion::Unknown, None)),
         Some(None) => return Ok((Completion::AlreadyComplete, None)),
@@ -59,19 +73,27 @@ pub(super) fn complete(
     let delivery = NewDelivery {
         channel_id: creator.channel_id,
         conversation_id: creator.conversation_id,
-        class: "job",
         reference: creator.reference,
         identity: creator.identity,
-        activity: notice,
-        dedupe_key: Some(format!("job:{number}:complete")),
+        content: Content::Activity(notice),
+        class: "job".to_owned(),
+        policy: UnknownPolicy::default(),
+        // The job's own state says that it is owed once.
+        dedupe: None,
+        not_before: None,
         expires_at,
+        parent: None,
+        trace,
     };
-    let inserted = ledger::insert(tx, delivery, now, claim)?;
-    tx.prepare_cached(
+    // A job's notice is owed however much is owed already: its completion must not fail.
+    let Ok(mut enqueued) = ledger::enqueue(tx, delivery, now, u32::MAX, allowance)? else {
+        return Err(StoreError::message("a job's notice was refused"));
+    };
+    tx.execute(
         "UPDATE jobs SET state = 'complete', completed_at = ?2, notice_id = ?3 WHERE number = ?1",
-    )?
-    .execute([number.to_row(), now.as_microsecond(), inserted.id.get()])?;
-    Ok((Completion::Completed, inserted.claimed))
+        params![number.to_row(), now.as_microsecond(), enqueued.id.get()],
+    )?;
+    Ok((Completion::Completed, enqueued.claimed.take()))
 }
 
 const SELECT: &str =
@@ -79,26 +101,35 @@ const SELECT: &str =
                              deliveries.state, notice_id, jobs.reference, jobs.identity
                       FROM jobs LEFT JOIN deliveries ON deliveries.id = jobs.notice_id";
 
-pub(super) fn job(conn: &Connection, number: JobNumber) -> Result<Option<Job>, StoreError> {
-    let job = conn
-        .prepare_cached(&format!("{SELECT} WHERE number = ?1"))?
-        .query_row([number.to_row()], from_row)
-        .optional()?;
-    Ok(job)
+pub(super) fn job(tx: &Tx<'_>, number: JobNumber) -> Result<Option<Job>, StoreError> {
+    tx.first(
+        &format!("{SELECT} WHERE number = ?1"),
+        params![number.to_row()],
+        from_row,
+    )
 }
 
-pub(super) fn page(conn: &Connection, newest: usize) -> Result<JobPage, StoreError> {
-    let mut jobs: Vec<Job> = conn
-        .prepare_cached(&format!("{SELECT} ORDER BY number DESC"))?
-        .query_map([], from_row)?
-        .take(newest)
-        .collect::<Result<_, _>>()?;
+pub(super) fn page(tx: &Tx<'_>, newest: usize) -> Result<JobPage, StoreError> {
+    let mut jobs: Vec<Job> = Vec::new();
+    let limit = i64::try_from(newest).unwrap_or(i64::MAX);
+    tx.visit(
+        &format!("{SELECT} ORDER BY number DESC LIMIT ?1"),
+        params![limit],
+        |row| {
+            jobs.push(from_row(row)?);
+            Ok(ControlFlow::Continue(()))
+        },
+    )?;
     jobs.reverse();
-    // Numbers have no gaps: a rolled back start gives its number back, and no job is ever deleted. So the numbers
-    // themselves count, where counting rows would read all of them.
-    let (lowest, highest): (Option<i64>, Option<i64>) = conn
-        .prepare_cached("SELECT (SELECT min(number) FROM jobs), (SELECT max(number) FROM jobs)")?
-        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    // Numbers have no gaps on SQLite: a rolled back start gives its number back, and no job is ever deleted. So the
+    // numbers themselves count, where counting rows would read all of them. On PostgreSQL a failed start may leave a
+    // gap, and the count of older ones is the most that there can be.
+    let bounds = tx.first(
+        "SELECT (SELECT min(number) FROM jobs), (SELECT max(number) FROM jobs)",
+        &[],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    let (lowest, highest): (Option<i64>, Option<i64>) = bounds.unwrap_or_default();
     let older = match (lowest, highest, jobs.first()) {
         (Some(lowest), _, Some(first)) => first.number.to_row() - lowest,
         (Some(lowest), Some(highest), None) => highest - lowest + 1,
@@ -110,12 +141,12 @@ pub(super) fn page(conn: &Connection, newest: usize) -> Result<JobPage, StoreErr
     })
 }
 
-fn from_row(row: &Row<'_>) -> rusqlite::Result<Job> {
+fn from_row(row: &Row<'_>) -> Result<Job, StoreError> {
     Ok(Job {
         number: JobNumber::from_row(row.get(0)?),
         channel_id: row.get(1)?,
         conversation_id: row.get(2)?,
-        state: if row.get_ref(3)?.as_str()? == JobState::Complete.as_str() {
+        state: if row.text(3)? == JobState::Complete.as_str() {
             JobState::Complete
         } else {
             JobState::Running
@@ -123,7 +154,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Job> {
         started_at: row::timestamp(row, 4)?,
         completed_at: row::optional_timestamp(row, 5)?,
         notice: row::state(row, 6)?,
-        notice_id: row.get::<_, Option<i64>>(7)?.map(DeliveryId),
+        notice_id: row.get::<Option<i64>>(7)?.map(DeliveryId),
         reference: row.get(8)?,
         identity: row.get(9)?,
     })

@@ -1,68 +1,86 @@
 //! Looking at the deliveries without changing them.
 
+mod detail;
+mod page;
+pub(crate) mod row;
+mod summary;
+
+pub(crate) use detail::{detail, one};
+pub(crate) use page::{lanes, page};
+pub(crate) use summary::{Stopped, oldest_waiting, pauses, summary};
+
+use std::collections::HashMap;
+
 use jiff::Timestamp;
-use tidings_store::StoreError;
-use tidings_store::rusqlite::{self, Connection, OptionalExtension as _};
+use tidings_store::{Tx, params};
 
-use crate::delivery::{Delivery, DeliveryId, Failure};
-use crate::row;
+use super::Result;
+use crate::meter::Meter;
+use crate::terms::Rules;
 
-pub(super) const DUE_TIMES: &str = "SELECT due_at FROM deliveries WHERE due_at IS NOT NULL ORDER BY due_at";
-
-/// What waits for its time.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Due {
-    /// How many deliveries are due, counted up to a limit.
-    pub(crate) count: usize,
-    /// When the next one is due, if fewer than the limit are.
-    pub(crate) next: Option<Timestamp>,
+/// The reference and identity of a conversation as JSON; of several channels that of the newest lane.
+pub(crate) fn address(
+    tx: &Tx<'_>,
+    channel_id: Option<&str>,
+    conversation_id: &str,
+) -> Result<Option<(String, Option<String>)>> {
+    let Some(lane) = lanes(tx, channel_id, conversation_id)?.into_iter().max() else {
+        return Ok(None);
+    };
+    tx.first(
+        "SELECT reference, identity FROM lane_addresses WHERE lane_id = ?1",
+        params![lane],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )
 }
 
-/// How many deliveries are due, counted up to `limit`, and when the next one is.
-pub(crate) fn due(conn: &Connection, now: Timestamp, limit: usize) -> Result<Due, StoreError> {
-    let mut statement = conn.prepare_cached(DUE_TIMES)?;
-    let mut rows = statement.query([])?;
-    let mut due = Due::default();
-    while due.count < limit
-        && let Some(row) = rows.next()?
-    {
-        let time = row::timestamp(row, 0)?;
-        if time > now {
-            due.next = Some(time);
-            break;
+/// When what is owed in these lanes, of one channel and conversation each, will have been sent if it is sent as fast as
+/// the limits allow.
+pub(crate) fn predicted_finish(
+    tx: &Tx<'_>,
+    rules: &Rules,
+    lanes: &[(String, String)],
+    now: Timestamp,
+) -> Result<Option<Timestamp>> {
+    let mut latest = None;
+    let mut of_tenants: HashMap<(String, String), u64> = HashMap::new();
+    for (channel_id, conversation_id) in lanes {
+        let found = tx.first(
+            "SELECT tenant, backlog, meter FROM lanes WHERE conversation_id = ?1 AND channel_id = ?2",
+            params![conversation_id, channel_id],
+            |row| Ok((row.get(0)?, row.get::<i64>(1)?, row.get::<Option<String>>(2)?)),
+        )?;
+        let Some((tenant, backlog, meter)) = found else {
+            continue;
+        };
+        let backlog = u64::try_from(backlog).unwrap_or(0);
+        if let Some(limits) = rules.lane_limits.get(channel_id) {
+            latest = latest.max(Some(limits.finish(
+                &Meter::from_text(meter.as_deref()),
+                now,
+                backlog,
+            )));
         }
-        due.count += 1;
+        *of_tenants.entry((channel_id.clone(), tenant)).or_default() += backlog;
     }
-    Ok(due)
+    for ((channel_id, tenant), backlog) in of_tenants {
+        if let Some(limits) = rules.tenant_limits.get(&channel_id) {
+            let meter: Option<String> = tx
+                .first(
+                    "SELECT meter FROM budgets WHERE channel_id = ?1 AND tenant = ?2",
+                    params![channel_id, tenant],
+                    |row| row.get(0),
+                )?
+                .flatten();
+            latest = latest.max(Some(limits.finish(
+                &Meter::from_text(meter.as_deref()),
+                now,
+                backlog,
+            )));
+        }
+    }
+    Ok(latest)
 }
 
-/// The delivery with this id.
-pub(crate) fn delivery(conn: &Connection, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
-    let found = conn
-        .prepare_cached(
-            "SELECT id, channel_id, conversation_id, state, reason, due_at, expires_at, starts, repeat_possible,
-                    error_status, error_code, error_message, activity_id
-             FROM deliveries WHERE id = ?1",
-        )?
-        .query_row([id.0], |row| {
-            let message: Option<String> = row.get(11)?;
-            let failure = |message| {
-                Ok::<_, rusqlite::Error>(Failure { status: row.get(9)?, code: row.get(10)?, message })
-            };
-            Ok(Delivery {
-                id: DeliveryId(row.get(0)?),
-                channel_id: row.get(1)?,
-                conversation_id: row.get(2)?,
-                state: row::state(row, 3)?.ok_or(rusqlite::Error::InvalidQuery)?,
-                reason: row.get(4)?,
-                due_at: row::optional_timestamp(row, 5)?,
-                expires_at: row::timestamp(row, 6)?,
-                starts: row.get(7)?,
-                repeat_possible: row.get(8)?,
-                last_failure: message.map(failure).transpose()?,
-                activity_id: row.get(12)?,
-            })
-        })
-        .optional()?;
-    Ok(found)
-}
+#[cfg(test)]
+mod tests;

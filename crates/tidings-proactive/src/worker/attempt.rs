@@ -1,18 +1,25 @@
 //! One attempt at one delivery.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use jiff::Timestamp;
 use tidings_activity::{Activity, ConversationReference, Direction};
 use tidings_bot::{Conversation, Identity};
 use tidings_connector::SendError;
+use tracing::{Instrument as _, Span};
 
-use super::Worker;
-use crate::channel::Channel;
-use crate::delivery::{DeadReason, Failure};
-use crate::ledger::{Claimed, Ending};
-use crate::verdict::{Verdict, judge};
+use super::{Lease, Worker};
+use crate::breaker::Contact;
+use crate::channel::{Channel, Outgoing};
+use crate::delivery::Failure;
+use crate::ledger::{Claimed, Content, Ending, Failed, Outcome};
+use crate::outcome::{AttemptOutcome, Judgement, PauseScope, judge};
+use crate::reason::DeadReason;
+use crate::spans;
+use crate::unknown_policy::UnknownPolicy;
 
 /// A delivery whose sending panics is dead at this start.
 const POISON_AT_START: u32 = 3;
@@ -20,23 +27,50 @@ const POISON_AT_START: u32 = 3;
 const MESSAGE_BYTES: usize = 500;
 
 impl Worker {
-    /// Sends a delivery once and says how it ended.
-    pub(super) async fn attempt(&self, channel: &dyn Channel, delivery: &Claimed) -> Ending {
-        let (conversation, activity) = match decode(delivery) {
-            Ok(decoded) => decoded,
-            Err(message) => {
-                let failure = Failure {
-                    message,
-                    ..Failure::default()
-                };
-                return self.dead(delivery, DeadReason::Unreadable, failure);
+    /// Sends a delivery once, or runs its handler, and says how that ended. `None`: it is on record already.
+    pub(super) async fn attempt(
+        self: &Arc<Self>,
+        channel: &dyn Channel,
+        lease: &Lease,
+        delivery: Claimed,
+    ) -> Option<Outcome> {
+        let mut called = false;
+        let ending = if lease.holds() {
+            match &delivery.content {
+                Content::Activity(activity) => {
+                    called = true;
+                    self.send_activity(channel, &delivery, activity).await
+                }
+                Content::Handler { name, payload } => {
+                    self.run_handler(channel, &delivery, name, payload).await?
+                }
             }
+        } else {
+            Ending::PutBack
         };
-        match AssertUnwindSafe(channel.send(&conversation, &activity))
-            .catch_unwind()
-            .await
-        {
+        Some(Outcome {
+            ended_at: self.clock.now(),
+            claimed: delivery,
+            called,
+            ending,
+        })
+    }
+
+    async fn send_activity(&self, channel: &dyn Channel, delivery: &Claimed, activity: &str) -> Ending {
+        let (conversation, activity) = match decode(delivery, activity) {
+            Ok(decoded) => decoded,
+            Err(message) => return self.unreadable(delivery, message),
+        };
+        let outgoing = Outgoing {
+            delivery: delivery.id,
+            conversation: &conversation,
+            activity: &activity,
+            reconcile: delivery.policy == UnknownPolicy::Reconcile,
+        };
+        let sent = channel.send(outgoing).instrument(self.span(delivery));
+        match AssertUnwindSafe(sent).catch_unwind().await {
             Ok(Ok(activity_id)) => {
+                self.note_contact(delivery, Contact::Reached);
                 tracing::debug!(delivery.id = %delivery.id, delivery.starts = delivery.starts, "delivered");
                 Ending::Delivered { activity_id }
             }
@@ -45,20 +79,107 @@ impl Worker {
         }
     }
 
+    async fn run_handler(
+        self: &Arc<Self>,
+        channel: &dyn Channel,
+        delivery: &Claimed,
+        name: &str,
+        payload: &str,
+    ) -> Option<Ending> {
+        let failure = |message: String| Failure {
+            message: cut(message),
+            ..Failure::default()
+        };
+        let (Some(handler), Some(adapter)) = (self.handlers.get(name), channel.adapter()) else {
+            let message = format!("no handler named {name:?} is registered in this process");
+            return Some(self.dead(
+                delivery,
+                DeadReason::NoHandler,
+                AttemptOutcome::NotSent,
+                failure(message),
+            ));
+        };
+        let conversation = match conversation(delivery) {
+            Ok(conversation) => conversation,
+            Err(message) => return Some(self.unreadable(delivery, message)),
+        };
+        let ran = handler
+            .run(self, adapter, conversation, delivery, payload)
+            .instrument(self.span(delivery));
+        match AssertUnwindSafe(ran).catch_unwind().await {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => {
+                let failure = failure(format!("its handler failed: {error}"));
+                Some(self.retry(delivery, None, None, AttemptOutcome::NotSent, failure))
+            }
+            Err(_panic) => Some(self.panicked(delivery)),
+        }
+    }
+
+    /// The span of one attempt, which goes on with the trace that the delivery was put on record in.
+    fn span(&self, delivery: &Claimed) -> Span {
+        let span = spans::attempt(delivery.id, delivery.starts);
+        if let (Some(carrier), Some(trace)) = (&self.options.trace, &delivery.trace) {
+            carrier.resume(&span, trace);
+        }
+        span
+    }
+
     fn failed(&self, delivery: &Claimed, error: &SendError) -> Ending {
         let failure = Failure {
             status: error.status,
             code: error.code.clone(),
             message: cut(error.to_string()),
         };
-        match judge(error) {
-            Verdict::Accepted => Ending::Delivered { activity_id: None },
-            Verdict::Retry {
-                after,
-                repeat_possible,
-            } => self.retry(delivery, after, repeat_possible, failure),
-            Verdict::Dead(reason) => self.dead(delivery, reason, failure),
+        let judgement = judge(error);
+        if let Some(contact) = Contact::of(error) {
+            self.note_contact(delivery, contact);
         }
+        match judgement {
+            Judgement::Accepted => Ending::Delivered { activity_id: None },
+            Judgement::Retry {
+                after,
+                pause,
+                attempt,
+            } => self.retry(delivery, after, pause, attempt, failure),
+            Judgement::Unknown { after } => self.unknown(delivery, after, failure),
+            Judgement::Dead(reason) => self.dead(delivery, reason, AttemptOutcome::Rejected, failure),
+            Judgement::CloseLane(reason) => {
+                tracing::warn!(
+                    delivery.id = %delivery.id,
+                    lane.reason = %reason,
+                    error.status = failure.status,
+                    error.code = failure.code,
+                    "the channel takes nothing more in a conversation"
+                );
+                Ending::Closed {
+                    reason,
+                    failed: failed_as(AttemptOutcome::Closed, failure, None),
+                }
+            }
+        }
+    }
+
+    fn note_contact(&self, delivery: &Claimed, contact: Contact) {
+        let now = self.clock.now();
+        self.terms()
+            .breakers
+            .record(&delivery.host, &delivery.tenant, contact, now);
+    }
+
+    fn unknown(&self, delivery: &Claimed, after: Option<Duration>, failure: Failure) -> Ending {
+        if delivery.policy == UnknownPolicy::AtMostOnce {
+            tracing::warn!(
+                delivery.id = %delivery.id,
+                error.status = failure.status,
+                error.message = failure.message,
+                "nobody knows whether a delivery arrived, and it must not arrive twice"
+            );
+            return Ending::Unknown {
+                failed: failed_as(AttemptOutcome::Unknown, failure, after),
+            };
+        }
+        self.retry(delivery, after, None, AttemptOutcome::Unknown, failure)
     }
 
     fn panicked(&self, delivery: &Claimed) -> Ending {
@@ -67,21 +188,22 @@ impl Worker {
             ..Failure::default()
         };
         if delivery.starts >= POISON_AT_START {
-            return self.dead(delivery, DeadReason::Poison, failure);
+            return self.dead(delivery, DeadReason::Poison, AttemptOutcome::Lost, failure);
         }
-        self.retry(delivery, None, true, failure)
+        self.retry(delivery, None, None, AttemptOutcome::Lost, failure)
     }
 
     fn retry(
         &self,
         delivery: &Claimed,
         asked: Option<Duration>,
-        repeat_possible: bool,
+        pause: Option<PauseScope>,
+        attempt: AttemptOutcome,
         failure: Failure,
     ) -> Ending {
         let wait = asked.unwrap_or_else(|| self.options.backoff.after(delivery.starts, &*self.options.rng));
         // A wait beyond the end of time ends at the expiry, as any wait does.
-        let due_at = self.clock.now().checked_add(wait).unwrap_or(delivery.expires_at);
+        let due_at = self.clock.now().checked_add(wait).unwrap_or(Timestamp::MAX);
         tracing::warn!(
             delivery.id = %delivery.id,
             delivery.starts = delivery.starts,
@@ -91,15 +213,25 @@ impl Worker {
             error.message = failure.message,
             "a delivery failed and will be sent again"
         );
+        let maybe_arrived = matches!(attempt, AttemptOutcome::Unknown | AttemptOutcome::Lost)
+            && matches!(delivery.content, Content::Activity(_));
         Ending::Retry {
             due_at,
-            repeat_possible,
-            failure,
+            // A channel that recognises the repeat shows it once.
+            repeat_possible: maybe_arrived && delivery.policy != UnknownPolicy::Reconcile,
+            pause,
+            failed: failed_as(attempt, failure, asked),
         }
     }
 
-    #[expect(clippy::unused_self, reason = "one of three endings, called alike")]
-    fn dead(&self, delivery: &Claimed, reason: DeadReason, failure: Failure) -> Ending {
+    #[expect(clippy::unused_self, reason = "one of several endings, called alike")]
+    fn dead(
+        &self,
+        delivery: &Claimed,
+        reason: DeadReason,
+        attempt: AttemptOutcome,
+        failure: Failure,
+    ) -> Ending {
         tracing::error!(
             delivery.id = %delivery.id,
             delivery.starts = delivery.starts,
@@ -109,22 +241,46 @@ impl Worker {
             error.message = failure.message,
             "a delivery is dead"
         );
-        Ending::Dead { reason, failure }
+        Ending::Dead {
+            reason,
+            failed: failed_as(attempt, failure, None),
+        }
+    }
+
+    fn unreadable(&self, delivery: &Claimed, message: String) -> Ending {
+        let failure = Failure {
+            message: cut(message),
+            ..Failure::default()
+        };
+        self.dead(delivery, DeadReason::Unreadable, AttemptOutcome::NotSent, failure)
+    }
+}
+
+fn failed_as(outcome: AttemptOutcome, failure: Failure, asked: Option<Duration>) -> Failed {
+    Failed {
+        outcome,
+        failure,
+        retry_after_ms: asked.and_then(|wait| i64::try_from(wait.as_millis()).ok()),
     }
 }
 
 /// The activity as it goes out: addressed by the reference, and by the plain send route, because nobody asked
 /// for it just now.
-fn decode(delivery: &Claimed) -> Result<(Conversation, Activity), String> {
+fn decode(delivery: &Claimed, activity: &str) -> Result<(Conversation, Activity), String> {
+    let conversation = conversation(delivery)?;
+    let mut activity: Activity = serde_json::from_str(activity)
+        .map_err(|error| format!("the stored activity cannot be read: {error}"))?;
+    activity.apply_reference(&conversation.reference, Direction::Outgoing);
+    activity.reply_to_id = None;
+    Ok((conversation, activity))
+}
+
+fn conversation(delivery: &Claimed) -> Result<Conversation, String> {
     let reference: ConversationReference = serde_json::from_str(&delivery.reference)
         .map_err(|error| format!("the stored reference cannot be read: {error}"))?;
-    let mut activity: Activity = serde_json::from_str(&delivery.activity)
-        .map_err(|error| format!("the stored activity cannot be read: {error}"))?;
-    activity.apply_reference(&reference, Direction::Outgoing);
-    activity.reply_to_id = None;
     let identity = Identity::from_json(delivery.identity.as_deref())
         .map_err(|error| format!("the stored identity cannot be read: {error}"))?;
-    Ok((Conversation::new(reference, identity), activity))
+    Ok(Conversation::new(reference, identity))
 }
 
 fn cut(mut message: String) -> String {

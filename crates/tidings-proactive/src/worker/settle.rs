@@ -3,17 +3,17 @@
 //! Outcomes gather until the writer comes to the operation that records them, and share it: however many deliveries end
 //! while a commit runs, the next one settles them all, by one operation and one task.
 
+use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tidings_store::StoreError;
-use tidings_store::rusqlite::Connection;
+use tidings_store::{StoreError, Tx};
 
 use super::{Slot, Worker};
-use crate::ledger::{self, Claimed, Ending, Next, Outcome};
+use crate::ledger::{self, Claimed, Next, Outcome, Settled};
 
-/// After so many deliveries of one lane whatever is due longest goes first.
+/// After so many deliveries of one lane whatever is ready longest goes first.
 const SAME_LANE_IN_A_ROW: u32 = 16;
 
 /// How long an outcome that the database refused waits before it is tried again.
@@ -28,15 +28,10 @@ pub(super) struct Tried {
 }
 
 impl Tried {
-    pub(super) fn new(slot: Slot, delivery: Claimed, ending: Ending, in_a_row: u32) -> Self {
+    pub(super) fn new(slot: Slot, outcome: Outcome, in_a_row: u32) -> Self {
         Self {
             slot,
-            outcome: Outcome {
-                id: delivery.id,
-                channel_id: delivery.channel_id,
-                conversation_id: delivery.conversation_id,
-                ending,
-            },
+            outcome,
             in_a_row,
             refused: false,
         }
@@ -58,10 +53,23 @@ impl Settling {
     fn take(&self) -> Vec<Tried> {
         std::mem::take(&mut *lock(&self.0))
     }
+
+    /// What a run left behind that was dropped.
+    pub(super) fn clear(&self) {
+        drop(self.take());
+    }
 }
 
 fn lock(tried: &Mutex<Vec<Tried>>) -> MutexGuard<'_, Vec<Tried>> {
     tried.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What a commit of outcomes did.
+struct Recorded {
+    /// In the order of the outcomes.
+    settled: Vec<Settled>,
+    /// Claimed for the slots that became free.
+    from_the_table: VecDeque<Claimed>,
 }
 
 impl Worker {
@@ -76,7 +84,7 @@ impl Worker {
     async fn settle_all(self: &Arc<Self>, one: Option<Tried>) {
         // Shared, because of an operation that fails nothing comes back.
         let tried = Arc::new(Mutex::new(Vec::from_iter(one)));
-        let claims = {
+        let recorded = {
             let (worker, tried) = (Arc::clone(self), Arc::clone(&tried));
             self.db
                 .write(move |tx| {
@@ -93,18 +101,8 @@ impl Worker {
             // The writer did not come to it.
             tried = self.settling.take();
         }
-        match claims {
-            Ok(claims) => {
-                self.bump();
-                for (tried, claim) in tried.into_iter().zip(claims) {
-                    if let Some(next) = claim {
-                        let same_lane = next.conversation_id == tried.outcome.conversation_id
-                            && next.channel_id == tried.outcome.channel_id;
-                        let in_a_row = if same_lane { tried.in_a_row + 1 } else { 0 };
-                        self.send(tried.slot, next, in_a_row);
-                    }
-                }
-            }
+        match recorded {
+            Ok(recorded) => self.go_on(tried, recorded),
             // Perhaps only one of them is refused.
             Err(_) if tried.len() > 1 => {
                 for one in tried {
@@ -119,41 +117,72 @@ impl Worker {
         }
     }
 
-    fn record(&self, tx: &Connection, tried: &[Tried]) -> Result<Vec<Option<Claimed>>, StoreError> {
-        let is_open = self.is_open();
-        let outcomes = tried.iter().map(|tried| {
-            let next = match is_open {
-                false => Next::Stop,
-                true if tried.in_a_row + 1 >= SAME_LANE_IN_A_ROW => Next::AnyLane,
-                true => Next::SameLane,
-            };
-            (&tried.outcome, next)
-        });
-        // Slots become free here: what was left for the table because there was none is taken up.
-        let look = self.missed.swap(false, Ordering::AcqRel);
-        let settled = ledger::settle_all(tx, outcomes, self.clock.now(), look);
-        if look
-            && settled
-                .as_ref()
-                .map_or(true, |settled| settled.from_the_table > 0)
-        {
-            self.missed.store(true, Ordering::Release);
+    fn go_on(self: &Arc<Self>, tried: Vec<Tried>, mut recorded: Recorded) {
+        self.bump();
+        for (tried, settled) in tried.into_iter().zip(recorded.settled) {
+            match settled {
+                Settled::Recorded(Some(next)) => self.send(tried.slot, next, tried.in_a_row + 1),
+                settled => {
+                    if matches!(settled, Settled::LeaseLost) {
+                        tracing::warn!(
+                            delivery.id = %tried.outcome.claimed.id,
+                            "the outcome of a delivery came after its conversation was taken over, and was not recorded"
+                        );
+                    }
+                    if let Some(next) = recorded.from_the_table.pop_front() {
+                        self.send(tried.slot, next, 0);
+                    }
+                }
+            }
         }
-        Ok(settled?.claims)
     }
 
-    /// As long as the row stays claimed, nothing of its conversation can overtake it or repeat it.
+    fn record(&self, tx: &Tx<'_>, tried: &[Tried]) -> Result<Recorded, StoreError> {
+        let Some(node) = tried.first().map(|tried| tried.slot.node) else {
+            return Ok(Recorded {
+                settled: Vec::new(),
+                from_the_table: VecDeque::new(),
+            });
+        };
+        let is_open = self.is_open();
+        let outcomes = tried.iter().map(|tried| {
+            let goes_on = is_open && tried.in_a_row + 1 < SAME_LANE_IN_A_ROW && tried.slot.lease.holds();
+            let next = if goes_on { Next::SameLane } else { Next::AnyLane };
+            (&tried.outcome, next)
+        });
+        let now = self.clock.now();
+        let claiming = self.claiming(node);
+        let gave_way = is_open && tried.iter().any(|tried| tried.in_a_row + 1 >= SAME_LANE_IN_A_ROW);
+        let settled = ledger::settle_all(tx, outcomes, now, claiming)?;
+        let mut from_the_table = VecDeque::new();
+        let free = settled
+            .iter()
+            .filter(|settled| !matches!(settled, Settled::Recorded(Some(_))))
+            .count();
+        // Slots become free here: what was left for the table because there was none is taken up.
+        if is_open && free > 0 && (gave_way || self.missed.load(Ordering::Acquire)) {
+            ledger::release_due(tx, now)?;
+            from_the_table = ledger::claim_ready(tx, claiming, now, free)?.into();
+            self.missed.store(from_the_table.len() == free, Ordering::Release);
+        }
+        Ok(Recorded {
+            settled,
+            from_the_table,
+        })
+    }
+
+    /// As long as the lane stays claimed, nothing of its conversation can overtake it or repeat it.
     fn settle_again(self: &Arc<Self>, mut tried: Tried, error: &StoreError) {
         if !std::mem::replace(&mut tried.refused, true) {
-            tracing::error!(delivery.id = %tried.outcome.id, %error, "the outcome of a delivery cannot be recorded; trying again");
+            tracing::error!(delivery.id = %tried.outcome.claimed.id, %error, "the outcome of a delivery cannot be recorded; trying again");
         }
         if self.is_open() {
             let worker = Arc::clone(self);
-            tokio::spawn(async move {
+            self.spawn(async move {
                 tokio::time::sleep(AGAIN_AFTER).await;
                 worker.settle(tried).await;
             });
         }
-        // Else it stays `sending`; the next start sends it again and notes that it may be a repeat.
+        // Else it stays `sending`; whoever takes the lane over sends it again and notes that it may be a repeat.
     }
 }

@@ -8,8 +8,8 @@ use tidings_activity::{Activity, ChannelAccount, ConversationAccount, Conversati
 use tidings_bot::Conversation;
 use tidings_connector::{Phase, SendError};
 use tidings_proactive::{
-    Backoff, Channel, Delivery, DeliveryId, DeliveryState, Jobs, MIGRATIONS, Proactive, ProactiveError,
-    ProactiveOptions, SeededRng,
+    Backoff, Channel, Delivery, DeliveryId, DeliveryState, Jobs, MIGRATIONS, Outgoing, Proactive,
+    ProactiveError, ProactiveOptions, SeededRng,
 };
 use tidings_store::{Clock, Database, DatabaseOptions, ManualClock};
 use tokio::sync::{Mutex, mpsc, oneshot};
@@ -70,11 +70,12 @@ struct Line(mpsc::UnboundedSender<Call>);
 
 #[async_trait]
 impl Channel for Line {
-    async fn send(
-        &self,
-        conversation: &Conversation,
-        activity: &Activity,
-    ) -> Result<Option<String>, SendError> {
+    async fn send(&self, outgoing: Outgoing<'_>) -> Result<Option<String>, SendError> {
+        let Outgoing {
+            conversation,
+            activity,
+            ..
+        } = outgoing;
         let (answer, answered) = oneshot::channel();
         let call = Call {
             conversation: conversation.clone(),
@@ -225,7 +226,6 @@ impl Desk {
 
 pub(crate) fn reference(conversation: &str) -> ConversationReference {
     ConversationReference {
-        activity_id: Some("the-users-message".to_owned()),
         user: Some(ChannelAccount::new("user", "User")),
         bot: Some(ChannelAccount::new("bot", "Bot")),
         conversation: Some(ConversationAccount::new(conversation)),

@@ -84,8 +84,6 @@ async fn an_unknown_outcome_is_sent_again_and_says_that_it_may_repeat() {
 async fn what_repeating_would_not_help_is_dead_and_the_conversation_goes_on() {
     let cases = [
         (status(400), "rejected"),
-        (status(403), "forbidden"),
-        (status(404), "not_found"),
         (status(405), "unsupported"),
         (status(413), "too_large"),
         (
@@ -108,6 +106,29 @@ async fn what_repeating_would_not_help_is_dead_and_the_conversation_goes_on() {
         assert_eq!(call.text(), "next");
         call.deliver();
         desk.until(next, DeliveryState::Delivered).await;
+        running.stop().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conversation_that_is_gone_is_closed_and_what_waits_there_is_refused() {
+    for gone in [403, 404] {
+        let desk = Desk::new();
+        let running = desk.run();
+        let dead = desk.enqueue("alice", "dead").await;
+        let waiting = desk.enqueue("alice", "waiting").await;
+        desk.call()
+            .await
+            .fail(SendError::new(Phase::AfterBody, "gone").with_status(gone, None));
+        let delivery = desk.until(dead, DeliveryState::Dead).await;
+        assert_eq!(delivery.reason.as_deref(), Some("closed"));
+        let refused = desk.until(waiting, DeliveryState::Refused).await;
+        assert_eq!(refused.reason.as_deref(), Some("lane_closed"));
+        let later = desk.enqueue("alice", "later").await;
+        assert_eq!(desk.delivery(later).await.state, DeliveryState::Refused);
+        let other = desk.enqueue("bob", "hello").await;
+        desk.call().await.deliver();
+        desk.until(other, DeliveryState::Delivered).await;
         running.stop().await;
     }
 }
@@ -178,10 +199,10 @@ async fn a_row_that_does_not_decode_is_dead_and_its_conversation_goes_on() {
         let next = desk.enqueue("alice", "next").await;
         desk.db
             .write(move |tx| {
-                Ok(tx.execute(
+                tx.execute(
                     &format!("UPDATE deliveries SET {column} = '[' WHERE id = ?1"),
-                    [bad.get()],
-                )?)
+                    tidings_store::params![bad.get()],
+                )
             })
             .await
             .unwrap();

@@ -161,7 +161,7 @@ async fn a_start_that_fails_leaves_no_gap() {
             tx.execute(
                 "INSERT INTO jobs (channel_id, conversation_id, reference, state, started_at)
                  VALUES ('', 'x', '{}', 'running', 0)",
-                [],
+                &[],
             )?;
             Err::<(), _>(tidings_store::StoreError::message("undone"))
         })

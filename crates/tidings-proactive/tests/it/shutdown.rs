@@ -3,10 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tidings_activity::Activity;
-use tidings_bot::Conversation;
 use tidings_connector::SendError;
-use tidings_proactive::{Channel, DeliveryState, ProactiveError};
+use tidings_proactive::{Channel, DeliveryState, Outgoing, ProactiveError};
 use tokio_util::sync::CancellationToken;
 
 use crate::desk::{Desk, reference};
@@ -69,7 +67,7 @@ struct Nobody;
 
 #[async_trait]
 impl Channel for Nobody {
-    async fn send(&self, _: &Conversation, _: &Activity) -> Result<Option<String>, SendError> {
+    async fn send(&self, _: Outgoing<'_>) -> Result<Option<String>, SendError> {
         Ok(None)
     }
 }
@@ -94,16 +92,19 @@ async fn a_caller_that_is_dropped_while_it_waits_leaves_no_orphan() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_after_one_that_was_aborted_does_not_repeat_what_is_in_flight() {
+async fn a_run_after_one_that_was_aborted_takes_over_what_was_in_flight() {
     let desk = Desk::new();
     let aborted = desk.run();
     let first = desk.enqueue("alice", "first").await;
     let call = desk.call().await;
     aborted.abort();
     let running = desk.run();
-    call.deliver();
+    let again = desk.call().await;
+    assert_eq!(again.text(), "first");
+    drop(call);
+    again.deliver();
     let delivery = desk.until(first, DeliveryState::Delivered).await;
-    assert_eq!((delivery.starts, delivery.repeat_possible), (1, false));
+    assert_eq!((delivery.starts, delivery.repeat_possible), (2, true));
     desk.enqueue("alice", "second").await;
     let call = desk.call().await;
     assert_eq!(call.text(), "second");

@@ -110,8 +110,7 @@ struct Silent;
 impl tidings_proactive::Channel for Silent {
     async fn send(
         &self,
-        _: &tidings_bot::Conversation,
-        _: &tidings_activity::Activity,
+        _: tidings_proactive::Outgoing<'_>,
     ) -> Result<Option<String>, tidings_connector::SendError> {
         Ok(None)
     }

@@ -29,6 +29,9 @@ impl fmt::Debug for Config {
             local_channel,
             direct_line_secret,
             slow_turn_after,
+            lease,
+            max_backlog,
+            retention,
             allowed_hosts,
             allowed_service_hosts,
             max_connections,
@@ -37,6 +40,10 @@ impl fmt::Debug for Config {
             connect_timeout,
             send_timeout,
             shutdown_timeout,
+            otlp_endpoint,
+            otlp_headers,
+            service_name,
+            trace_ratio,
             log,
             log_format,
         } = self;
@@ -61,6 +68,9 @@ impl fmt::Debug for Config {
             .field("local_channel", local_channel)
             .field("direct_line_secret", direct_line_secret)
             .field("slow_turn_after", slow_turn_after)
+            .field("lease", lease)
+            .field("max_backlog", max_backlog)
+            .field("retention", retention)
             .field("allowed_hosts", allowed_hosts)
             .field("allowed_service_hosts", allowed_service_hosts)
             .field("max_connections", max_connections)
@@ -69,6 +79,10 @@ impl fmt::Debug for Config {
             .field("connect_timeout", connect_timeout)
             .field("send_timeout", send_timeout)
             .field("shutdown_timeout", shutdown_timeout)
+            .field("otlp_endpoint", otlp_endpoint)
+            .field("otlp_headers", otlp_headers)
+            .field("service_name", service_name)
+            .field("trace_ratio", trace_ratio)
             .field("log", log)
             .field("log_format", log_format)
             .finish()

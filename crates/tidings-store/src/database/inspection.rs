@@ -13,7 +13,7 @@ use crate::{OpenError, StoreError, Tx};
 pub struct Inspection(Found);
 
 enum Found {
-    Sqlite(SqliteInspection),
+    Sqlite(Box<SqliteInspection>),
     Postgres(Box<PostgresInspection>),
 }
 
@@ -27,7 +27,7 @@ impl Database {
         let components = migrations::with_own(options.components)?;
         match options.place {
             Place::Path(path) => SqliteInspection::new(path, &components, options.busy_timeout)
-                .map(|found| Inspection(Found::Sqlite(found))),
+                .map(|found| Inspection(Found::Sqlite(Box::new(found)))),
             Place::Server(url) => PostgresInspection::new(*url, &components, options.statement_timeout)
                 .map(|found| Inspection(Found::Postgres(Box::new(found)))),
             Place::Temporary => Err(OpenError::Url {
@@ -98,6 +98,14 @@ impl Inspection {
     pub fn connection(&self) -> Option<&Connection> {
         match &self.0 {
             Found::Sqlite(found) => found.connection.as_ref(),
+            Found::Postgres(_) => None,
+        }
+    }
+
+    /// The connection to an SQLite file, to go on reading with while others may open the database.
+    pub(super) fn into_connection(self) -> Option<Connection> {
+        match self.0 {
+            Found::Sqlite(found) => found.connection,
             Found::Postgres(_) => None,
         }
     }

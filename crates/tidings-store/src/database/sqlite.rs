@@ -19,6 +19,7 @@ mod readers;
 mod transaction;
 mod writer;
 
+pub(super) use file::private;
 pub(super) use inspection::SqliteInspection;
 
 use file::DatabaseFile;
@@ -34,6 +35,21 @@ pub(super) struct FileOptions {
     pub(super) max_pages: Option<u32>,
     pub(super) readers: usize,
     pub(super) busy_timeout: Duration,
+}
+
+/// A database in memory, with its tables, for simulations.
+#[cfg(feature = "simulation")]
+pub(super) fn open_in_memory(components: &[Migrations]) -> Result<rusqlite::Connection, OpenError> {
+    let path = Path::new(":memory:");
+    let open = || {
+        let connection = rusqlite::Connection::open_in_memory()?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        connection.set_prepared_statement_cache_capacity(128);
+        Ok(connection)
+    };
+    let mut connection = open().map_err(|error| OpenError::from_sqlite(path, error))?;
+    migrations::run(&mut connection, path, components)?;
+    Ok(connection)
 }
 
 /// An SQLite database that is open.

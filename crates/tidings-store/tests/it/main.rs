@@ -4,6 +4,7 @@
     reason = "a test, and whatever helps one, fails by panicking"
 )]
 
+mod backup;
 mod commit;
 mod contract;
 mod crash;
@@ -16,6 +17,7 @@ mod migrations;
 mod model;
 mod notes;
 mod open_errors;
+mod postgres;
 mod readers;
 mod rows;
 mod transactions;

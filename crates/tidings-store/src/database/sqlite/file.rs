@@ -264,7 +264,7 @@ impl TemporaryFolder {
 }
 
 /// What is created is for its owner only. SQLite gives the log and its index the mode of the database.
-fn private() -> OpenOptions {
+pub(in crate::database) fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);

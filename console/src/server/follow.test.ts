@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { ApiRefusal } from '../server/api';
+import { ApiRefusal } from './api';
 import { follow } from './follow';
 
 const page = (total: number) => ({ jobs: [], older: 0, total });
@@ -35,8 +35,16 @@ afterEach(() => {
 function following(key?: string) {
   const told: (number | 'lost')[] = [];
   const end = new AbortController();
-  const follower = { told: (page: { total: number }) => void told.push(page.total), lost: () => void told.push('lost') };
-  return { told, end, done: follow(key, follower, end.signal).then(() => 'ended', (error: unknown) => error) };
+  const reasons: (number | undefined)[] = [];
+  const follower = {
+    told: (page: { total: number }) => void told.push(page.total),
+    lost: (reason: ApiRefusal | undefined) => {
+      told.push('lost');
+      reasons.push(reason?.status);
+    }
+  };
+  const source = { path: '/jobs', event: 'jobs' };
+  return { told, reasons, end, done: follow(source, key, follower, end.signal).then(() => 'ended', (error: unknown) => error) };
 }
 
 describe('follow', () => {
@@ -58,13 +66,38 @@ describe('follow', () => {
     expect([error.status, error.message]).toEqual([401, 'this API key was revoked']);
   });
 
-  it('reads the log once where no stream is free', async () => {
-    answers = [() => refusal(503), () => Response.json(page(7)), () => refusal(503)];
+  it('asks again and again where no stream is free, until one is', async () => {
+    answers = [
+      () => refusal(503),
+      () => Response.json(page(7)),
+      () => refusal(503),
+      () => Response.json(page(8)),
+      () => new Response(event(9))
+    ];
     const { told, end, done } = following();
-    await vi.waitFor(() => expect(told).toEqual([7, 'lost', 'lost']));
+    await vi.waitFor(() => expect(told).toEqual([7]));
+    await vi.advanceTimersByTimeAsync(5_000);
+    await vi.waitFor(() => expect(told).toEqual([7, 8]));
+    await vi.advanceTimersByTimeAsync(5_000);
+    await vi.waitFor(() => expect(told).toEqual([7, 8, 9, 'lost']));
     end.abort();
     expect(await done).toBe('ended');
     expect(asked.slice(0, 3)).toEqual(['/api/v1/jobs/events null', '/api/v1/jobs null', '/api/v1/jobs/events null']);
+  });
+
+  it('says why the list can not be read, and goes on', async () => {
+    answers = [
+      () => refusal(500),
+      () => refusal(500),
+      () => refusal(503),
+      () => Promise.reject(new TypeError('gone')),
+      () => new Response(event(1))
+    ];
+    const { told, reasons, end, done } = following();
+    await vi.waitFor(() => expect(told).toEqual(['lost', 'lost', 1, 'lost']));
+    expect(reasons).toEqual([500, undefined, undefined]);
+    end.abort();
+    expect(await done).toBe('ended');
   });
 
   it('opens another stream when one falls silent', async () => {

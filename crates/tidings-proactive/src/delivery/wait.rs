@@ -1,0 +1,23 @@
+use jiff::Timestamp;
+
+/// A wait that is on record: of a delivery that would have been the next of its class.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Wait {
+    /// When it began.
+    pub since: Timestamp,
+    /// When it was or will be over; `None` if that is open.
+    pub until: Option<Timestamp>,
+    /// Why: `backoff`, `retry_after`, `pacing`, `budget`, `breaker`, `paused`, `scheduled`, `held`.
+    pub reason: String,
+}
+
+/// What a delivery waits for now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Waiting {
+    /// Why, as [`Wait::reason`], or `behind`: another delivery of its conversation comes first.
+    pub reason: String,
+    /// When it will be over; `None` if that is open.
+    pub until: Option<Timestamp>,
+}

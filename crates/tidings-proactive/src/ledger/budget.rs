@@ -1,0 +1,142 @@
+//! Limits, pauses and the budgets of tenants.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tidings_store::{Dialect, Tx, params};
+
+use super::Result;
+use super::claim::Claiming;
+use super::lane::Lane;
+use crate::limits::{Limit, Limits};
+use crate::meter::Meter;
+use crate::outcome::PauseScope;
+use crate::terms::Rules;
+
+/// The most requests of a budget that a node takes at a time.
+const CHUNK: u32 = 16;
+/// The tenant that stands for the whole app.
+const APP: &str = "*";
+
+/// How long what was taken may be spent. The budget is charged for the whole of that time, so that whenever it is spent
+/// the limit holds.
+const SPENDABLE: Duration = Duration::from_millis(100);
+
+/// Limits and pauses as they are on record now.
+pub(crate) fn load_rules(tx: &Tx<'_>, now: Timestamp) -> Result<Rules> {
+    let mut windows: HashMap<(bool, String), Vec<Limit>> = HashMap::new();
+    tx.all(
+        "SELECT channel_id, scope, period_ms, permits FROM limits",
+        &[],
+        |row| {
+            let limit = Limit {
+                period: Duration::from_millis(row.get::<u32>(2)?.into()),
+                permits: row.get(3)?,
+            };
+            let of_lane = row.text(1)? == "lane";
+            windows.entry((of_lane, row.get(0)?)).or_default().push(limit);
+            Ok(())
+        },
+    )?;
+    let mut rules = Rules::default();
+    for ((of_lane, channel_id), limits) in windows {
+        let of_scope = if of_lane {
+            &mut rules.lane_limits
+        } else {
+            &mut rules.tenant_limits
+        };
+        of_scope.insert(channel_id, Limits::new(limits));
+    }
+    tx.all("SELECT scope, channel_id FROM pauses", &[], |row| {
+        if row.text(0)? == "all" {
+            rules.everything_paused = true;
+        } else {
+            rules.paused_channels.insert(row.get(1)?);
+        }
+        Ok(())
+    })?;
+    tx.all(
+        "SELECT channel_id, tenant, paused_until FROM budgets WHERE paused_until > ?1",
+        params![now.as_microsecond()],
+        |row| {
+            let until = Timestamp::from_microsecond(row.get(2)?).unwrap_or(Timestamp::MAX);
+            rules.left_alone.insert((row.get(0)?, row.get(1)?), until);
+            Ok(())
+        },
+    )?;
+    Ok(rules)
+}
+
+/// Spends one request of the budget of a lane's tenant. `None` if that is allowed, else from when it is.
+pub(super) fn spend(
+    tx: &Tx<'_>,
+    claiming: Claiming<'_>,
+    lane: &Lane,
+    now: Timestamp,
+) -> Result<Option<Timestamp>> {
+    let limits = {
+        let mut terms = claiming.terms();
+        let Some(limits) = terms.rules.tenant_limits.get(&lane.channel_id).cloned() else {
+            return Ok(None);
+        };
+        if terms.spend(&lane.channel_id, &lane.tenant, now) {
+            return Ok(None);
+        }
+        limits
+    };
+    tx.execute(
+        "INSERT INTO budgets (channel_id, tenant) VALUES (?1, ?2) ON CONFLICT (channel_id, tenant) DO NOTHING",
+        params![lane.channel_id, lane.tenant],
+    )?;
+    let sql = match tx.dialect() {
+        Dialect::Postgres => "SELECT meter FROM budgets WHERE channel_id = ?1 AND tenant = ?2 FOR UPDATE",
+        _ => "SELECT meter FROM budgets WHERE channel_id = ?1 AND tenant = ?2",
+    };
+    let text: Option<String> = tx
+        .first(sql, params![lane.channel_id, lane.tenant], |row| row.get(0))?
+        .flatten();
+    let mut meter = Meter::from_text(text.as_deref());
+    let until = now.checked_add(SPENDABLE).unwrap_or(Timestamp::MAX);
+    let taken = limits.take_until(&mut meter, now, until, CHUNK);
+    if taken == 0 {
+        return Ok(Some(limits.next(&meter, now)));
+    }
+    tx.execute(
+        "UPDATE budgets SET meter = ?3 WHERE channel_id = ?1 AND tenant = ?2",
+        params![lane.channel_id, lane.tenant, meter.to_text()],
+    )?;
+    claiming
+        .terms()
+        .put(&lane.channel_id, &lane.tenant, taken - 1, until, now);
+    Ok(None)
+}
+
+/// A channel asked to leave a tenant, or the whole app, alone.
+pub(super) fn leave_alone(
+    tx: &Tx<'_>,
+    claiming: Claiming<'_>,
+    lane: &Lane,
+    scope: PauseScope,
+    until: Timestamp,
+) -> Result<()> {
+    let tenant = match scope {
+        PauseScope::Lane => return Ok(()),
+        PauseScope::Tenant => lane.tenant.as_str(),
+        PauseScope::App => APP,
+    };
+    tx.execute(
+        "INSERT INTO budgets (channel_id, tenant, paused_until) VALUES (?1, ?2, ?3)
+         ON CONFLICT (channel_id, tenant) DO UPDATE SET paused_until = excluded.paused_until
+         WHERE budgets.paused_until IS NULL OR budgets.paused_until < excluded.paused_until",
+        params![lane.channel_id, tenant, until.as_microsecond()],
+    )?;
+    let mut terms = claiming.terms();
+    let known = terms
+        .rules
+        .left_alone
+        .entry((lane.channel_id.clone(), tenant.to_owned()))
+        .or_insert(until);
+    *known = until.max(*known);
+    Ok(())
+}

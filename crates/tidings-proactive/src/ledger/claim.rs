@@ -1,0 +1,416 @@
+//! Claiming lanes.
+
+use std::ops::ControlFlow;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use tidings_store::{Dialect, Tx, params};
+
+use super::enqueue::{Content, NewDelivery};
+use super::lane::{self, Lane, LaneId, columns};
+use super::nodes::NodeId;
+use super::{Result, budget};
+use crate::delivery::DeliveryId;
+use crate::state::DeliveryState;
+use crate::stats::EngineCounters;
+use crate::terms::{LaneFacts, Terms, Verdict};
+use crate::unknown_policy::UnknownPolicy;
+use crate::wait_reason::WaitReason;
+
+/// A lane with more expired deliveries than this is cleared over several transactions, not in one long one.
+const EXPIRED_AT_ONCE: usize = 256;
+/// The most classes of a lane that are looked at.
+const CLASSES: usize = 32;
+/// When a lane is looked at again that waits for somebody to change something; whoever does so wakes it.
+const FAR: i64 = i64::MAX / 2;
+
+const READY: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM lanes JOIN lane_addresses ON lane_id = lanes.id WHERE next_at <= ?1 ORDER BY next_at"
+);
+const READY_LOCKED: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM lanes JOIN lane_addresses ON lane_id = lanes.id WHERE next_at <= ?1 ORDER BY next_at LIMIT ?2 \
+     FOR UPDATE OF lanes SKIP LOCKED"
+);
+
+/// Who claims, and what it has to respect.
+#[derive(Clone, Copy)]
+pub(crate) struct Claiming<'a> {
+    pub(crate) node: NodeId,
+    pub(crate) terms: &'a Mutex<Terms>,
+    pub(crate) counters: &'a EngineCounters,
+}
+
+impl Claiming<'_> {
+    /// Locked for a look or a note, never while the database works.
+    pub(super) fn terms(&self) -> MutexGuard<'_, Terms> {
+        self.terms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a commit that puts deliveries on record may claim, and what it leaves behind.
+pub(crate) struct Allowance<'a> {
+    claiming: Option<Claiming<'a>>,
+    free: usize,
+    left: bool,
+}
+
+impl<'a> Allowance<'a> {
+    /// Up to `free` lanes may be claimed.
+    pub(crate) fn new(claiming: Option<Claiming<'a>>, free: usize) -> Self {
+        Self {
+            claiming,
+            free,
+            left: false,
+        }
+    }
+
+    /// Nothing may be claimed.
+    pub(crate) fn none() -> Self {
+        Self::new(None, 0)
+    }
+
+    /// Whether something was left in the table that whoever polls it has to look at.
+    pub(crate) fn left(&self) -> bool {
+        self.left
+    }
+
+    pub(super) fn claiming(&self) -> Option<Claiming<'a>> {
+        self.claiming.filter(|_| self.free > 0)
+    }
+
+    pub(super) fn spend(&mut self) {
+        self.free = self.free.saturating_sub(1);
+    }
+
+    pub(super) fn leave(&mut self) {
+        self.left = true;
+    }
+}
+
+/// A delivery that the holder of this value, and nobody else, sends and settles.
+#[derive(Clone, Debug)]
+pub(crate) struct Claimed {
+    pub(crate) id: DeliveryId,
+    pub(crate) lane: LaneId,
+    pub(crate) node: i64,
+    pub(crate) epoch: i64,
+    pub(crate) channel_id: String,
+    pub(crate) conversation_id: String,
+    pub(crate) tenant: String,
+    pub(crate) host: String,
+    pub(crate) reference: String,
+    pub(crate) identity: Option<String>,
+    pub(crate) content: Content,
+    pub(crate) class: String,
+    pub(crate) place: i64,
+    pub(crate) policy: UnknownPolicy,
+    pub(crate) starts: u32,
+    pub(crate) trace: Option<String>,
+    pub(crate) began_at: Timestamp,
+    pub(crate) expires_at: Timestamp,
+}
+
+impl Claimed {
+    pub(super) fn of_new(lane: Lane, node: i64, id: DeliveryId, new: NewDelivery, now: Timestamp) -> Claimed {
+        Claimed {
+            id,
+            lane: lane.id,
+            node,
+            epoch: lane.epoch,
+            channel_id: new.channel_id,
+            conversation_id: new.conversation_id,
+            tenant: lane.tenant,
+            host: lane.host,
+            reference: new.reference,
+            identity: new.identity,
+            content: new.content,
+            class: new.class,
+            place: new.parent.map_or(id.0, |parent| parent.place),
+            policy: new.policy,
+            starts: 1,
+            trace: new.trace,
+            began_at: now,
+            expires_at: new.expires_at,
+        }
+    }
+}
+
+/// Claims up to `limit` lanes that are ready, longest ready first. A lane that has to wait is put off and told why.
+pub(crate) fn claim_ready(
+    tx: &Tx<'_>,
+    claiming: Claiming<'_>,
+    now: Timestamp,
+    limit: usize,
+) -> Result<Vec<Claimed>> {
+    let mut claimed = Vec::new();
+    // Those that have to wait do not count; they are looked at once each, because they are put off.
+    while claimed.len() < limit {
+        let wanted = limit - claimed.len();
+        let mut lanes = ready(tx, now, wanted)?;
+        let all = lanes.len() == wanted;
+        lanes.sort_unstable_by_key(|lane| lane.id);
+        for lane in lanes {
+            claimed.extend(claim_lane(tx, claiming, lane, now)?);
+        }
+        if !all {
+            break;
+        }
+    }
+    Ok(claimed)
+}
+
+fn ready(tx: &Tx<'_>, now: Timestamp, limit: usize) -> Result<Vec<Lane>> {
+    let now = now.as_microsecond();
+    if tx.dialect() == Dialect::Postgres {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        return tx.all(READY_LOCKED, params![now, limit], Lane::from_row);
+    }
+    // No `LIMIT ?`: SQLite would prepare the statement anew for each value. Whoever has enough stops reading.
+    let mut lanes = Vec::new();
+    tx.visit(READY, params![now], |row| {
+        lanes.push(Lane::from_row(row)?);
+        Ok(if lanes.len() < limit {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        })
+    })?;
+    Ok(lanes)
+}
+
+/// Claims a lane that nobody has, or that the node has already: what is next in it, if it may be sent. Else the lane is
+/// released.
+pub(super) fn claim_lane(
+    tx: &Tx<'_>,
+    claiming: Claiming<'_>,
+    mut lane: Lane,
+    now: Timestamp,
+) -> Result<Option<Claimed>> {
+    let Some(head) = head(tx, claiming, &mut lane, now)? else {
+        lane::release(tx, &lane, None, None)?;
+        return Ok(None);
+    };
+    if let Some((until, reason)) = verdict(tx, claiming, &lane, now)? {
+        claiming.counters.waited(reason);
+        put_off(tx, &lane, head.id, until, reason, now)?;
+        return Ok(None);
+    }
+    claiming.counters.claimed(1);
+    lane.epoch += 1;
+    lane::hold(tx, &lane, claiming.node.0)?;
+    start(tx, lane, claiming.node, head, now).map(Some)
+}
+
+/// For a new delivery in an idle lane: the node that may send it now.
+pub(super) fn may_send(
+    tx: &Tx<'_>,
+    claiming: Claiming<'_>,
+    lane: &Lane,
+    now: Timestamp,
+) -> Result<Option<i64>> {
+    let may = verdict(tx, claiming, lane, now)?.is_none();
+    if may {
+        claiming.counters.claimed(1);
+    }
+    Ok(may.then_some(claiming.node.0))
+}
+
+/// Why the lane has to wait, if it has to. If not, whoever asked sends: the tenant's budget is spent.
+fn verdict(
+    tx: &Tx<'_>,
+    claiming: Claiming<'_>,
+    lane: &Lane,
+    now: Timestamp,
+) -> Result<Option<(Option<Timestamp>, WaitReason)>> {
+    let facts = LaneFacts {
+        channel_id: &lane.channel_id,
+        tenant: &lane.tenant,
+        host: &lane.host,
+        paused: lane.paused,
+        meter: lane.meter.as_deref(),
+    };
+    let verdict = claiming.terms().verdict(&facts, now);
+    if let Verdict::Wait { until, reason } = verdict {
+        return Ok(Some((until, reason)));
+    }
+    if let Some(until) = budget::spend(tx, claiming, lane, now)? {
+        return Ok(Some((Some(until), WaitReason::Budget)));
+    }
+    let broken_until = claiming.terms().broken_until(&facts, now);
+    Ok(broken_until.map(|until| (Some(until), WaitReason::Breaker)))
+}
+
+pub(super) fn put_off(
+    tx: &Tx<'_>,
+    lane: &Lane,
+    head: DeliveryId,
+    until: Option<Timestamp>,
+    reason: WaitReason,
+    now: Timestamp,
+) -> Result<()> {
+    lane::release(
+        tx,
+        lane,
+        Some(until.map_or(FAR, Timestamp::as_microsecond)),
+        Some(reason),
+    )?;
+    note_wait(tx, head, until, reason, now)
+}
+
+/// Why a delivery waits, for whoever asks. One wait of the same reason after the other is one.
+pub(super) fn note_wait(
+    tx: &Tx<'_>,
+    id: DeliveryId,
+    until: Option<Timestamp>,
+    reason: WaitReason,
+    now: Timestamp,
+) -> Result<()> {
+    let until = until.map(Timestamp::as_microsecond);
+    let extended = tx.execute(
+        "UPDATE delivery_waits SET until = ?2
+         WHERE delivery_id = ?1 AND reason = ?3 AND since = (SELECT max(since) FROM delivery_waits WHERE delivery_id = ?1)",
+        params![id.0, until, reason.as_str()],
+    )?;
+    if extended == 0 {
+        tx.execute(
+            "INSERT INTO delivery_waits (delivery_id, since, until, reason) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (delivery_id, since) DO UPDATE SET until = excluded.until, reason = excluded.reason",
+            params![id.0, now.as_microsecond(), until, reason.as_str()],
+        )?;
+    }
+    Ok(())
+}
+
+/// What is next in a lane.
+pub(super) struct Head {
+    pub(super) id: DeliveryId,
+    place: i64,
+    class: String,
+    expires_at: i64,
+    blocked: bool,
+}
+
+/// The oldest delivery that is ready: of each class the first counts, unless that waits to be tried again. What has
+/// expired ends here.
+pub(super) fn head(
+    tx: &Tx<'_>,
+    claiming: Claiming<'_>,
+    lane: &mut Lane,
+    now: Timestamp,
+) -> Result<Option<Head>> {
+    let mut best: Option<Head> = None;
+    let mut class: Option<String> = None;
+    let mut expired = 0;
+    for _ in 0..CLASSES {
+        let first = loop {
+            let first = first_of_class(tx, lane.id, class.as_deref(), now)?;
+            match first {
+                Some(first) if first.expires_at <= now.as_microsecond() && expired < EXPIRED_AT_ONCE => {
+                    expire(tx, first.id, now)?;
+                    claiming.counters.ended(DeliveryState::Expired);
+                    lane.backlog -= 1;
+                    expired += 1;
+                }
+                first => break first,
+            }
+        };
+        let Some(first) = first else { break };
+        class = Some(first.class.clone());
+        let is_next = best
+            .as_ref()
+            .is_none_or(|best| (first.place, first.id) < (best.place, best.id));
+        if !first.blocked && is_next {
+            best = Some(first);
+        }
+    }
+    Ok(best)
+}
+
+/// The first of the class after `class`.
+fn first_of_class(tx: &Tx<'_>, lane: LaneId, class: Option<&str>, now: Timestamp) -> Result<Option<Head>> {
+    let now = now.as_microsecond();
+    let read = |row: &tidings_store::Row<'_>| {
+        Ok(Head {
+            id: DeliveryId(row.get(0)?),
+            place: row.get(1)?,
+            class: row.get(2)?,
+            expires_at: row.get(3)?,
+            blocked: row.get::<Option<i64>>(4)?.is_some_and(|due_at| due_at > now),
+        })
+    };
+    match class {
+        None => tx.first(
+            "SELECT id, coalesce(place, id), class, expires_at, due_at FROM deliveries
+             WHERE lane_id = ?1 AND (state = 'available' OR state = 'retryable')
+             ORDER BY lane_id, class, coalesce(place, id), id LIMIT 1",
+            params![lane.0],
+            read,
+        ),
+        Some(class) => tx.first(
+            "SELECT id, coalesce(place, id), class, expires_at, due_at FROM deliveries
+             WHERE lane_id = ?1 AND class > ?2 AND (state = 'available' OR state = 'retryable')
+             ORDER BY lane_id, class, coalesce(place, id), id LIMIT 1",
+            params![lane.0, class],
+            read,
+        ),
+    }
+}
+
+pub(super) fn expire(tx: &Tx<'_>, id: DeliveryId, now: Timestamp) -> Result<()> {
+    tx.execute(
+        "UPDATE deliveries SET state = 'expired', due_at = NULL, ended_at = ?2, updated_at = ?2 WHERE id = ?1",
+        params![id.0, now.as_microsecond()],
+    )?;
+    Ok(())
+}
+
+/// Marks the head of a claimed lane as being sent. An `UPDATE ... RETURNING` would do the same, but SQLite collects its
+/// rows in a temporary table first.
+fn start(tx: &Tx<'_>, lane: Lane, node: NodeId, head: Head, now: Timestamp) -> Result<Claimed> {
+    tx.execute(
+        "UPDATE deliveries SET state = 'sending', due_at = NULL, starts = starts + 1, began_at = ?2, updated_at = ?2
+         WHERE id = ?1",
+        params![head.id.0, now.as_microsecond()],
+    )?;
+    let claimed = tx.first(
+        "SELECT coalesce(deliveries.reference, lane_addresses.reference),
+                CASE WHEN deliveries.reference IS NULL THEN lane_addresses.identity ELSE deliveries.identity END,
+                activity, handler, payload, policy, starts, expires_at, trace
+         FROM deliveries JOIN lane_addresses USING (lane_id) WHERE deliveries.id = ?1",
+        params![head.id.0],
+        |row| {
+            let content = match row.get::<Option<String>>(2)? {
+                Some(activity) => Content::Activity(activity),
+                None => Content::Handler {
+                    name: row.get(3)?,
+                    payload: row.get(4)?,
+                },
+            };
+            Ok(Claimed {
+                id: head.id,
+                lane: lane.id,
+                node: node.0,
+                epoch: lane.epoch,
+                reference: row.get(0)?,
+                identity: row.get(1)?,
+                content,
+                policy: UnknownPolicy::from_row(row.text(5)?).unwrap_or_default(),
+                starts: row.get(6)?,
+                expires_at: Timestamp::from_microsecond(row.get(7)?).unwrap_or(Timestamp::MAX),
+                trace: row.get(8)?,
+                began_at: now,
+                class: head.class.clone(),
+                place: head.place,
+                channel_id: lane.channel_id.clone(),
+                conversation_id: lane.conversation_id.clone(),
+                tenant: lane.tenant.clone(),
+                host: lane.host.clone(),
+            })
+        },
+    )?;
+    claimed.ok_or_else(|| tidings_store::StoreError::message("a delivery vanished while it was claimed"))
+}

@@ -1,0 +1,134 @@
+//! The row of a lane.
+
+use jiff::Timestamp;
+use tidings_store::{Dialect, Row, Tx, params};
+
+use super::Result;
+use crate::reason::CloseReason;
+use crate::wait_reason::WaitReason;
+
+/// Names a lane in the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct LaneId(pub(super) i64);
+
+/// A lane as it is on record, and locked until the transaction ends.
+#[derive(Debug)]
+pub(super) struct Lane {
+    pub(super) id: LaneId,
+    pub(super) channel_id: String,
+    pub(super) conversation_id: String,
+    pub(super) tenant: String,
+    pub(super) closed: bool,
+    pub(super) paused: bool,
+    pub(super) next_at: Option<i64>,
+    pub(super) node: Option<i64>,
+    pub(super) epoch: i64,
+    pub(super) backlog: i64,
+    pub(super) meter: Option<String>,
+    pub(super) host: String,
+}
+
+macro_rules! columns {
+    () => {
+        "lanes.id, channel_id, conversation_id, tenant, closed_reason IS NOT NULL, paused, next_at, \
+         node, epoch, backlog, meter, host"
+    };
+}
+pub(super) use columns;
+
+const BY_ID: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM lanes JOIN lane_addresses ON lane_id = lanes.id WHERE lanes.id = ?1"
+);
+const BY_ID_LOCKED: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM lanes JOIN lane_addresses ON lane_id = lanes.id WHERE lanes.id = ?1 FOR UPDATE OF lanes"
+);
+
+impl Lane {
+    pub(super) fn from_row(row: &Row<'_>) -> Result<Lane> {
+        Ok(Lane {
+            id: LaneId(row.get(0)?),
+            channel_id: row.get(1)?,
+            conversation_id: row.get(2)?,
+            tenant: row.get(3)?,
+            closed: row.get(4)?,
+            paused: row.get(5)?,
+            next_at: row.get(6)?,
+            node: row.get(7)?,
+            epoch: row.get(8)?,
+            backlog: row.get(9)?,
+            meter: row.get(10)?,
+            host: row.get(11)?,
+        })
+    }
+
+    pub(super) fn by_id(tx: &Tx<'_>, id: LaneId) -> Result<Option<Lane>> {
+        let sql = match tx.dialect() {
+            Dialect::Postgres => BY_ID_LOCKED,
+            _ => BY_ID,
+        };
+        tx.first(sql, params![id.0], Lane::from_row)
+    }
+}
+
+/// A lane that nobody has: `next_at` says when it is looked at again, `None` not before something becomes ready.
+pub(super) fn release(
+    tx: &Tx<'_>,
+    lane: &Lane,
+    next_at: Option<i64>,
+    reason: Option<WaitReason>,
+) -> Result<()> {
+    tx.execute(
+        "UPDATE lanes SET node = NULL, next_at = ?2, wait_reason = ?3, backlog = ?4, meter = ?5, epoch = ?6
+         WHERE id = ?1",
+        params![
+            lane.id.0,
+            next_at,
+            reason.map(WaitReason::as_str),
+            lane.backlog,
+            lane.meter,
+            lane.epoch
+        ],
+    )?;
+    Ok(())
+}
+
+/// A lane that `node` has.
+pub(super) fn hold(tx: &Tx<'_>, lane: &Lane, node: i64) -> Result<()> {
+    tx.execute(
+        "UPDATE lanes SET node = ?2, next_at = NULL, wait_reason = NULL, backlog = ?3, meter = ?4, epoch = ?5
+         WHERE id = ?1",
+        params![lane.id.0, node, lane.backlog, lane.meter, lane.epoch],
+    )?;
+    Ok(())
+}
+
+/// The channel takes nothing there any more: what waits is refused, and the lane keeps the evidence.
+pub(super) fn close(
+    tx: &Tx<'_>,
+    lane: &mut Lane,
+    reason: CloseReason,
+    evidence: &str,
+    now: Timestamp,
+) -> Result<()> {
+    let now = now.as_microsecond();
+    tx.execute(
+        "UPDATE deliveries SET state = 'refused', reason = 'lane_closed', due_at = NULL, ended_at = ?2, updated_at = ?2
+         WHERE lane_id = ?1 AND ended_at IS NULL AND state <> 'sending'",
+        params![lane.id.0, now],
+    )?;
+    tx.execute(
+        "UPDATE lanes SET closed_reason = ?2 WHERE id = ?1",
+        params![lane.id.0, reason.as_str()],
+    )?;
+    tx.execute(
+        "UPDATE lane_addresses SET closed_at = ?2, evidence = ?3 WHERE lane_id = ?1",
+        params![lane.id.0, now, evidence],
+    )?;
+    lane.closed = true;
+    lane.backlog = 0;
+    Ok(())
+}

@@ -1,0 +1,214 @@
+//! The processes that send, and what happens to what a dead one was sending.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tidings_store::{Dialect, Tx, params};
+
+use super::Result;
+use super::lane::{self, Lane, LaneId};
+use crate::outcome::AttemptOutcome;
+use crate::reason::DeadReason;
+use crate::unknown_policy::UnknownPolicy;
+
+/// The most lanes that one transaction takes over.
+const LANES_AT_ONCE: i64 = 256;
+/// A delivery whose process died this many times while it was being sent is not sent again.
+const LOST_STARTS: i64 = 3;
+const LOST: &str = "the process ended while this delivery was being sent";
+
+/// Names a process in the database, from one start to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct NodeId(pub(crate) i64);
+
+fn after(now: Timestamp, lease: Duration) -> i64 {
+    now.checked_add(lease).unwrap_or(Timestamp::MAX).as_microsecond()
+}
+
+/// A new node, alive for one lease.
+pub(crate) fn register(tx: &Tx<'_>, name: &str, now: Timestamp, lease: Duration) -> Result<NodeId> {
+    let id = tx.insert(
+        "INSERT INTO nodes (name, started_at, alive_until) VALUES (?1, ?2, ?3)",
+        "id",
+        params![name, now.as_microsecond(), after(now, lease)],
+    )?;
+    id.map(NodeId)
+        .ok_or_else(|| tidings_store::StoreError::message("the database gave a new node no id"))
+}
+
+/// A node that was declared dead and is not.
+pub(crate) fn register_again(
+    tx: &Tx<'_>,
+    node: NodeId,
+    name: &str,
+    now: Timestamp,
+    lease: Duration,
+) -> Result<()> {
+    tx.execute(
+        "INSERT INTO nodes (id, name, started_at, alive_until) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (id) DO NOTHING",
+        params![node.0, name, now.as_microsecond(), after(now, lease)],
+    )?;
+    Ok(())
+}
+
+/// Renews the lease of a node, and with it of all its lanes. False if others have declared it dead.
+pub(crate) fn heartbeat(tx: &Tx<'_>, node: NodeId, now: Timestamp, lease: Duration) -> Result<bool> {
+    let renewed = tx.execute(
+        "UPDATE nodes SET alive_until = ?2 WHERE id = ?1",
+        params![node.0, after(now, lease)],
+    )?;
+    Ok(renewed > 0)
+}
+
+/// A node ends, and has nothing under way.
+pub(crate) fn leave(tx: &Tx<'_>, node: NodeId) -> Result<()> {
+    tx.execute("DELETE FROM nodes WHERE id = ?1", params![node.0])?;
+    Ok(())
+}
+
+/// Ends the waits that an earlier process chose itself; those that a channel asked for stay.
+pub(crate) fn end_own_waits(tx: &Tx<'_>, now: Timestamp) -> Result<()> {
+    tx.execute(
+        "UPDATE deliveries SET due_at = ?1, updated_at = ?1
+         WHERE due_at > ?1 AND state = 'retryable' AND (error_status IS NULL OR error_status <> 429)",
+        params![now.as_microsecond()],
+    )?;
+    Ok(())
+}
+
+/// What a round of taking over did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct TakenOver {
+    pub(crate) lanes: usize,
+    /// There is more to take over.
+    pub(crate) more: bool,
+}
+
+/// Takes over lanes of nodes whose lease has ended; with `all_others`, of every node but `node`, because the database
+/// proves that no other is alive. What was being sent has an unknown outcome.
+pub(crate) fn take_over(tx: &Tx<'_>, node: NodeId, all_others: bool, now: Timestamp) -> Result<TakenOver> {
+    let deadline = if all_others {
+        i64::MAX
+    } else {
+        now.as_microsecond()
+    };
+    let sql = match tx.dialect() {
+        Dialect::Postgres => {
+            "SELECT id FROM nodes WHERE id <> ?1 AND alive_until < ?2 ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED"
+        }
+        _ => "SELECT id FROM nodes WHERE id <> ?1 AND alive_until < ?2 ORDER BY id LIMIT 1",
+    };
+    let Some(dead) = tx.first(sql, params![node.0, deadline], |row| row.get::<i64>(0))? else {
+        return Ok(TakenOver::default());
+    };
+    let lanes = tx.all(
+        "SELECT id FROM lanes WHERE node = ?1 ORDER BY id LIMIT ?2",
+        params![dead, LANES_AT_ONCE],
+        |row| Ok(LaneId(row.get(0)?)),
+    )?;
+    let mut taken = 0;
+    for id in lanes.iter().copied() {
+        if let Some(lane) = Lane::by_id(tx, id)?.filter(|lane| lane.node == Some(dead)) {
+            take_over_lane(tx, lane, dead, now)?;
+            taken += 1;
+        }
+    }
+    if lanes.is_empty() {
+        leave(tx, NodeId(dead))?;
+    }
+    Ok(TakenOver {
+        lanes: taken,
+        more: true,
+    })
+}
+
+fn take_over_lane(tx: &Tx<'_>, mut lane: Lane, dead: i64, now: Timestamp) -> Result<()> {
+    let under_way = tx.all(
+        "SELECT id, starts, began_at, policy, handler IS NOT NULL FROM deliveries
+         WHERE lane_id = ?1 AND ended_at IS NULL AND state = 'sending'",
+        params![lane.id.0],
+        |row| {
+            Ok(UnderWay {
+                id: row.get(0)?,
+                starts: row.get(1)?,
+                began_at: row.get(2)?,
+                policy: UnknownPolicy::from_row(row.text(3)?).unwrap_or_default(),
+                is_handler: row.get(4)?,
+            })
+        },
+    )?;
+    for delivery in under_way {
+        note_lost(tx, &delivery, dead, lane.epoch, now)?;
+        if lose(tx, &delivery, now)? {
+            lane.backlog -= 1;
+        }
+    }
+    lane.epoch += 1;
+    let next_at = (lane.backlog > 0 && !lane.closed).then_some(now.as_microsecond());
+    lane::release(tx, &lane, next_at, None)
+}
+
+struct UnderWay {
+    id: i64,
+    starts: u32,
+    began_at: Option<i64>,
+    policy: UnknownPolicy,
+    is_handler: bool,
+}
+
+fn note_lost(tx: &Tx<'_>, delivery: &UnderWay, dead: i64, epoch: i64, now: Timestamp) -> Result<()> {
+    let now = now.as_microsecond();
+    tx.execute(
+        "INSERT INTO attempts (delivery_id, start, node, epoch, began_at, ended_at, outcome, message)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+         ON CONFLICT (delivery_id, start) DO NOTHING",
+        params![
+            delivery.id,
+            delivery.starts,
+            dead,
+            epoch,
+            delivery.began_at.unwrap_or(now),
+            now,
+            AttemptOutcome::Lost.as_str(),
+            LOST,
+        ],
+    )?;
+    Ok(())
+}
+
+/// What becomes of a delivery that a dead node was sending. True if it has ended.
+fn lose(tx: &Tx<'_>, delivery: &UnderWay, now: Timestamp) -> Result<bool> {
+    let lost: i64 = tx
+        .first(
+            "SELECT count(*) FROM attempts WHERE delivery_id = ?1 AND outcome = 'lost'",
+            params![delivery.id],
+            |row| row.get(0),
+        )?
+        .unwrap_or(0);
+    // A handler's turn was not committed, so nothing of it has left.
+    let maybe_arrived = !delivery.is_handler;
+    let (state, reason) = if lost >= LOST_STARTS {
+        ("dead", Some(DeadReason::Poison.as_str()))
+    } else if maybe_arrived && delivery.policy == UnknownPolicy::AtMostOnce {
+        ("unknown", None)
+    } else {
+        ("retryable", None)
+    };
+    let ended = state != "retryable";
+    let now = now.as_microsecond();
+    tx.execute(
+        "UPDATE deliveries SET state = ?2, reason = ?3, updated_at = ?4, ended_at = ?5, error_status = NULL,
+                               error_code = NULL, error_message = ?6, repeat_possible = (repeat_possible OR ?7)
+         WHERE id = ?1",
+        params![
+            delivery.id,
+            state,
+            reason,
+            now,
+            ended.then_some(now),
+            LOST,
+            maybe_arrived,
+        ],
+    )?;
+    Ok(ended)
+}

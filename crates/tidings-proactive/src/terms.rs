@@ -1,0 +1,137 @@
+//! What this node knows of limits, pauses and trouble, and the verdict over a lane: may something be sent there now,
+//! and if not, why not.
+
+use std::collections::{HashMap, HashSet};
+
+use jiff::Timestamp;
+
+use crate::breaker::{Breaker, BreakerOptions, Breakers};
+use crate::limits::Limits;
+use crate::meter::Meter;
+use crate::wait_reason::WaitReason;
+
+/// Whether something may be sent in a lane now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Send,
+    /// Not before `until`; `None`: until somebody changes something.
+    Wait {
+        until: Option<Timestamp>,
+        reason: WaitReason,
+    },
+}
+
+/// What the verdict over a lane rests on, beside the terms.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LaneFacts<'a> {
+    pub(crate) channel_id: &'a str,
+    pub(crate) tenant: &'a str,
+    pub(crate) host: &'a str,
+    pub(crate) paused: bool,
+    pub(crate) meter: Option<&'a str>,
+}
+
+/// The limits and pauses on record.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Rules {
+    pub(crate) lane_limits: HashMap<String, Limits>,
+    pub(crate) tenant_limits: HashMap<String, Limits>,
+    pub(crate) everything_paused: bool,
+    pub(crate) paused_channels: HashSet<String>,
+    /// Until when a channel asked to leave a tenant alone; tenant `*` is the whole app.
+    pub(crate) left_alone: HashMap<(String, String), Timestamp>,
+}
+
+/// What a claim has to respect, as this node knows it.
+#[derive(Debug, Default)]
+pub(crate) struct Terms {
+    pub(crate) rules: Rules,
+    pub(crate) breakers: Breakers,
+    /// Requests of a tenant's budget that this node has taken and not spent.
+    chunks: HashMap<(String, String), Chunk>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Chunk {
+    left: u32,
+    until: Timestamp,
+}
+
+impl Terms {
+    pub(crate) fn new(breaker: BreakerOptions) -> Self {
+        Self {
+            breakers: Breakers::new(breaker),
+            ..Self::default()
+        }
+    }
+
+    /// The verdict over a lane, apart from its tenant's budget and its host's breaker: those are changed by asking.
+    pub(crate) fn verdict(&self, lane: &LaneFacts<'_>, now: Timestamp) -> Verdict {
+        let wait = |until, reason| Verdict::Wait { until, reason };
+        if lane.paused || self.rules.everything_paused || self.rules.paused_channels.contains(lane.channel_id)
+        {
+            return wait(None, WaitReason::Paused);
+        }
+        if let Some(until) = self.left_alone_until(lane).filter(|until| *until > now) {
+            return wait(Some(until), WaitReason::RetryAfter);
+        }
+        if let Some(limits) = self.rules.lane_limits.get(lane.channel_id) {
+            let next = limits.next(&Meter::from_text(lane.meter), now);
+            if next > now {
+                return wait(Some(next), WaitReason::Pacing);
+            }
+        }
+        Verdict::Send
+    }
+
+    /// Until when the lane's host is left alone because it fails. If it is not, whoever asked sends.
+    pub(crate) fn broken_until(&mut self, lane: &LaneFacts<'_>, now: Timestamp) -> Option<Timestamp> {
+        match self.breakers.verdict(lane.host, lane.tenant, now) {
+            Breaker::Open { until } => Some(until),
+            Breaker::Closed | Breaker::Probe => {
+                self.breakers.start(lane.host, lane.tenant, now);
+                None
+            }
+        }
+    }
+
+    fn left_alone_until(&self, lane: &LaneFacts<'_>) -> Option<Timestamp> {
+        if self.rules.left_alone.is_empty() {
+            return None;
+        }
+        let of = |tenant: &str| {
+            self.rules
+                .left_alone
+                .get(&(lane.channel_id.to_owned(), tenant.to_owned()))
+                .copied()
+        };
+        of(lane.tenant).max(of("*"))
+    }
+
+    /// Spends one request of a chunk; false if there is none left.
+    pub(crate) fn spend(&mut self, channel_id: &str, tenant: &str, now: Timestamp) -> bool {
+        let Some(chunk) = self.chunks.get_mut(&(channel_id.to_owned(), tenant.to_owned())) else {
+            return false;
+        };
+        if chunk.left == 0 || chunk.until <= now {
+            return false;
+        }
+        chunk.left -= 1;
+        true
+    }
+
+    /// Adds what was taken of a tenant's budget, to be spent until then.
+    pub(crate) fn put(
+        &mut self,
+        channel_id: &str,
+        tenant: &str,
+        taken: u32,
+        until: Timestamp,
+        now: Timestamp,
+    ) {
+        self.chunks.retain(|_, chunk| chunk.until > now);
+        let chunk = Chunk { left: taken, until };
+        self.chunks
+            .insert((channel_id.to_owned(), tenant.to_owned()), chunk);
+    }
+}

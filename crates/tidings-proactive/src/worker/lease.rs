@@ -1,0 +1,132 @@
+//! That this process is alive, as the others know it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tidings_store::StoreError;
+use tokio::time::Instant;
+
+use super::Worker;
+use crate::error::ProactiveError;
+use crate::ledger::{self, NodeId};
+
+/// How long the lease of a process lasts, by its own monotonic clock. A process that slept through its end must not
+/// send: another may have its lanes.
+#[derive(Clone, Debug)]
+pub(crate) struct Lease {
+    length: Duration,
+    renewed_at: Arc<Mutex<Option<Instant>>>,
+}
+
+impl Lease {
+    fn new(length: Duration, renewed_at: Instant) -> Self {
+        Self {
+            length,
+            renewed_at: Arc::new(Mutex::new(Some(renewed_at))),
+        }
+    }
+
+    /// Renewed by a write that began then.
+    fn renewed(&self, at: Instant) {
+        *self.lock() = Some(at);
+    }
+
+    /// Others have declared this process dead.
+    fn lose(&self) {
+        *self.lock() = None;
+    }
+
+    /// Whether there is time to call a channel before the lease ends, with a margin of a fifth.
+    pub(super) fn holds(&self) -> bool {
+        let renewed_at = *self.lock();
+        renewed_at.is_some_and(|at| at.elapsed() < self.length * 4 / 5)
+    }
+
+    pub(super) fn renew_at(&self) -> Instant {
+        let renewed_at = *self.lock();
+        renewed_at.map_or_else(Instant::now, |at| at + self.length / 3)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
+        self.renewed_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Worker {
+    /// Registers this process as a node and takes over what dead ones left.
+    pub(super) async fn join(&self) -> Result<(NodeId, Lease), ProactiveError> {
+        let began = Instant::now();
+        let (name, now, length) = (self.options.node.clone(), self.clock.now(), self.options.lease);
+        let node = self
+            .db
+            .write(move |tx| ledger::register(tx, &name, now, length))
+            .await?;
+        if !self.options.shared {
+            self.db.write(move |tx| ledger::end_own_waits(tx, now)).await?;
+        }
+        self.take_over(node).await?;
+        self.read_rules().await?;
+        Ok((node, Lease::new(length, began)))
+    }
+
+    /// Renews the lease, and looks for others whose lease has ended.
+    pub(super) async fn renew(&self, node: NodeId, lease: &Lease) -> Result<(), StoreError> {
+        let began = Instant::now();
+        let (now, length) = (self.clock.now(), lease.length);
+        let is_known = self
+            .db
+            .write(move |tx| ledger::heartbeat(tx, node, now, length))
+            .await?;
+        if !is_known {
+            tracing::warn!(
+                node = node.0,
+                "other processes took this one for dead and have its conversations; it joins anew"
+            );
+            lease.lose();
+            self.rejoin(node, lease).await?;
+        }
+        lease.renewed(began);
+        self.read_rules().await?;
+        self.take_over(node).await
+    }
+
+    /// The row is gone, but what this process has under way knows its node by that id: it is put back.
+    async fn rejoin(&self, node: NodeId, lease: &Lease) -> Result<(), StoreError> {
+        let (name, now, length) = (self.options.node.clone(), self.clock.now(), lease.length);
+        self.db
+            .write(move |tx| ledger::register_again(tx, node, &name, now, length))
+            .await
+    }
+
+    async fn take_over(&self, node: NodeId) -> Result<(), StoreError> {
+        let all_others = !self.options.shared;
+        let mut lanes = 0;
+        loop {
+            let now = self.clock.now();
+            let taken = self
+                .db
+                .write(move |tx| ledger::take_over(tx, node, all_others, now))
+                .await?;
+            lanes += taken.lanes;
+            if !taken.more {
+                break;
+            }
+        }
+        if lanes > 0 {
+            self.counters.taken_over(lanes);
+            tracing::info!(
+                lanes,
+                "took over the conversations of processes that ended; what was being sent there has an unknown outcome"
+            );
+            self.wake();
+        }
+        Ok(())
+    }
+
+    pub(super) async fn read_rules(&self) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let rules = self.db.read(move |tx| ledger::load_rules(tx, now)).await?;
+        self.terms().rules = rules;
+        Ok(())
+    }
+}
