@@ -147,6 +147,7 @@ impl Server {
             .connector(connector.clone())
             .storage(Arc::new(database.clone()))
             .slow_turn_after(config.slow_turn_after)
+            .take_over_after(config.lease)
             .observer(Arc::new(proactive.clone()))
             .service(proactive.clone())
             .service(proactive.jobs())

@@ -40,12 +40,12 @@ impl fmt::Debug for Config {
             connect_timeout,
             send_timeout,
             shutdown_timeout,
-            log,
-            log_format,
             otlp_endpoint,
             otlp_headers,
             service_name,
             trace_ratio,
+            log,
+            log_format,
         } = self;
         f.debug_struct("Config")
             .field("listen", listen)
