@@ -17,6 +17,8 @@ Examples:
   tidings                                    serve the bot; open http://127.0.0.1:3978
   tidings serve --listen 127.0.0.1:4000      on another port
   tidings serve --database /var/lib/bot.db   keep everything there
+  tidings serve --database postgres://bot@db.example/bots
+                                             one of many servers that share everything
   tidings jobs list                          the job log of the running server
   tidings deliveries list --state dead       what nobody was told, and why
   tidings deliveries show 17                 one message from its acceptance to its end
@@ -43,13 +45,14 @@ Environment (also read from the file .env; flags win):
 Exit codes:
   0   stopped as asked
   2   wrong arguments
-  65  the file is not a database, or one of a newer version
+  65  the database is none of ours, or one of a newer version
   66  the file named cannot be read
-  69  the address is taken, or no server answers
+  69  the address is taken, or no server answers, or not the database's
   73  the database or the file named cannot be read or written
   74  the disk is full or fails
   75  the database is in use by another process
-  77  the server wants another API key, or the secret of a .bot file is missing or incorrect
+  77  the server wants another API key, the database's server another login, or the secret of a .bot file is missing or
+      incorrect
   78  wrong configuration
   1   anything else";
 

@@ -219,7 +219,6 @@ impl Deliveries {
 
     /// To be called once a minute: deletes what has ended longer ago than the pruner's retention, and wakes lanes that no
     /// pause stops any more. In small transactions, between which others have their turn.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the worker that calls it comes next"))]
     pub(crate) async fn prune(&self, pruner: &mut prune::Pruner) -> std::result::Result<Pruned, StoreError> {
         self.wake().await?;
         let worker = &self.proactive.worker;

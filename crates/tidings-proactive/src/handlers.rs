@@ -167,7 +167,7 @@ impl Step for Handled {
             })
             .collect();
         ledger::settle_handled(tx, &delivery, children, now)?;
-        worker.wake();
+        worker.staged();
         Ok(())
     }
 }

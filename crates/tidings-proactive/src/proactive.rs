@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use tidings_activity::Activity;
-use tidings_bot::{Conversation, Identity};
+use tidings_bot::{Conversation, Identity, TurnFacts, TurnObserver, TurnResponse};
 use tidings_store::{Clock, Database, StoreError};
 use tokio_util::sync::CancellationToken;
 
@@ -42,6 +42,8 @@ pub struct ProactiveOptions {
     /// Whether other processes may send from the same database. If not, whatever an earlier process left under way is
     /// taken over at the start, whatever its lease.
     pub shared: bool,
+    /// How long deliveries that have ended stay on record, with their attempts.
+    pub retention: Duration,
     /// The most deliveries of one conversation that have not ended.
     pub max_backlog: u32,
     /// When a host that fails is left alone.
@@ -65,6 +67,7 @@ impl Default for ProactiveOptions {
             lease: Duration::from_secs(15),
             node: "tidings".to_owned(),
             shared: false,
+            retention: Duration::from_hours(30 * 24),
             max_backlog: 10_000,
             breaker: BreakerOptions::default(),
             trace: None,
@@ -300,6 +303,14 @@ impl Proactive {
         shutdown: CancellationToken,
     ) -> Result<(), ProactiveError> {
         self.worker.run(channel, shutdown).await
+    }
+}
+
+/// Register it at the adapter: then what a turn stages is sent as soon as the turn is committed, also where other nodes
+/// write to the same database. Without it, it is found at the next look.
+impl TurnObserver for Proactive {
+    fn committed(&self, _: &TurnFacts<'_>, _: &TurnResponse) {
+        self.worker.committed();
     }
 }
 

@@ -10,6 +10,7 @@
 //! Every task that sends belongs to one `run`: when that is dropped, they end where they are, as in a crash.
 
 mod attempt;
+mod housekeeping;
 mod lease;
 mod settle;
 
@@ -18,6 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tidings_activity::ConversationReference;
 use tidings_store::{Clock, Database, StoreError, Tx};
 use tokio::sync::{Mutex as AsyncMutex, Notify, OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
@@ -33,6 +35,7 @@ use crate::state::DeliveryState;
 use crate::stats::EngineCounters;
 use crate::terms::Terms;
 
+use housekeeping::Housekeeping;
 use lease::Lease;
 use settle::{Settling, Tried};
 
@@ -51,6 +54,8 @@ pub(crate) struct Worker {
     missed: AtomicBool,
     /// Limits or pauses on record have changed.
     rules_changed: AtomicBool,
+    /// Something was put on record in a commit that may not be done yet.
+    staged: AtomicBool,
     settling: Settling,
     terms: Mutex<Terms>,
     changed: watch::Sender<u64>,
@@ -96,6 +101,7 @@ impl Worker {
             wake: Notify::new(),
             missed: AtomicBool::new(false),
             rules_changed: AtomicBool::new(false),
+            staged: AtomicBool::new(false),
             settling: Settling::default(),
             terms: Mutex::new(Terms::new(options.breaker)),
             options,
@@ -111,6 +117,21 @@ impl Worker {
     /// Has `run` look at the table soon; may be called before the commit.
     pub(crate) fn wake(&self) {
         self.wake.notify_one();
+    }
+
+    /// Something was put on record in somebody else's commit. Where that is the only writer, whoever looks at the table
+    /// next comes after it; elsewhere [`committed`](Self::committed) says when it is done.
+    pub(crate) fn staged(&self) {
+        self.staged.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    /// Somebody else's commit is done.
+    pub(crate) fn committed(&self) {
+        if self.staged.load(Ordering::Relaxed) && self.staged.swap(false, Ordering::AcqRel) {
+            self.wake();
+            self.bump();
+        }
     }
 
     /// Has `run` read limits and pauses again before it claims anything more.
@@ -187,8 +208,10 @@ impl Worker {
             tasks: JoinSet::new(),
         });
         let open = CloseOnDrop(self);
+        let mut housekeeping = Housekeeping::new(self);
         let mut woken = true;
         loop {
+            housekeeping.keep().await;
             let pause = match self.round(node, &lease, woken).await {
                 Ok(pause) => pause,
                 Err(error) => {
@@ -362,10 +385,9 @@ impl Worker {
     }
 
     /// Whether the channel recognises repeats there; nobody knows before a worker runs.
-    pub(crate) fn reconciles(&self, channel_id: &str) -> bool {
-        self.open()
-            .as_ref()
-            .is_some_and(|open| open.channel.reconciles(channel_id))
+    pub(crate) fn reconciles(&self, conversation: &ConversationReference) -> bool {
+        let channel = self.open().as_ref().map(|open| Arc::clone(&open.channel));
+        channel.is_some_and(|channel| channel.reconciles(conversation))
     }
 
     fn is_open(&self) -> bool {

@@ -7,9 +7,11 @@
 mod desk;
 mod failure;
 mod jobs;
+mod log_lines;
 mod migrations;
 mod order;
 mod restart;
 mod shutdown;
+mod stats;
 mod stored_reference;
 mod trouble;
