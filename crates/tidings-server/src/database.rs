@@ -12,10 +12,13 @@ use crate::start_error::StartError;
 ///
 /// # Errors
 ///
-/// [`StartError::Database`] if no version of this server could open what is named.
+/// [`StartError::Database`] if this server could not open what is named.
 pub fn database_exists(config: &Config) -> Result<bool, StartError> {
-    let options = DatabaseOptions::from_url(&config.database)?;
-    Ok(options.path().is_some_and(Path::exists))
+    let options = database_options(config)?;
+    match options.path() {
+        Some(path) => Ok(path.exists()),
+        None => Ok(Database::inspect(options)?.exists()),
+    }
 }
 
 /// Opens the database that `config` names, as the server does, and creates it where there is none. It blocks for as
