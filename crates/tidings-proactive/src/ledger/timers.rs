@@ -13,14 +13,15 @@ const AT_ONCE: usize = 512;
 pub(crate) fn release_due(tx: &Tx<'_>, now: Timestamp) -> Result<bool> {
     let now = now.as_microsecond();
     let mut due = tx.all(
-        "SELECT id, lane_id FROM deliveries WHERE due_at IS NOT NULL AND due_at <= ?1 ORDER BY due_at LIMIT 512",
+        "SELECT id, lane_id, state = 'scheduled' FROM deliveries WHERE due_at IS NOT NULL AND due_at <= ?1
+         ORDER BY due_at LIMIT 512",
         params![now],
-        |row| Ok((LaneId(row.get(1)?), row.get::<i64>(0)?)),
+        |row| Ok((LaneId(row.get(1)?), row.get::<i64>(0)?, row.get::<bool>(2)?)),
     )?;
     let more = due.len() == AT_ONCE;
     due.sort_unstable();
     let mut last: Option<Lane> = None;
-    for (lane, id) in due {
+    for (lane, id, scheduled) in due {
         if last.as_ref().is_none_or(|last| last.id != lane) {
             last = Lane::by_id(tx, lane)?;
             if let Some(lane) = &last
@@ -33,6 +34,14 @@ pub(crate) fn release_due(tx: &Tx<'_>, now: Timestamp) -> Result<bool> {
                     params![lane.id.0, now],
                 )?;
             }
+        }
+        if scheduled {
+            tx.execute(
+                "INSERT INTO delivery_waits (delivery_id, since, until, reason)
+                 SELECT id, created_at, ?2, 'scheduled' FROM deliveries WHERE id = ?1 AND state = 'scheduled'
+                 ON CONFLICT (delivery_id, since) DO NOTHING",
+                params![id, now],
+            )?;
         }
         tx.execute(
             "UPDATE deliveries SET state = CASE WHEN state = 'retryable' THEN state ELSE 'available' END,
