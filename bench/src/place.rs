@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use crate::stub::{TestPostgres, TestPostgresOptions};
+use tidings_store::test_postgres::{TestPostgres, TestPostgresOptions};
 use anyhow::{Context as _, Result, bail};
 use tempfile::TempDir;
 
