@@ -132,10 +132,7 @@ async fn one_trace_leads_from_the_trigger_to_the_channel() {
     let replied = next(&mut calls).await.unwrap();
     // A program completes the job, and the engine tells the user.
     let (complete, nothing) = ("/api/v1/jobs/1/complete", json!({}));
-    assert_eq!(
-        post(&served, complete, OF_THE_JOB_SYSTEM, &nothing).await,
-        200
-    );
+    assert_eq!(post(&served, complete, OF_THE_JOB_SYSTEM, &nothing).await, 200);
     let notified = next(&mut calls).await.unwrap();
     served.signal("TERM").await;
     assert_eq!(served.ended().await, Some(0));
@@ -183,7 +180,10 @@ async fn a_trace_goes_on_after_a_restart() {
     next(&mut calls).await.unwrap();
     // Kept from being sent until the next process.
     let pause = json!({ "scope": "all" });
-    assert_eq!(post(&served, "/api/v1/pauses", OF_THE_USER, &pause).await / 100, 2);
+    assert_eq!(
+        post(&served, "/api/v1/pauses", OF_THE_USER, &pause).await / 100,
+        2
+    );
     let complete = "/api/v1/jobs/1/complete";
     assert_eq!(post(&served, complete, OF_THE_JOB_SYSTEM, &json!({})).await, 200);
     served.signal("TERM").await;
@@ -195,7 +195,10 @@ async fn a_trace_goes_on_after_a_restart() {
         .send();
     assert!(resumed.await.unwrap().status().is_success());
     let notified = next(&mut calls).await.unwrap();
-    assert!(notified.starts_with(&format!("00-{OF_THE_JOB_SYSTEM}-")), "{notified}");
+    assert!(
+        notified.starts_with(&format!("00-{OF_THE_JOB_SYSTEM}-")),
+        "{notified}"
+    );
     served.signal("TERM").await;
     assert_eq!(served.ended().await, Some(0));
     let collected = Collected::by(&collector).await;

@@ -5,8 +5,8 @@ use tidings_store::{Row, StoreError, Tx, params};
 
 use super::row::{self, ACTIVITY, BEGAN_AT, NODE, PAYLOAD, select};
 use super::summary::Stopped;
-use crate::wait_reason::WaitReason;
 use crate::delivery::{Attempt, Body, Content, Delivery, DeliveryDetail, DeliveryId, DeliveryState, Wait};
+use crate::wait_reason::WaitReason;
 
 pub(super) const BY_ID: &str = select!("WHERE d.id = ?1");
 pub(super) const ATTEMPTS: &str =

@@ -350,12 +350,21 @@ async fn a_wait_is_over_when_something_happens() {
         let waits = detail.unwrap().unwrap().waits;
         let told: Vec<_> = waits
             .into_iter()
-            .map(|wait| (wait.reason, wait.since.as_second(), wait.until.map(|until| until.as_second())))
+            .map(|wait| {
+                (
+                    wait.reason,
+                    wait.since.as_second(),
+                    wait.until.map(|until| until.as_second()),
+                )
+            })
             .collect();
         told
     };
     let backoff = |since, until| ("backoff".to_owned(), since, Some(until));
-    assert_eq!(waits(tried).await, [backoff(10, 20), backoff(30, 50), backoff(40, 50)]);
+    assert_eq!(
+        waits(tried).await,
+        [backoff(10, 20), backoff(30, 50), backoff(40, 50)]
+    );
     assert_eq!(waits(cancelled).await, [backoff(65, 70)]);
     assert_eq!(waits(scheduled).await, [("scheduled".to_owned(), 80, Some(90))]);
 }
