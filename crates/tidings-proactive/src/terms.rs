@@ -42,7 +42,7 @@ pub(crate) struct LaneFacts<'a> {
     pub(crate) tenant: &'a str,
     pub(crate) host: &'a str,
     pub(crate) paused: bool,
-    pub(crate) meter: Option<&'a str>,
+    pub(crate) meter: &'a Meter,
 }
 
 /// The limits and pauses on record.
@@ -92,9 +92,7 @@ impl Terms {
             return wait(Some(until), WaitReason::RetryAfter);
         }
         if let Some(limits) = self.rules.lane_limits.get(lane.channel_id) {
-            let mut meter = Meter::from_text(lane.meter);
-            meter.not_after(after_skew(now));
-            let next = limits.next(&meter, now);
+            let next = limits.next(lane.meter, now);
             if next > now {
                 return wait(Some(next), WaitReason::Pacing);
             }

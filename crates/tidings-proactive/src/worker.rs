@@ -327,21 +327,22 @@ impl Worker {
                 return Ok(self.options.poll_every);
             }
             let here = Arc::clone(self);
-            let (slots, claimed, more) = self
+            let (slots, released, ready) = self
                 .db
                 .write(move |tx| {
-                    let more = ledger::release_due(tx, now)?;
+                    let released = ledger::release_due(tx, now)?;
                     let ready = ledger::claim_ready(tx, here.claiming(node), now, slots.len())?;
-                    Ok((slots, ready.claimed, more || ready.more))
+                    Ok((slots, released, ready))
                 })
                 .await?;
+            let (claimed, more) = (ready.claimed, released.more || ready.more);
             if more {
                 // The tasks that hold the slots look for the rest.
                 self.missed.store(true, Ordering::Release);
             }
             idle = claimed.is_empty() && !more && !woken_first;
             woken_first = false;
-            if !claimed.is_empty() {
+            if released.changed || ready.changed {
                 self.bump();
             }
             for (slot, delivery) in slots.into_iter().zip(claimed) {

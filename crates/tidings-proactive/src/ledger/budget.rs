@@ -114,15 +114,17 @@ pub(super) fn spend(
     }
     let mut meter = Meter::from_text(found.flatten().as_deref());
     let until = now.checked_add(SPENDABLE).unwrap_or(Timestamp::MAX);
-    meter.not_after(after_skew(until));
+    let was_set_back = meter.not_after(after_skew(until));
     let taken = limits.take_until(&mut meter, now, until, CHUNK);
+    if taken > 0 || was_set_back {
+        tx.execute(
+            "UPDATE budgets SET meter = ?3 WHERE channel_id = ?1 AND tenant = ?2",
+            params![lane.channel_id, lane.tenant, meter.to_text()],
+        )?;
+    }
     if taken == 0 {
         return Ok(Some(limits.next(&meter, now)));
     }
-    tx.execute(
-        "UPDATE budgets SET meter = ?3 WHERE channel_id = ?1 AND tenant = ?2",
-        params![lane.channel_id, lane.tenant, meter.to_text()],
-    )?;
     claiming
         .terms()
         .put(&lane.channel_id, &lane.tenant, taken - 1, until, now);

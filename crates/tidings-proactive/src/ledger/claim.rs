@@ -11,9 +11,10 @@ use super::lane::{self, Lane, LaneId, columns};
 use super::nodes::NodeId;
 use super::{Result, budget};
 use crate::delivery::DeliveryId;
+use crate::meter::Meter;
 use crate::state::DeliveryState;
 use crate::stats::EngineCounters;
-use crate::terms::{LaneFacts, Terms, Verdict};
+use crate::terms::{LaneFacts, Terms, Verdict, after_skew};
 use crate::unknown_policy::UnknownPolicy;
 use crate::wait_reason::WaitReason;
 
@@ -152,6 +153,8 @@ pub(crate) struct Ready {
     pub(crate) claimed: Vec<Claimed>,
     /// There may be more.
     pub(crate) more: bool,
+    /// Whether anything was written.
+    pub(crate) changed: bool,
 }
 
 /// Claims up to `limit` lanes that are ready, longest ready first. A lane that has to wait is put off and told why.
@@ -169,6 +172,7 @@ pub(crate) fn claim_ready(
         let mut lanes = ready(tx, now, wanted)?;
         let all = lanes.len() < wanted;
         lanes.sort_unstable_by_key(|lane| lane.id);
+        found.changed |= !lanes.is_empty();
         for lane in lanes {
             match claim_lane(tx, claiming, lane, now)? {
                 Turn::Claimed(claimed) => found.claimed.push(*claimed),
@@ -233,7 +237,7 @@ pub(super) fn claim_lane(
             return Ok(Turn::Unfinished);
         }
     };
-    if let Some((until, reason)) = verdict(tx, claiming, &lane, now)? {
+    if let Some((until, reason)) = verdict(tx, claiming, &mut lane, now)? {
         claiming.counters.waited(reason);
         put_off(tx, &lane, head.id, until, reason, now)?;
         if let Some(until) = until {
@@ -251,7 +255,7 @@ pub(super) fn claim_lane(
 pub(super) fn may_send(
     tx: &Tx<'_>,
     claiming: Claiming<'_>,
-    lane: &Lane,
+    lane: &mut Lane,
     now: Timestamp,
 ) -> Result<Option<i64>> {
     let may = verdict(tx, claiming, lane, now)?.is_none();
@@ -265,15 +269,22 @@ pub(super) fn may_send(
 fn verdict(
     tx: &Tx<'_>,
     claiming: Claiming<'_>,
-    lane: &Lane,
+    lane: &mut Lane,
     now: Timestamp,
 ) -> Result<Option<(Option<Timestamp>, WaitReason)>> {
+    let mut meter = Meter::default();
+    if lane.meter.is_some() {
+        meter = Meter::from_text(lane.meter.as_deref());
+        if meter.not_after(after_skew(now)) {
+            lane.meter = meter.to_text();
+        }
+    }
     let facts = LaneFacts {
         channel_id: &lane.channel_id,
         tenant: &lane.tenant,
         host: &lane.host,
         paused: lane.paused,
-        meter: lane.meter.as_deref(),
+        meter: &meter,
     };
     let mut verdict = claiming.terms().verdict(&facts, now);
     if matches!(verdict, Verdict::Wait { until: None, .. })

@@ -143,7 +143,7 @@ pub(crate) fn enqueue(
     };
     let idle = state == DeliveryState::Available && lane.node.is_none() && lane.next_at.is_none();
     let verdict = match allowance.claiming() {
-        Some(claiming) if idle && lane.backlog == 0 => claim::may_send(tx, claiming, &lane, now)?,
+        Some(claiming) if idle && lane.backlog == 0 => claim::may_send(tx, claiming, &mut lane, now)?,
         _ => None,
     };
     let state = if verdict.is_some() {

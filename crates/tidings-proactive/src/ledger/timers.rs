@@ -11,9 +11,17 @@ use super::lane::{Lane, LaneId};
 /// The most timers that one transaction lets go; the statement says so too.
 const AT_ONCE: usize = 512;
 
-/// Lets go what is due: it can be claimed now, or no longer keeps its class waiting, or its time has run out. True if
-/// there may be more.
-pub(crate) fn release_due(tx: &Tx<'_>, now: Timestamp) -> Result<bool> {
+/// What was due.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Released {
+    /// There may be more.
+    pub(crate) more: bool,
+    /// Whether anything was written.
+    pub(crate) changed: bool,
+}
+
+/// Lets go what is due: it can be claimed now, or no longer keeps its class waiting, or its time has run out.
+pub(crate) fn release_due(tx: &Tx<'_>, now: Timestamp) -> Result<Released> {
     let now = now.as_microsecond();
     let mut due = tx.all(
         "SELECT id, lane_id, expires_at, state = 'scheduled' FROM deliveries WHERE due_at IS NOT NULL AND due_at <= ?1
@@ -28,14 +36,17 @@ pub(crate) fn release_due(tx: &Tx<'_>, now: Timestamp) -> Result<bool> {
             })
         },
     )?;
-    let more = due.len() == AT_ONCE;
+    let released = Released {
+        more: due.len() == AT_ONCE,
+        changed: !due.is_empty(),
+    };
     due.sort_unstable_by_key(|due| (due.lane, due.delivery));
     for of_lane in due.chunk_by(|one, other| one.lane == other.lane) {
         if let Some(lane) = Lane::in_no_hands(tx, of_lane[0].lane)? {
             release_in(tx, &lane, of_lane, now)?;
         }
     }
-    Ok(more)
+    Ok(released)
 }
 
 struct Due {

@@ -123,6 +123,7 @@ impl Worker {
                 lanes,
                 "took over the conversations of processes that ended; what was being sent there has an unknown outcome"
             );
+            self.bump();
             self.wake();
         }
         Ok(())

@@ -171,9 +171,9 @@ impl Worker {
             .count();
         // Slots become free here: what was left for the table because there was none is taken up.
         if free > 0 && tried.iter().all(takes_on) && (gave_way || self.missed.load(Ordering::Acquire)) {
-            let more = ledger::release_due(tx, now)?;
+            let released = ledger::release_due(tx, now)?;
             let ready = ledger::claim_ready(tx, claiming, now, free)?;
-            missed = Some(more || ready.more);
+            missed = Some(released.more || ready.more);
             from_the_table = ready.claimed.into();
         }
         Ok(Recorded {

@@ -279,6 +279,28 @@ impl Desk {
         assert!(self.nothing_is_on_its_way().await);
     }
 
+    /// Lets the worker look a few times.
+    pub(crate) async fn nothing_before_the_poll(&self) {
+        for _ in 0..3 {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            self.db.write(|_| Ok(())).await.unwrap();
+        }
+    }
+
+    /// Waits until the delivery was started so often and is in `state`.
+    pub(crate) async fn until_start(&self, id: DeliveryId, starts: u32, state: DeliveryState) -> Delivery {
+        let mut changes = self.jobs.watch();
+        loop {
+            changes.borrow_and_update();
+            let delivery = self.delivery(id).await;
+            if delivery.state == state && delivery.starts == starts {
+                return delivery;
+            }
+            assert!(delivery.starts <= starts, "{delivery:?}");
+            changes.changed().await.unwrap();
+        }
+    }
+
     /// Runs a statement.
     pub(crate) async fn execute(&self, sql: &'static str) {
         self.db.write(move |tx| tx.execute(sql, &[])).await.unwrap();

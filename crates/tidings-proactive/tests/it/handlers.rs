@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use jiff::SignedDuration;
 use tidings_activity::Activity;
-use tidings_bot::{BotState, Error, Result, Router, StatePropertyAccessor, TestAdapter, TurnContext};
-use tidings_proactive::{DeliveryId, DeliveryState, Enqueue};
+use tidings_bot::{
+    Adapter, BotState, Error, Result, Router, StatePropertyAccessor, TestAdapter, TurnContext,
+};
+use tidings_proactive::{DeliveryId, DeliveryState, Enqueue, ProactiveOptions};
 use tidings_store::DatabaseOptions;
 
 use crate::desk::{Desk, options, reference};
@@ -67,15 +70,26 @@ async fn panic(turn: &mut TurnContext, _: ()) -> Result<()> {
     panic!("the handler panics as it was told")
 }
 
+/// What runs the turns: its state is in the database of the desk.
+fn adapter(desk: &Desk, runs: &Runs) -> Adapter {
+    let (runs, storage) = (runs.clone(), Arc::new(desk.db.clone()));
+    let bot = TestAdapter::builder(Router::new()).set_up(|adapter| {
+        // The time of the runtime goes on while the database is at work.
+        let forever = Duration::from_secs(u64::from(u32::MAX));
+        adapter.service(runs).storage(storage).turn_limit(forever)
+    });
+    bot.build().adapter().clone()
+}
+
 fn desk() -> (Desk, Runs) {
+    desk_with(options(4))
+}
+
+fn desk_with(options: ProactiveOptions) -> (Desk, Runs) {
     let runs = Runs::default();
     let database = DatabaseOptions::temporary().component(tidings_bot::MIGRATIONS);
-    let mut desk = Desk::on(database, options(4));
-    let (service, storage) = (runs.clone(), Arc::new(desk.db.clone()));
-    let bot = TestAdapter::builder(Router::new())
-        .set_up(|adapter| adapter.service(service).storage(storage))
-        .build();
-    desk.adapter = Some(bot.adapter().clone());
+    let mut desk = Desk::on(database, options);
+    desk.adapter = Some(adapter(&desk, &runs));
     desk.proactive.handler("say", say);
     desk.proactive.handler("stumble", stumble);
     desk.proactive.handler("hang", hang);
@@ -128,8 +142,8 @@ async fn a_handler_runs_again_until_it_succeeds_and_nothing_of_the_failures_stay
     let running = desk.run();
     let id = enqueue(&desk, "stumble", &"run").await;
     desk.enqueue("alice", "behind").await;
-    for wait in [1, 2] {
-        let delivery = desk.until(id, DeliveryState::Retryable).await;
+    for (start, wait) in [(1, 1), (2, 2)] {
+        let delivery = desk.until_start(id, start, DeliveryState::Retryable).await;
         assert_eq!(
             delivery.due_at,
             Some(desk.now() + SignedDuration::from_secs(wait))
@@ -141,7 +155,6 @@ async fn a_handler_runs_again_until_it_succeeds_and_nothing_of_the_failures_stay
             .await;
         assert!(visits.is_empty());
         desk.clock.advance(SignedDuration::from_secs(wait));
-        desk.until(id, DeliveryState::Sending).await;
     }
     desk.deliver("run 3").await;
     desk.deliver("behind").await;
@@ -157,20 +170,15 @@ async fn a_handler_runs_again_until_it_succeeds_and_nothing_of_the_failures_stay
 
 #[tokio::test(start_paused = true)]
 async fn a_handler_that_the_process_died_in_runs_again_and_nothing_is_sent_twice() {
-    let (desk, runs) = desk();
+    let (mut desk, runs) = desk();
     let dying = desk.run();
     let id = enqueue(&desk, "hang", &"once").await;
     while runs.count() == 0 {
         tokio::task::yield_now().await;
     }
     dying.abort();
-    // The turn ends with its process.
-    let mut desk = desk;
-    let (service, storage) = (runs.clone(), Arc::new(desk.db.clone()));
-    let bot = TestAdapter::builder(Router::new())
-        .set_up(|adapter| adapter.service(service).storage(storage))
-        .build();
-    desk.adapter = Some(bot.adapter().clone());
+    // The turn would end with its process.
+    desk.adapter = Some(adapter(&desk, &runs));
     let running = desk.run();
     desk.deliver("once").await;
     desk.nothing_happens().await;
@@ -282,13 +290,12 @@ async fn a_handler_that_panics_is_tried_again() {
     let (desk, runs) = desk();
     let running = desk.run();
     let id = enqueue(&desk, "panic", &()).await;
-    for wait in [1, 2, 4, 8] {
-        let delivery = desk.until(id, DeliveryState::Retryable).await;
+    for (start, wait) in [(1, 1), (2, 2), (3, 4), (4, 8)] {
+        let delivery = desk.until_start(id, start, DeliveryState::Retryable).await;
         assert!(!delivery.repeat_possible);
         desk.clock.advance(SignedDuration::from_secs(wait));
-        desk.until(id, DeliveryState::Sending).await;
     }
-    desk.until(id, DeliveryState::Retryable).await;
+    desk.until_start(id, 5, DeliveryState::Retryable).await;
     assert_eq!(runs.count(), 5);
     desk.check().await;
     running.stop().await;
@@ -298,15 +305,7 @@ async fn a_handler_that_panics_is_tried_again() {
 async fn what_a_handler_says_does_not_fail_for_a_full_backlog() {
     let mut options = options(4);
     options.max_backlog = 1;
-    let runs = Runs::default();
-    let database = DatabaseOptions::temporary().component(tidings_bot::MIGRATIONS);
-    let mut desk = Desk::on(database, options);
-    let (service, storage) = (runs.clone(), Arc::new(desk.db.clone()));
-    let bot = TestAdapter::builder(Router::new())
-        .set_up(|adapter| adapter.service(service).storage(storage))
-        .build();
-    desk.adapter = Some(bot.adapter().clone());
-    desk.proactive.handler("say", say);
+    let (desk, _) = desk_with(options);
     enqueue(&desk, "say", &["1", "2", "3"]).await;
     let full = desk
         .proactive

@@ -34,9 +34,9 @@ async fn the_conversations_of_a_dead_process_are_taken_over_after_its_lease_and_
     let id = first.enqueue("alice", "x").await;
     let behind = first.enqueue("alice", "behind").await;
     let call = first.call().await;
+    dying.abort();
     let running = second.run();
     second.until_it_runs().await;
-    dying.abort();
     second.clock.advance(millis(900));
     second.nothing_happens().await;
     second.clock.advance(millis(101));
@@ -56,18 +56,20 @@ async fn a_late_outcome_of_a_process_that_lost_its_conversation_is_refused() {
     let zombie = first.run();
     let id = first.enqueue("alice", "x").await;
     let late = first.call().await;
+    // As if it slept through its lease.
+    second
+        .db
+        .write(|tx| {
+            tx.execute("UPDATE nodes SET alive_until = 0, name = 'asleep'", &[])?;
+            tx.execute(
+                "CREATE TRIGGER asleep BEFORE UPDATE OF alive_until ON nodes WHEN old.name = 'asleep'
+                 BEGIN SELECT raise(FAIL, 'it sleeps'); END",
+                &[],
+            )
+        })
+        .await
+        .unwrap();
     let running = second.run();
-    second.until_it_runs().await;
-    // As if it had slept through its lease.
-    second
-        .execute("UPDATE nodes SET alive_until = 0 WHERE id = (SELECT min(id) FROM nodes)")
-        .await;
-    second
-        .execute(
-            "CREATE TRIGGER asleep BEFORE UPDATE OF alive_until ON nodes WHEN old.alive_until = 0
-                  BEGIN SELECT raise(FAIL, 'it sleeps'); END",
-        )
-        .await;
     let again = second.call().await;
     assert_eq!(again.text(), "x");
     second.execute("DROP TRIGGER asleep").await;

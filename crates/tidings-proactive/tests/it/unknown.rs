@@ -193,7 +193,7 @@ async fn every_failed_attempt_and_every_wait_is_on_record() {
         ]
     );
     assert_eq!(
-        desk.texts("SELECT reason || ' ' || (until - since) / 1000000 FROM delivery_waits ORDER BY since")
+        desk.texts("SELECT reason || ' ' || ((until - since) / 1000000) FROM delivery_waits ORDER BY since")
             .await,
         ["backoff 1", "backoff 2", "retry_after 30", "backoff 8"]
     );
