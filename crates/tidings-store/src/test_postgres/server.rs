@@ -20,8 +20,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How often it is looked whether the server is ready, for which it gives no signal.
 const LOOK: Duration = Duration::from_millis(3);
 
-/// Runs the server until it is told to end it, or until whoever could tell is gone: then its pipe closes.
+/// Starts the server when it is told to, and runs it until it is told to end it, or until whoever could tell is gone: then
+/// its pipe closes, and nothing stays.
 const KEEPER: &str = r#"
+    read -r go || { rm -rf "$0"; exit; }
     "$@" >>"$0/log" 2>&1 &
     server=$!
     read -r how || how=abandoned
@@ -53,15 +55,6 @@ impl Server {
             .expect("a temporary folder can be made");
         let user = ServerUser::for_folder(folder.path());
         user.own(folder.path());
-        let data = folder.path().join("data");
-        template::create(&data, &programs, user);
-        let access = options.access.map(|lines| ("pg_hba.conf".to_owned(), lines));
-        for (name, content) in options.files.into_iter().chain(access) {
-            let path = data.join(name);
-            fs::write(&path, content).expect("a file of the server can be written");
-            fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("a mode can be set");
-            user.own(&path);
-        }
         let mut settings = vec![
             "max_connections=200".to_owned(),
             "shared_buffers=32MB".to_owned(),
@@ -85,7 +78,18 @@ impl Server {
             keeper: None,
             folder,
         };
-        server.start_again();
+        // Before there is anything to leave behind.
+        server.keep();
+        let data = server.data();
+        template::create(&data, &server.programs, user);
+        let access = options.access.map(|lines| ("pg_hba.conf".to_owned(), lines));
+        for (name, content) in options.files.into_iter().chain(access) {
+            let path = data.join(name);
+            fs::write(&path, content).expect("a file of the server can be written");
+            fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("a mode can be set");
+            user.own(&path);
+        }
+        server.go();
         server
     }
 
@@ -99,6 +103,12 @@ impl Server {
 
     pub(super) fn start_again(&mut self) {
         assert!(self.keeper.is_none(), "the server runs already");
+        self.keep();
+        self.go();
+    }
+
+    /// Starts who starts and ends the server.
+    fn keep(&mut self) {
         let mut command = self.user.command("sh");
         command.args(["-c", KEEPER]).arg(self.folder());
         command.arg(self.programs.path("postgres"));
@@ -113,6 +123,11 @@ impl Server {
             .spawn()
             .expect("a shell can be started");
         self.keeper = Some(keeper);
+    }
+
+    /// Has the server started, and returns once it answers.
+    fn go(&mut self) {
+        self.tell("go");
         let began = Instant::now();
         while !self.is_ready() {
             assert!(
@@ -125,6 +140,12 @@ impl Server {
                 reason = "a server that starts gives no signal to wait for"
             )]
             thread::sleep(LOOK);
+        }
+    }
+
+    fn tell(&mut self, what: &str) {
+        if let Some(stdin) = self.keeper.as_mut().and_then(|keeper| keeper.stdin.as_mut()) {
+            let _ = writeln!(stdin, "{what}");
         }
     }
 
@@ -151,10 +172,8 @@ impl Server {
     }
 
     fn end(&mut self, how: &str) {
+        self.tell(how);
         if let Some(mut keeper) = self.keeper.take() {
-            if let Some(stdin) = &mut keeper.stdin {
-                let _ = writeln!(stdin, "{how}");
-            }
             let _ = keeper.wait();
         }
         // A crashed server leaves it.
