@@ -147,6 +147,7 @@ impl Server {
             .connector(connector.clone())
             .storage(Arc::new(database.clone()))
             .slow_turn_after(config.slow_turn_after)
+            .take_over_after(config.lease)
             .observer(Arc::new(proactive.clone()))
             .service(proactive.clone())
             .service(proactive.jobs())
@@ -183,7 +184,7 @@ impl Server {
         &self.base_url
     }
 
-    /// Where the database is, for people: a file, or an address without its password.
+    /// Where the database is, for people: its file, or the address of its server without user and password.
     #[must_use]
     pub fn database(&self) -> String {
         self.database.location()
@@ -219,7 +220,7 @@ impl Server {
             server.address = %self.address,
             server.page = format!("{}/", self.base_url),
             bot.endpoint = format!("{}/api/messages", self.base_url),
-            database.location = self.database.location(),
+            database.location = %self.database.location(),
             "Tidings is ready: the bot is at {}/api/messages and the page at {}/",
             self.base_url,
             self.base_url,

@@ -99,7 +99,7 @@ pub(crate) fn take_over(tx: &Tx<'_>, node: NodeId, all_others: bool, now: Timest
         _ => "SELECT id FROM nodes WHERE id <> ?1 AND alive_until < ?2 ORDER BY id LIMIT 1",
     };
     let Some(dead) = tx.first(sql, params![node.0, deadline], |row| row.get::<i64>(0))? else {
-        return Ok(TakenOver::default());
+        return take_over_strays(tx, node, now);
     };
     let lanes = tx.all(
         "SELECT id FROM lanes WHERE node = ?1 ORDER BY id LIMIT ?2",
@@ -119,6 +119,36 @@ pub(crate) fn take_over(tx: &Tx<'_>, node: NodeId, all_others: bool, now: Timest
     Ok(TakenOver {
         lanes: taken,
         more: true,
+    })
+}
+
+/// Takes over lanes of nodes that are not on record: one that was declared dead may have claimed once more before it
+/// noticed, and died.
+fn take_over_strays(tx: &Tx<'_>, node: NodeId, now: Timestamp) -> Result<TakenOver> {
+    let strays = tx.all(
+        "SELECT lanes.id FROM deliveries JOIN lanes ON lanes.id = deliveries.lane_id
+         WHERE deliveries.state = 'sending' AND node <> ?1 AND NOT EXISTS (SELECT 1 FROM nodes WHERE nodes.id = node)
+         ORDER BY lanes.id LIMIT ?2",
+        params![node.0, LANES_AT_ONCE],
+        |row| Ok(LaneId(row.get(0)?)),
+    )?;
+    let mut taken = 0;
+    for id in strays.iter().copied() {
+        let Some(lane) = Lane::by_id(tx, id)? else {
+            continue;
+        };
+        let Some(owner) = lane.node.filter(|owner| *owner != node.0) else {
+            continue;
+        };
+        let is_known = tx.exists("SELECT 1 FROM nodes WHERE id = ?1", params![owner])?;
+        if !is_known {
+            take_over_lane(tx, lane, owner, now)?;
+            taken += 1;
+        }
+    }
+    Ok(TakenOver {
+        lanes: taken,
+        more: taken > 0,
     })
 }
 

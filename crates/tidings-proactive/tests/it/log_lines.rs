@@ -33,13 +33,14 @@ fn the_guide_explains_each_line_that_the_engine_logs() {
 fn read(folder: &Path, logged: &mut BTreeSet<Line>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_string_lossy();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
         if path.is_dir() {
             read(&path, logged);
         } else if !name.starts_with("test") {
             let source = fs::read_to_string(&path).unwrap();
             for level in ["error", "warn", "info"] {
-                let lines = source.split(&format!("tracing::{level}!(")).skip(1);
+                let call = format!("tracing::{level}!(");
+                let lines = source.split(&call).skip(1);
                 logged.extend(lines.map(|call| (level.to_uppercase(), sentence(call))));
             }
         }

@@ -1,7 +1,6 @@
 use tidings_store::{Database, ToColumn, Tx, params};
 
 use super::*;
-
 use crate::delivery::{Body, DeliveryFilter, DeliveryId, DeliveryState, Waiting};
 use crate::ledger::{prune, rearm};
 use crate::test_ledger::{at, database, delivery as deliver, lane, set, write};
