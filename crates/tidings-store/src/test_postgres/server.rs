@@ -1,5 +1,6 @@
 use std::fs::{self, Permissions};
 use std::io::Write;
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
@@ -38,6 +39,7 @@ pub(super) struct Server {
     programs: Programs,
     user: ServerUser,
     settings: Vec<String>,
+    port: u16,
     keeper: Option<Child>,
     folder: TempDir,
 }
@@ -66,8 +68,11 @@ impl Server {
             "max_wal_size=1GB".to_owned(),
             // Nothing of a server that is killed stays behind in shared memory.
             "dynamic_shared_memory_type=mmap".to_owned(),
-            "listen_addresses=".to_owned(),
         ];
+        let port = if options.tcp { free_port() } else { 5432 };
+        let addresses = if options.tcp { "127.0.0.1" } else { "" };
+        settings.push(format!("listen_addresses={addresses}"));
+        settings.push(format!("port={port}"));
         if !options.durable {
             settings.extend(["fsync=off", "full_page_writes=off", "autovacuum=off"].map(str::to_owned));
         }
@@ -76,11 +81,16 @@ impl Server {
             programs,
             user,
             settings,
+            port,
             keeper: None,
             folder,
         };
         server.start_again();
         server
+    }
+
+    pub(super) fn port(&self) -> u16 {
+        self.port
     }
 
     pub(super) fn folder(&self) -> &Path {
@@ -156,6 +166,12 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.crash();
     }
+}
+
+/// A port that was free just now.
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    listener.local_addr().expect("a listener has an address").port()
 }
 
 /// Runs SQL in a connection of its own and returns the first column of the first row.

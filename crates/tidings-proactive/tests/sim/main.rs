@@ -1,0 +1,97 @@
+//! The engine under a simulator: virtual time, one thread, and everything that may go wrong drawn from a seed, so that a
+//! seed that fails fails again in the same way.
+//!
+//! `TIDINGS_SIM_SEEDS=20000` simulates as many seeds; `TIDINGS_SIM_SEED=7` only that one.
+
+mod channel;
+mod check;
+mod client;
+mod journal;
+mod life;
+mod node;
+mod sabotage;
+mod simulation;
+mod world;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use sabotage::Sabotage;
+use simulation::simulate;
+use world::lock;
+
+const SEEDS: u64 = 2_000;
+
+fn variable(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(
+        text.parse()
+            .unwrap_or_else(|_| panic!("{name}={text}: write a whole number")),
+    )
+}
+
+/// Calls `work` for every seed, on as many threads as there are cores, until it returns something.
+fn first_of<T: Send>(seeds: u64, work: impl Fn(u64) -> Option<T> + Sync) -> Option<(u64, T)> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let next = AtomicU64::new(0);
+    let found: Mutex<Option<(u64, T)>> = Mutex::new(None);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= seeds || lock(&found).is_some() {
+                        return;
+                    }
+                    if let Some(value) = work(seed) {
+                        lock(&found).get_or_insert((seed, value));
+                    }
+                }
+            });
+        }
+    });
+    found.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[test]
+fn no_seed_breaks_an_invariant() {
+    if let Some(seed) = variable("TIDINGS_SIM_SEED") {
+        let story = simulate(seed, None);
+        for call in &story.calls {
+            println!("{call:?}");
+        }
+        assert_eq!(story.wrong, None, "seed {seed}");
+        return;
+    }
+    let seeds = variable("TIDINGS_SIM_SEEDS").unwrap_or(SEEDS);
+    if let Some((seed, wrong)) = first_of(seeds, |seed| simulate(seed, None).wrong) {
+        panic!(
+            "seed {seed}: {wrong:?}\nreplay it: TIDINGS_SIM_SEED={seed} cargo nextest run -p tidings-proactive --test sim \
+             no_seed_breaks_an_invariant --no-capture"
+        );
+    }
+}
+
+#[test]
+fn a_seed_replays_exactly() {
+    for seed in 0..20 {
+        let (one, other) = (simulate(seed, None), simulate(seed, None));
+        assert!(!one.calls.is_empty(), "seed {seed}");
+        assert_eq!(one.calls, other.calls, "seed {seed}");
+    }
+}
+
+/// Seeds in which a broken engine has to be found out.
+const SEEDS_OF_A_SABOTAGE: u64 = 100;
+
+#[test]
+fn every_broken_engine_is_found_out() {
+    for sabotage in Sabotage::ALL {
+        let found = first_of(SEEDS_OF_A_SABOTAGE, |seed| {
+            simulate(seed, Some(sabotage))
+                .wrong
+                .filter(|wrong| wrong.invariant == sabotage.breaks())
+        });
+        assert!(found.is_some(), "an engine that {sabotage:?} is not found out");
+    }
+}
