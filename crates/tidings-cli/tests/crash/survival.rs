@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tidings_store::test_postgres::TestPostgresOptions;
+
 use crate::channel::Temper;
 use crate::load::Trade;
 use crate::run::{Run, serve};
@@ -19,9 +21,15 @@ async fn who_completed_a_job_is_told_whatever_is_killed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs the API of the deliveries"]
 async fn every_delivery_on_sqlite_survives_kill_9() {
     survive(Settings::of_environment(KILLS), Trade::Everything, None).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_delivery_on_postgres_survives_kill_9() {
+    let database = TestPostgresOptions::default().durable().start();
+    let url = database.url();
+    survive(Settings::of_environment(KILLS), Trade::Everything, Some(&url)).await;
 }
 
 async fn survive(settings: Settings, trade: Trade, database: Option<&str>) {
