@@ -59,15 +59,16 @@ async fn a_stream_brings_what_is_said_and_changed_at_another_node() {
 #[tokio::test]
 async fn two_nodes_give_each_activity_a_place_of_its_own() {
     const EACH: usize = 20;
-    let (mut one, two) = nodes().await;
+    let (one, two) = nodes().await;
     let chat = one.conversation().await;
-    let say = |site: &Site, index: usize| site.send(once(&chat, &index.to_string()));
-    let all = (0..EACH)
-        .map(|index| async move { (say(&one, index).await.ok(), say(&two, EACH + index).await.ok()) });
+    let (first, second, to) = (&one, &two, &chat);
+    let all = (0..2 * EACH).map(|index| async move {
+        let site = if index % 2 == 0 { first } else { second };
+        site.send(once(to, &index.to_string())).await.ok()
+    });
     let mut ids: Vec<String> = futures_util::future::join_all(all)
         .await
         .into_iter()
-        .flat_map(|(one, two)| [one, two])
         .map(|answer| answer["id"].as_str().unwrap().to_owned())
         .collect();
     ids.sort_unstable();

@@ -104,7 +104,7 @@ impl Channel for Line {
         }
     }
 
-    fn reconciles(&self, conversation: &tidings_activity::ConversationReference) -> bool {
+    fn reconciles(&self, conversation: &ConversationReference) -> bool {
         self.reconciles && conversation.channel_id.as_deref() == Some("test")
     }
 
