@@ -42,7 +42,7 @@ async fn a_conversation_of_one_node_goes_on_at_another() {
 
 #[tokio::test]
 async fn a_stream_brings_what_is_said_and_changed_at_another_node() {
-    let (mut one, mut two) = nodes().await;
+    let (mut one, two) = nodes().await;
     let chat = one.conversation().await;
     one.serve().await;
     let mut socket = one.open_stream(&chat, "").await;
@@ -59,7 +59,7 @@ async fn a_stream_brings_what_is_said_and_changed_at_another_node() {
 #[tokio::test]
 async fn two_nodes_give_each_activity_a_place_of_its_own() {
     const EACH: usize = 20;
-    let (one, two) = nodes().await;
+    let (mut one, two) = nodes().await;
     let chat = one.conversation().await;
     let (first, second, to) = (&one, &two, &chat);
     let all = (0..2 * EACH).map(|index| async move {
