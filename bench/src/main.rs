@@ -16,7 +16,6 @@ mod place;
 mod process;
 mod scenario;
 mod served;
-mod stub;
 mod tally;
 
 use std::process::ExitCode;

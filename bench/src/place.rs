@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use crate::stub::{TestPostgres, TestPostgresOptions};
 use anyhow::{Context as _, Result, bail};
 use tempfile::TempDir;
+use tidings_store::test_postgres::{TestPostgres, TestPostgresOptions};
 
 use crate::arguments::Store;
 use crate::process::{Usage, family_cpu};

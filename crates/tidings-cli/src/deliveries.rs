@@ -30,7 +30,7 @@ pub(crate) fn run(command: &DeliveriesCommand) -> Result<(), Failure> {
             DeliveriesCommand::Cancel(cancel) => self::cancel(cancel).await,
             DeliveriesCommand::Tail(tail) => tail::run(tail).await,
             DeliveriesCommand::Pause(pause) => self::pause(pause, true).await,
-            DeliveriesCommand::Resume(resume) => self::pause(resume, false).await,
+            DeliveriesCommand::Resume(resume) => pause(resume, false).await,
         }
     })
 }

@@ -124,7 +124,8 @@ mod tests {
 
     #[test]
     fn the_command_can_be_pasted() {
-        let url = Url::of("postgres://me:sesame@db/tidings?sslmode=require&schema=bot&connect_timeout=5").unwrap();
+        let url =
+            Url::of("postgres://me:sesame@db/tidings?sslmode=require&schema=bot&connect_timeout=5").unwrap();
         let advice = url.advice(Path::new("my copy's.dump"));
         assert!(
             advice.contains(

@@ -172,7 +172,7 @@ mod tests {
             page(&[(4, "available", 4), (3, "dead", 9), (2, "delivered", 2)]),
             2,
         );
-        assert!(ids(&nothing).is_empty());
+        assert!(nothing.is_empty());
         let more = seen.changed(
             page(&[(5, "available", 11), (4, "delivered", 10), (3, "dead", 9)]),
             2,
@@ -183,7 +183,7 @@ mod tests {
             page(&[(4, "delivered", 10), (3, "dead", 9), (2, "delivered", 2)]),
             2,
         );
-        assert!(ids(&back).is_empty());
+        assert!(back.is_empty());
     }
 
     #[test]

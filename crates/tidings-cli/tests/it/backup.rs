@@ -161,8 +161,7 @@ async fn postgresql_makes_its_own_copies() {
     assert!(
         line.contains(
             "pg_dump --format=custom --schema=tidings --file=copy.dump --dbname=postgres://me@db/tidings"
-        )
-            && !line.contains("sesame"),
+        ) && !line.contains("sesame"),
         "{line}"
     );
 }

@@ -39,7 +39,7 @@ CREATE TABLE lanes (
     backlog         BIGINT NOT NULL DEFAULT 0,
     -- What was sent lately, as its limits count it; NULL where there are none.
     meter           TEXT,
-    UNIQUE (channel_id, conversation_id),
+    UNIQUE (conversation_id, channel_id),
     CHECK (node IS NULL OR next_at IS NULL)
 );
 CREATE INDEX lanes_ready ON lanes (next_at) WHERE next_at IS NOT NULL;
