@@ -57,8 +57,7 @@ pub(crate) struct Inbox {
     /// The last row of an earlier process, until its rows are taken up.
     unfinished_up_to: AtomicI64,
     custody: Custody,
-    /// Once open, whether other nodes may have the database open too.
-    opened: OnceCell<bool>,
+    opened: OnceCell<()>,
 }
 
 /// What is known of an activity that arrived.
@@ -109,24 +108,22 @@ impl Inbox {
         Ok(())
     }
 
-    /// Whether other nodes may have the database open too. Known once it is open.
+    /// Whether other nodes may have the database open too.
     pub(crate) fn is_shared(&self) -> bool {
-        self.opened.get().copied().unwrap_or(false)
+        self.database.is_multi_node()
     }
 
-    async fn load(&self) -> Result<bool> {
+    async fn load(&self) -> Result<()> {
+        if self.is_shared() {
+            self.prune_aside();
+            return Ok(());
+        }
         let fingerprints = self.fingerprints.clone();
         let read = move |tx: &Tx<'_>| {
-            if shared::is_shared(tx) {
-                return Ok(None);
-            }
             let turns = tables::turns(tx, |key| fingerprints.hash_one(key))?;
-            Ok(Some((turns, tables::bodies(tx)?, tables::acknowledged(tx)?)))
+            Ok((turns, tables::bodies(tx)?, tables::acknowledged(tx)?))
         };
-        let Some((turns, bodies, waiting)) = self.database.read(read).await? else {
-            self.prune_aside();
-            return Ok(true);
-        };
+        let (turns, bodies, waiting) = self.database.read(read).await?;
         let now_ms = self.now_ms();
         let mut register = Register::default();
         let mut lengths = bodies.into_iter().peekable();
@@ -153,8 +150,7 @@ impl Inbox {
         *self.waiting() = waiting.into_iter().filter_map(|row| row.key).collect();
         self.next.store(last + 1, Ordering::Relaxed);
         self.unfinished_up_to.store(last, Ordering::Relaxed);
-        self.delete_up_to(stale).await?;
-        Ok(false)
+        self.delete_up_to(stale).await
     }
 
     async fn delete_up_to(&self, number: i64) -> Result<()> {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use http::StatusCode;
 use jiff::Timestamp;
 use tidings_activity::{Activity, ChannelAccount, RoleType, channel};
-use tidings_store::{Database, Dialect, StoreError};
+use tidings_store::{Database, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
@@ -49,9 +49,7 @@ pub(crate) struct Channel {
 
 impl Channel {
     pub(crate) async fn open(db: Database, options: DirectLineOptions) -> Result<Arc<Self>, StoreError> {
-        let (key, is_shared) = db
-            .write(|tx| Ok((signing_key(tx)?, tx.dialect() == Dialect::Postgres)))
-            .await?;
+        let key = db.write(signing_key).await?;
         let live = LiveSockets::new(options.limits.sockets);
         let channel = Arc::new(Self {
             tokens: TokenSigner::new(&key),
@@ -59,7 +57,7 @@ impl Channel {
                 .secret
                 .as_ref()
                 .map(|_| Arc::new(ConnectorKey::derive(&key))),
-            _watcher: is_shared.then(|| watch(db.clone(), Arc::clone(&live))),
+            _watcher: db.is_multi_node().then(|| watch(db.clone(), Arc::clone(&live))),
             live,
             order: Arc::default(),
             faults: Faults::default(),

@@ -9,6 +9,7 @@ mod layers;
 mod listen;
 mod names;
 mod secret;
+mod shown;
 mod value;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -35,13 +36,13 @@ pub(crate) use value::{header_list, is_loopback};
 /// let config = tidings_server::Config { listen: ([127, 0, 0, 1], 0).into(), ..Default::default() };
 /// assert_eq!(config.database, "sqlite://tidings.db");
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Config {
     /// The address to listen on; port 0 picks a free one.
     pub listen: SocketAddr,
-    /// The database: `sqlite://relative.db`, `sqlite:///absolute.db` or a path.
+    /// The database: `sqlite://relative.db`, `sqlite:///absolute.db`, a path, or `postgres://user:password@host/name`.
     pub database: String,
-    /// The largest size of the database in pages of 4096 bytes; `None` is no limit.
+    /// The largest size of an SQLite database in pages of 4096 bytes; `None` is no limit.
     pub database_max_pages: Option<u32>,
     /// The bot's name in the local channel.
     pub bot_name: String,

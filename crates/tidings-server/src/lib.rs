@@ -60,7 +60,7 @@ mod turns;
 
 pub use audit::{Audit, AuditEntry, AuditPage, Use};
 pub use config::{AppCredential, CertificateKey, Config, ConfigError, Flags, LogFormat, Secret};
-pub use database::{back_up_database, database_exists, open_database};
+pub use database::{back_up_database, database_exists, database_name, open_database};
 pub use keys::{ApiKey, CreatedKey, KeyError, KeyState, Keys, ListedKey, NewKey, Scope, UnknownScope};
 pub use server::Server;
 pub use start_error::StartError;

@@ -35,9 +35,9 @@ use crate::http_server::{self, Front};
 use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::proactive_channel::ProactiveChannel;
-use crate::telemetry::Propagation;
 use crate::signal::StopSignals;
 use crate::start_error::StartError;
+use crate::telemetry::Propagation;
 use crate::turns::Turns;
 use crate::{health, messages, page, telemetry};
 
@@ -132,15 +132,13 @@ impl Server {
         let connector = match credentials {
             Some(credentials) => connector.credentials(Arc::new(credentials)),
             None => connector,
-        };
-        let connector = match config.otlp_endpoint {
-            Some(_) => connector.propagate(telemetry::inject),
-            None => connector,
         }
+        .propagate(telemetry::inject)
         .build()?;
         let mut options = ProactiveOptions::default();
         options.lease = config.lease;
         options.max_backlog = config.max_backlog;
+        options.retention = config.retention;
         options.node = own(address).to_string();
         options.shared = database.is_multi_node();
         options.trace = Some(Arc::new(Propagation));
@@ -149,6 +147,8 @@ impl Server {
             .connector(connector.clone())
             .storage(Arc::new(database.clone()))
             .slow_turn_after(config.slow_turn_after)
+            .take_over_after(config.lease)
+            .observer(Arc::new(proactive.clone()))
             .service(proactive.clone())
             .service(proactive.jobs())
             .bot(bot);
@@ -184,7 +184,7 @@ impl Server {
         &self.base_url
     }
 
-    /// Where the database is, for people: a file, or an address without its password.
+    /// Where the database is, for people: its file, or the address of its server without user and password.
     #[must_use]
     pub fn database(&self) -> String {
         self.database.location()
@@ -220,7 +220,7 @@ impl Server {
             server.address = %self.address,
             server.page = format!("{}/", self.base_url),
             bot.endpoint = format!("{}/api/messages", self.base_url),
-            database.location = self.database.location(),
+            database.location = %self.database.location(),
             "Tidings is ready: the bot is at {}/api/messages and the page at {}/",
             self.base_url,
             self.base_url,
@@ -314,6 +314,10 @@ impl Server {
         let channel = Arc::new(ProactiveChannel {
             adapter: self.adapter.clone(),
             connector: self.connector.clone(),
+            local: self
+                .config
+                .local_channel_is_on()
+                .then(|| self.direct_line.service_url()),
         });
         let proactive = self.proactive.clone();
         tokio::spawn(async move {

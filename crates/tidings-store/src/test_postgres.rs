@@ -39,6 +39,7 @@ use server::Server;
 #[derive(Clone, Debug, Default)]
 pub struct TestPostgresOptions {
     durable: bool,
+    tcp: bool,
     settings: Vec<String>,
     /// `pg_hba.conf`, where everybody may enter through the socket unless told.
     access: Option<String>,
@@ -51,6 +52,13 @@ impl TestPostgresOptions {
     #[must_use]
     pub fn durable(mut self) -> TestPostgresOptions {
         self.durable = true;
+        self
+    }
+
+    /// Listens on a port of 127.0.0.1, too: [`TestPostgres::port`].
+    #[must_use]
+    pub fn tcp(mut self) -> TestPostgresOptions {
+        self.tcp = true;
         self
     }
 
@@ -122,10 +130,25 @@ impl TestPostgres {
 
     /// The URL of the server's database `postgres`.
     pub fn server_url(&self) -> String {
-        format!("postgres://tidings@/postgres?host={}", self.folder().display())
+        self.url_for("tidings@", "postgres")
     }
 
-    /// The folder of the server's socket, `.s.PGSQL.5432`.
+    /// The URL of a database for someone else: `user` is `name@` or `name:password@`.
+    pub fn url_for(&self, user: &str, database: &str) -> String {
+        let folder = self.folder();
+        format!(
+            "postgres://{user}/{database}?host={}&port={}",
+            folder.display(),
+            self.port()
+        )
+    }
+
+    /// The port on 127.0.0.1, if the server listens there; it is also part of the socket's name.
+    pub fn port(&self) -> u16 {
+        self.with_server(|server| server.port())
+    }
+
+    /// The folder of the server's socket.
     pub fn folder(&self) -> std::path::PathBuf {
         self.with_server(|server| server.folder().to_owned())
     }

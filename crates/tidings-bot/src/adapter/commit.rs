@@ -100,7 +100,8 @@ impl Core {
                 let over = over.filter(|over| !over.is_nothing());
                 let noted = over.as_ref().map(|over| {
                     let (record, noted) = over.record();
-                    batch.steps.push(Box::new(record));
+                    // First: if another node has had the turn, no other step gets to stumble over what that left.
+                    batch.steps.insert(0, Box::new(record));
                     noted
                 });
                 keep_together(self.database()?, &mut states, batch, over.as_ref()).await?;
@@ -134,7 +135,7 @@ impl Core {
                 _ => None,
             };
             let noted = noted.map(|(record, noted)| {
-                batch.steps.push(Box::new(record));
+                batch.steps.insert(0, Box::new(record));
                 noted
             });
             self.database()?.commit(batch).await?;

@@ -10,7 +10,7 @@
 
 use std::sync::Arc;
 
-use tidings_store::{Dialect, StoreError, Tx, params};
+use tidings_store::{StoreError, Tx, params};
 
 use super::tables::{Acknowledged, Answer, Progress, Record, ToAcknowledge};
 use crate::activity_key::ActivityKey;
@@ -21,11 +21,6 @@ pub(super) const TAKEN_UP_AT_ONCE: i64 = 64;
 
 /// How many rows one pruning looks at; many more than come between two of them.
 const PRUNED_AT_ONCE: i64 = 4096;
-
-/// Whether other nodes may have the database open.
-pub(super) fn is_shared(tx: &Tx<'_>) -> bool {
-    tx.dialect() == Dialect::Postgres
-}
 
 /// Another node's turn of the same activity is committed, or it has taken the activity up.
 #[derive(Debug, thiserror::Error)]

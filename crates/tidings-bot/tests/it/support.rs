@@ -71,17 +71,41 @@ pub(crate) const NOTES: Migrations = Migrations {
     sqlite: &["CREATE TABLE notes (number INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT"],
 };
 
-/// A database with a table for notes.
-pub(crate) fn database() -> Database {
-    Database::temporary([NOTES, tidings_bot::MIGRATIONS]).unwrap()
+/// Whether the tests run on PostgreSQL: with `TIDINGS_TEST_DATABASE=postgres` they do, else on SQLite.
+pub(crate) fn is_on_postgres() -> bool {
+    cfg!(unix) && std::env::var_os("TIDINGS_TEST_DATABASE").is_some_and(|name| name == "postgres")
 }
 
-/// A bot's home: a database file that is opened again and again.
-pub(crate) struct Home(tempfile::TempDir);
+/// A place for a database of its own.
+fn place() -> DatabaseOptions {
+    #[cfg(unix)]
+    if is_on_postgres() {
+        return tidings_store::test_postgres::TestPostgres::shared().options();
+    }
+    DatabaseOptions::temporary()
+}
+
+/// A database with a table for notes.
+pub(crate) fn database() -> Database {
+    Database::open(place().component(NOTES).component(tidings_bot::MIGRATIONS)).unwrap()
+}
+
+/// A bot's home: a database that is opened again and again.
+pub(crate) struct Home {
+    _folder: tempfile::TempDir,
+    place: DatabaseOptions,
+}
 
 impl Home {
     pub(crate) fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
+        let folder = tempfile::tempdir().unwrap();
+        Self {
+            place: match is_on_postgres() {
+                true => place(),
+                false => DatabaseOptions::new(folder.path().join("tidings.db")),
+            },
+            _folder: folder,
+        }
     }
 
     pub(crate) fn open(&self) -> Database {
@@ -90,8 +114,7 @@ impl Home {
 
     /// The same with the tables of another version.
     pub(crate) fn open_with(&self, tables: Migrations) -> Database {
-        let options = DatabaseOptions::new(self.0.path().join("tidings.db"));
-        Database::open(options.component(NOTES).component(tables)).unwrap()
+        Database::open(self.place.clone().component(NOTES).component(tables)).unwrap()
     }
 
     /// The bot as one process runs it.

@@ -134,12 +134,10 @@ impl Rig {
 
     async fn notices(&self) -> Vec<String> {
         self.database
-            .read(|connection| {
-                let texts = connection
-                    .prepare("SELECT activity FROM deliveries ORDER BY id")?
-                    .query_map([], |row| row.get::<_, String>(0))?
-                    .collect::<Result<Vec<_>, _>>()?;
-                Ok(texts)
+            .read(|tx| {
+                tx.all("SELECT activity FROM deliveries ORDER BY id", &[], |row| {
+                    row.get::<String>(0)
+                })
             })
             .await
             .unwrap()
@@ -435,7 +433,7 @@ async fn a_key_that_cannot_be_made_is_explained() {
             "{answer}"
         );
     }
-    assert_eq!(rig.keys.list().len(), 1);
+    assert_eq!(rig.keys.list().await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -495,7 +493,7 @@ async fn nothing_is_done_that_can_not_be_put_on_record() {
     let (_, key) = rig.key(&[Scope::JobsWrite]).await;
     let number = rig.job().await;
     rig.database
-        .write(|tx| Ok(tx.execute("ALTER TABLE api_audit RENAME TO gone", &[])?))
+        .write(|tx| tx.execute("ALTER TABLE api_audit RENAME TO gone", &[]))
         .await
         .unwrap();
     let path = format!("/api/v1/jobs/{number}/complete");

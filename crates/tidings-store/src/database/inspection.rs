@@ -13,7 +13,7 @@ use crate::{OpenError, StoreError, Tx};
 pub struct Inspection(Found);
 
 enum Found {
-    Sqlite(SqliteInspection),
+    Sqlite(Box<SqliteInspection>),
     Postgres(Box<PostgresInspection>),
 }
 
@@ -27,7 +27,7 @@ impl Database {
         let components = migrations::with_own(options.components)?;
         match options.place {
             Place::Path(path) => SqliteInspection::new(path, &components, options.busy_timeout)
-                .map(|found| Inspection(Found::Sqlite(found))),
+                .map(|found| Inspection(Found::Sqlite(Box::new(found)))),
             Place::Server(url) => PostgresInspection::new(*url, &components, options.statement_timeout)
                 .map(|found| Inspection(Found::Postgres(Box::new(found)))),
             Place::Temporary => Err(OpenError::Url {

@@ -11,15 +11,18 @@ use super::user::ServerUser;
 
 /// Makes the data folder `data`.
 pub(super) fn create(data: &Path, programs: &Programs, user: ServerUser) {
-    let Some(kept) = place().map(|place| place.join(programs.version())) else {
+    let Some(place) = place() else {
         return initdb(data, programs, user);
     };
+    let version = programs.version();
+    let kept = place.join(&version);
     if !is_whole(&kept) {
-        let lock = File::create(kept.with_extension("lock")).expect("a lock beside the tests can be made");
+        let lock =
+            File::create(place.join(format!("{version}-lock"))).expect("a lock beside the tests can be made");
         lock.lock().expect("a lock can be waited for");
         if !is_whole(&kept) {
             initdb(data, programs, user);
-            let new = kept.with_extension("new");
+            let new = place.join(format!("{version}-new"));
             let _ = fs::remove_dir_all(&new);
             copy(data, &new, ServerUser::Ourselves).expect("a data folder can be copied");
             fs::rename(&new, &kept).expect("a copy can be renamed");

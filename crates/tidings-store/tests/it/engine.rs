@@ -1,5 +1,8 @@
+use tempfile::TempDir;
 use tidings_store::test_postgres::TestPostgres;
 use tidings_store::{Database, DatabaseOptions, Migrations};
+
+use crate::notes;
 
 /// What a test runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,11 +20,40 @@ impl Engine {
         }
     }
 
+    /// A database that may be opened again and again.
+    pub(crate) fn home(self) -> Home {
+        match self {
+            Engine::Sqlite => {
+                let folder = tempfile::tempdir().unwrap();
+                Home {
+                    options: notes::options(&folder),
+                    _folder: Some(folder),
+                }
+            }
+            Engine::Postgres => Home {
+                options: self.options().component(notes::NOTES),
+                _folder: None,
+            },
+        }
+    }
+
     pub(crate) fn open(self, components: impl IntoIterator<Item = Migrations>) -> Database {
         let options = components
             .into_iter()
             .fold(self.options(), DatabaseOptions::component);
         Database::open(options).unwrap()
+    }
+}
+
+/// A place for notes that stays.
+pub(crate) struct Home {
+    options: DatabaseOptions,
+    _folder: Option<TempDir>,
+}
+
+impl Home {
+    pub(crate) fn options(&self) -> DatabaseOptions {
+        self.options.clone()
     }
 }
 

@@ -17,6 +17,7 @@ mod migrations;
 mod model;
 mod notes;
 mod open_errors;
+mod postgres;
 mod readers;
 mod rows;
 mod transactions;

@@ -6,6 +6,7 @@ use tidings_store::{Row, StoreError, Tx, params};
 use super::row::{self, ACTIVITY, BEGAN_AT, NODE, PAYLOAD, select};
 use super::summary::Stopped;
 use crate::delivery::{Attempt, Body, Content, Delivery, DeliveryDetail, DeliveryId, DeliveryState, Wait};
+use crate::wait_reason::WaitReason;
 
 pub(super) const BY_ID: &str = select!("WHERE d.id = ?1");
 pub(super) const ATTEMPTS: &str =
@@ -50,12 +51,31 @@ pub(crate) fn detail(
         })
     })?;
     waits.reverse();
+    if delivery.state == DeliveryState::Scheduled {
+        waits.push(Wait {
+            since: delivery.created_at,
+            until: delivery.due_at,
+            reason: WaitReason::Scheduled.as_str().to_owned(),
+        });
+    }
+    for wait in &mut waits {
+        wait.until = ended(wait, &attempts, &delivery);
+    }
     Ok(Some(DeliveryDetail {
         delivery,
         body,
         attempts,
         waits,
     }))
+}
+
+/// A wait is put on record with the end it was meant to have; it was over earlier if something happened earlier.
+fn ended(wait: &Wait, attempts: &[Attempt], delivery: &Delivery) -> Option<Timestamp> {
+    let tried = attempts
+        .iter()
+        .map(|attempt| attempt.began_at)
+        .find(|began| *began >= wait.since);
+    [wait.until, tried, delivery.ended_at].into_iter().flatten().min()
 }
 
 fn attempt(row: &Row<'_>) -> Result<Attempt, StoreError> {

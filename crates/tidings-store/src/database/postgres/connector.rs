@@ -95,7 +95,7 @@ impl Connector {
             }
         };
         let mut session = Session::new(client, connection, runtime, self.statement_timeout + GRACE);
-        self.check(&session)?;
+        check(&self.server, |name| session.parameter(name).unwrap_or_default())?;
         // An operator's wish for more durability stays, one for less does not.
         let settings = format!(
             "SET search_path TO {schema}; SET statement_timeout TO {timeout}; SET lock_timeout TO {timeout};
@@ -108,25 +108,6 @@ impl Connector {
             .batch(&settings)
             .map_err(|failure| self.open_failure(failure))?;
         Ok(session)
-    }
-
-    fn check(&self, session: &Session) -> Result<(), OpenError> {
-        let parameter = |name| session.parameter(name).unwrap_or_default().to_owned();
-        let server = self.server.clone();
-        let version = parameter("server_version");
-        let digits = version.split(|letter: char| !letter.is_ascii_digit()).next();
-        let major: u32 = digits.and_then(|digits| digits.parse().ok()).unwrap_or(0);
-        if major < OLDEST {
-            return Err(OpenError::ServerTooOld { server, version });
-        }
-        let encoding = parameter("server_encoding");
-        if encoding != "UTF8" {
-            return Err(OpenError::Encoding { server, encoding });
-        }
-        if parameter("in_hot_standby") == "on" {
-            return Err(OpenError::Standby { server });
-        }
-        Ok(())
     }
 
     /// A connection for an operation that was queued at `since`. While the server is away, it is asked again and again,
@@ -247,5 +228,51 @@ impl Connector {
                 source: reason.into(),
             },
         }
+    }
+}
+
+/// Refuses a server that cannot serve us, by what it says of itself.
+fn check<'a>(server: &str, parameter: impl Fn(&str) -> &'a str) -> Result<(), OpenError> {
+    let server = server.to_owned();
+    let version = parameter("server_version").to_owned();
+    let digits = version.split(|letter: char| !letter.is_ascii_digit()).next();
+    let major: u32 = digits.and_then(|digits| digits.parse().ok()).unwrap_or(0);
+    if major < OLDEST {
+        return Err(OpenError::ServerTooOld { server, version });
+    }
+    let encoding = parameter("server_encoding").to_owned();
+    if encoding != "UTF8" {
+        return Err(OpenError::Encoding { server, encoding });
+    }
+    if parameter("in_hot_standby") == "on" {
+        return Err(OpenError::Standby { server });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_that_cannot_serve_us_are_refused() {
+        let refused = |version: &'static str, encoding: &'static str, standby: &'static str| {
+            check("db:5432", |name| match name {
+                "server_version" => version,
+                "server_encoding" => encoding,
+                _ => standby,
+            })
+            .map_err(|error| error.to_string())
+            .err()
+        };
+        for version in ["15.0", "15.18 (Debian 15.18-0+deb12u1)", "17beta1", "100.1"] {
+            assert_eq!(refused(version, "UTF8", "off"), None, "{version}");
+        }
+        for version in ["14.9", "9.6.24", ""] {
+            let text = refused(version, "UTF8", "off").unwrap();
+            assert!(text.contains("db:5432") && text.contains("15 or newer"), "{text}");
+        }
+        assert!(refused("15.1", "LATIN1", "off").unwrap().contains("LATIN1"));
+        assert!(refused("15.1", "UTF8", "on").unwrap().contains("standby"));
     }
 }

@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::runtime::{Handle, Runtime};
@@ -87,12 +87,7 @@ impl Session {
 
     /// Whether the connection still stands, as far as is known without a question to the server.
     pub(super) fn is_alive(&mut self) -> bool {
-        let _ = self.wire.drive(async {
-            // Lets the runtime see what arrived, and the connection read it.
-            tokio::task::yield_now().await;
-            Ok(())
-        });
-        let _ = self.wire.drive(poll_fn(|_| Poll::Ready(Ok(()))));
+        self.wire.look();
         self.stands()
     }
 
@@ -168,7 +163,45 @@ impl Session {
     }
 }
 
+/// Lets the connection send and receive. False if it has just ended.
+fn move_on(
+    connection: &mut Option<Connection<Socket, TlsStream>>,
+    last_words: &mut Option<String>,
+    cx: &mut Context<'_>,
+) -> bool {
+    while let Some(open) = connection {
+        match open.poll_message(cx) {
+            Poll::Pending => return true,
+            // A notice.
+            Poll::Ready(Some(Ok(_))) => {}
+            Poll::Ready(Some(Err(error))) => {
+                *last_words = Some(words(&error));
+                *connection = None;
+            }
+            Poll::Ready(None) => *connection = None,
+        }
+    }
+    false
+}
+
 impl Wire {
+    /// Takes in what has arrived, such as the end of the connection, and waits for nothing.
+    fn look(&mut self) {
+        let Wire {
+            runtime,
+            connection,
+            last_words,
+            ..
+        } = self;
+        if let Some(runtime) = runtime {
+            runtime.block_on(async {
+                // Lets the runtime ask the system.
+                tokio::task::yield_now().await;
+                poll_fn(|cx| Poll::Ready(move_on(connection, last_words, cx))).await;
+            });
+        }
+    }
+
     /// Waits for a question's answer, and moves the connection meanwhile.
     fn drive<T>(&mut self, question: impl Future<Output = Result<T, Error>>) -> Result<T, Failure> {
         let Wire {
@@ -187,19 +220,9 @@ impl Wire {
                 if let Poll::Ready(answer) = question.as_mut().poll(cx) {
                     return Poll::Ready(answer);
                 }
-                let Some(open) = connection else {
+                // Once the connection has ended, the question learns that there will be no answer.
+                if connection.is_none() || move_on(connection, last_words, cx) {
                     return Poll::Pending;
-                };
-                match open.poll_message(cx) {
-                    Poll::Pending => return Poll::Pending,
-                    // A notice.
-                    Poll::Ready(Some(Ok(_))) => {}
-                    // Whoever waits for an answer then learns that there will be none.
-                    Poll::Ready(Some(Err(error))) => {
-                        *last_words = Some(words(&error));
-                        *connection = None;
-                    }
-                    Poll::Ready(None) => *connection = None,
                 }
             }
         });
