@@ -17,7 +17,7 @@ use crate::enqueue::{Accepted, Enqueue};
 use crate::error::ProactiveError;
 use crate::handlers::NamedHandler;
 use crate::jobs::Jobs;
-use crate::ledger::{self, NewDelivery};
+use crate::ledger;
 use crate::rng::{Rng, SystemRng};
 use crate::stored_reference::{StoredReference, last_reference};
 use crate::worker::Worker;
@@ -158,14 +158,9 @@ impl Proactive {
         let here = Arc::clone(&refused);
         let enqueued = worker
             .commit(deliveries.len(), move |tx, allowance| {
-                // Lanes are locked in one order by all.
-                let mut in_order: Vec<(usize, NewDelivery)> = deliveries.into_iter().enumerate().collect();
-                in_order.sort_by(|(_, one), (_, other)| {
-                    (&one.channel_id, &one.conversation_id).cmp(&(&other.channel_id, &other.conversation_id))
-                });
-                let mut accepted = Vec::with_capacity(in_order.len());
+                let mut accepted = Vec::with_capacity(deliveries.len());
                 let mut claimed = Vec::new();
-                for (index, delivery) in in_order {
+                for (index, delivery) in ledger::in_lane_order(tx, deliveries)? {
                     match ledger::enqueue(tx, delivery, now, backlog, allowance)? {
                         Ok(mut enqueued) => {
                             claimed.extend(enqueued.claimed.take());
