@@ -42,6 +42,11 @@ impl Lease {
         renewed_at.is_some_and(|at| at.elapsed() < self.length * 4 / 5)
     }
 
+    /// How long to wait after a renewal that failed before the next.
+    pub(super) fn patience(&self) -> Duration {
+        self.length / 10
+    }
+
     pub(super) fn renew_at(&self) -> Instant {
         let renewed_at = *self.lock();
         renewed_at.map_or_else(Instant::now, |at| at + self.length / 3)
@@ -117,6 +122,7 @@ impl Worker {
                 lanes,
                 "took over the conversations of processes that ended; what was being sent there has an unknown outcome"
             );
+            self.bump();
             self.wake();
         }
         Ok(())
