@@ -5,11 +5,17 @@
 )]
 
 mod desk;
+mod enqueue;
 mod failure;
+mod handlers;
 mod jobs;
 mod migrations;
+mod nodes;
 mod order;
+mod pace;
 mod restart;
+mod schedule;
 mod shutdown;
 mod stored_reference;
 mod trouble;
+mod unknown;
