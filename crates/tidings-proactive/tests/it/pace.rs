@@ -226,15 +226,7 @@ async fn a_host_that_fails_is_left_alone_until_one_probe_succeeds() {
     enqueue(&desk, at_host("g", "sound.example"), "g").await;
     desk.deliver("g").await;
     desk.nothing_happens().await;
-<<<<<<< ours
-    let (next_at, reason) = desk.lane("f").await;
-    assert_eq!(
-        (next_at, reason.as_deref()),
-        (Some(opened + seconds(5)), Some("breaker"))
-    );
-=======
     assert_eq!(desk.until_waits("f", "breaker").await, opened + seconds(5));
->>>>>>> theirs
     // What is due meanwhile waits too.
     desk.clock.set(opened + seconds(2));
     desk.nothing_happens().await;
