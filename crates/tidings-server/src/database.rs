@@ -84,6 +84,9 @@ pub(crate) fn database_options(config: &Config) -> Result<DatabaseOptions, OpenE
 }
 
 #[cfg(test)]
+mod schemas;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
