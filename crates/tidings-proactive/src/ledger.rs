@@ -32,3 +32,6 @@ pub(crate) use timers::{clock_was_set_back, next_due, release_due};
 use tidings_store::StoreError;
 
 type Result<T> = std::result::Result<T, StoreError>;
+
+#[cfg(test)]
+mod tests;

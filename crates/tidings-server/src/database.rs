@@ -72,15 +72,20 @@ pub fn back_up_database(
 
 /// What the database is opened with: its place, its largest size and the tables of every floor.
 pub(crate) fn database_options(config: &Config) -> Result<DatabaseOptions, OpenError> {
-    let options = DatabaseOptions::from_url(&config.database)?
+    let place = DatabaseOptions::from_url(&config.database)?;
+    Ok(with_components(place, config))
+}
+
+pub(crate) fn with_components(place: DatabaseOptions, config: &Config) -> DatabaseOptions {
+    let options = place
         .component(tidings_bot::MIGRATIONS)
         .component(tidings_proactive::MIGRATIONS)
         .component(tidings_directline::MIGRATIONS)
         .component(schema::MIGRATIONS);
-    Ok(match config.database_max_pages {
+    match config.database_max_pages {
         Some(pages) => options.max_pages(pages),
         None => options,
-    })
+    }
 }
 
 #[cfg(test)]

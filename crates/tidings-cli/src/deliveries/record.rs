@@ -121,7 +121,9 @@ pub(super) fn said(status: Option<u16>, code: Option<&str>, message: Option<&str
     let head = [status.map(|status| status.to_string()), code.map(str::to_owned)];
     let head: Vec<String> = head.into_iter().flatten().collect();
     let message = message.unwrap_or_default().replace('\n', " ");
-    match (head.is_empty(), message.is_empty()) {
+    // Most of our own sentences about an answer have both in them.
+    let is_told = head.iter().all(|part| message.contains(part));
+    match (is_told, message.is_empty()) {
         (true, _) => message,
         (false, true) => head.join(" "),
         (false, false) => format!("{}: {message}", head.join(" ")),
@@ -173,6 +175,7 @@ pub(super) fn why_it_waits(reason: &str) -> String {
         "scheduled" => "its time has not come",
         "held" => "held",
         "behind" => "waits for others of its conversation",
+        "turn" => "waits for its turn",
         "closed" => "its conversation is closed",
         other => return other.to_owned(),
     }
@@ -201,6 +204,8 @@ mod tests {
             said(Some(429), Some("Busy"), Some("slow\ndown")),
             "429 Busy: slow down"
         );
+        let whole = "the connector answered 429 (Busy): slow down";
+        assert_eq!(said(Some(429), Some("Busy"), Some(whole)), whole);
         assert_eq!(said(Some(502), None, None), "502");
         assert_eq!(said(None, None, Some("connection refused")), "connection refused");
         assert_eq!(said(None, None, None), "");

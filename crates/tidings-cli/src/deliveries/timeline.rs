@@ -185,6 +185,7 @@ fn end(detail: &Detail) -> String {
     if delivery.repeat_possible {
         line.push_str(match delivery.state.as_str() {
             "delivered" => "; an earlier attempt may have arrived too",
+            "unknown" => "",
             _ => "; an attempt may have arrived all the same",
         });
     }
@@ -195,6 +196,9 @@ fn advice(detail: &Detail) -> Option<String> {
     let delivery = &detail.delivery;
     let id = delivery.id;
     match (delivery.state.as_str(), &delivery.wait) {
+        ("dead", _) if delivery.reason.as_deref() == Some("closed") => Some(format!(
+            "Owe it again, in a conversation that is opened for it: tidings deliveries retry {id} --reopen"
+        )),
         ("dead", _) => Some(format!("Owe it again: tidings deliveries retry {id}")),
         ("unknown", _) => Some(format!(
             "Owe it again, at the risk that the user has it twice: tidings deliveries retry {id}"
@@ -281,6 +285,8 @@ mod tests {
             "{lines:?}"
         );
         assert_eq!(last(dead.clone()), "Owe it again: tidings deliveries retry 17");
+        dead["reason"] = json!("closed");
+        assert!(last(dead.clone()).ends_with("tidings deliveries retry 17 --reopen"));
         dead["state"] = json!("unknown");
         assert!(last(dead).contains("twice: tidings deliveries retry 17"));
         let mut waiting = delivery(17, "available");

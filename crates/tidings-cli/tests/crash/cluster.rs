@@ -10,7 +10,6 @@ use tokio::time::timeout;
 use crate::channel::Temper;
 use crate::journal::Post;
 use crate::killer::Outage;
-use crate::load::Trade;
 use crate::node::{NodeOptions, PATIENCE};
 use crate::run::{Run, serve};
 use crate::settings::Settings;
@@ -28,7 +27,7 @@ const ROUNDS: usize = 3;
 const SERVED: Duration = Duration::from_millis(500);
 
 async fn run() -> Run {
-    Run::new(Settings::of_environment(0), Temper::Calm, Trade::Everything).await
+    Run::new(Settings::of_environment(0), Temper::Calm).await
 }
 
 /// Waits until the journal fits.
@@ -98,7 +97,7 @@ async fn a_node_that_stood_still_past_its_lease_writes_nothing_late() {
     });
     let evidence = run.settle().await;
     let times = times(&evidence.posts);
-    for delivery in evidence.deliveries.iter().flatten() {
+    for delivery in &evidence.deliveries {
         let text = delivery.content.text.as_deref().unwrap_or_default();
         if sleepers.contains(text) && times[text] > 1 {
             let last = evidence

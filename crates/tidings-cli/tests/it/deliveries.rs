@@ -119,7 +119,10 @@ async fn what_the_channel_rejects_is_seen_and_owed_again() {
     let id = desk.owe("Your report is ready.").await;
     desk.told(id, "dead").await;
     let list = desk.printed(&["list", "--state", "dead,unknown"]).await;
-    assert!(list.contains("400 BadArgument: the card is wrong"), "{list}");
+    assert!(
+        list.contains("rejected; the connector answered 400 (BadArgument): the card is wrong"),
+        "{list}"
+    );
     assert!(!list.contains('\u{1b}'), "a pipe has no colours: {list:?}");
     let shown = desk.printed(&["show", &id.to_string()]).await;
     assert!(shown.starts_with(&format!("Delivery {id}: dead (")), "{shown}");
@@ -128,7 +131,7 @@ async fn what_the_channel_rejects_is_seen_and_owed_again() {
         "conversation (test)",
         "accepted",
         "attempt 1",
-        "400 BadArgument",
+        "400 (BadArgument)",
     ] {
         assert!(shown.contains(part), "{part}: {shown}");
     }

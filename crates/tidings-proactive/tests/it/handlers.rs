@@ -1,4 +1,5 @@
-//! Named handlers: turns that survive a restart, and what they say.
+//! Named handlers: turns that survive a restart, and what they say. Here the time of the runtime goes on by itself, for it
+//! bounds the turns; nothing waits for it but the worker, which looks often.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -73,19 +74,19 @@ async fn panic(turn: &mut TurnContext, _: ()) -> Result<()> {
 /// What runs the turns: its state is in the database of the desk.
 fn adapter(desk: &Desk, runs: &Runs) -> Adapter {
     let (runs, storage) = (runs.clone(), Arc::new(desk.db.clone()));
-    let bot = TestAdapter::builder(Router::new()).set_up(|adapter| {
-        // The time of the runtime goes on while the database is at work.
-        let forever = Duration::from_secs(u64::from(u32::MAX));
-        adapter.service(runs).storage(storage).turn_limit(forever)
-    });
-    bot.build().adapter().clone()
+    TestAdapter::builder(Router::new())
+        .set_up(|adapter| adapter.service(runs).storage(storage))
+        .build()
+        .adapter()
+        .clone()
 }
 
 fn desk() -> (Desk, Runs) {
     desk_with(options(4))
 }
 
-fn desk_with(options: ProactiveOptions) -> (Desk, Runs) {
+fn desk_with(mut options: ProactiveOptions) -> (Desk, Runs) {
+    options.poll_every = Duration::from_millis(5);
     let runs = Runs::default();
     let database = DatabaseOptions::temporary().component(tidings_bot::MIGRATIONS);
     let mut desk = Desk::on(database, options);
@@ -110,7 +111,7 @@ async fn state(desk: &Desk) -> Vec<String> {
     desk.texts("SELECT value FROM documents").await
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn what_a_handler_says_takes_its_place_in_the_conversation() {
     let (desk, runs) = desk();
     desk.enqueue("alice", "before").await;
@@ -136,7 +137,7 @@ async fn what_a_handler_says_takes_its_place_in_the_conversation() {
     running.stop().await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_handler_runs_again_until_it_succeeds_and_nothing_of_the_failures_stays() {
     let (desk, runs) = desk();
     let running = desk.run();
@@ -168,7 +169,7 @@ async fn a_handler_runs_again_until_it_succeeds_and_nothing_of_the_failures_stay
     running.stop().await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_handler_that_the_process_died_in_runs_again_and_nothing_is_sent_twice() {
     let (mut desk, runs) = desk();
     let dying = desk.run();
@@ -181,7 +182,9 @@ async fn a_handler_that_the_process_died_in_runs_again_and_nothing_is_sent_twice
     desk.adapter = Some(adapter(&desk, &runs));
     let running = desk.run();
     desk.deliver("once").await;
-    desk.nothing_happens().await;
+    desk.enqueue("alice", "end").await;
+    desk.deliver("end").await;
+    assert!(desk.nothing_is_on_its_way().await);
     let delivery = desk.delivery(id).await;
     assert_eq!(
         (delivery.state, delivery.starts, delivery.repeat_possible),
@@ -192,7 +195,7 @@ async fn a_handler_that_the_process_died_in_runs_again_and_nothing_is_sent_twice
     running.stop().await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn the_state_and_the_words_of_a_handler_are_kept_together() {
     let (desk, _) = desk();
     let running = desk.run();
@@ -215,7 +218,7 @@ async fn the_state_and_the_words_of_a_handler_are_kept_together() {
     running.stop().await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_turn_whose_conversation_was_taken_over_keeps_nothing() {
     let (desk, runs) = desk();
     let running = desk.run();
@@ -240,7 +243,8 @@ async fn a_turn_whose_conversation_was_taken_over_keeps_nothing() {
         .await;
     drop(inside);
     desk.deliver("word").await;
-    desk.nothing_happens().await;
+    desk.enqueue("bob", "end").await;
+    desk.deliver("end").await;
     assert_eq!(runs.count(), 2);
     let kept = state(&desk).await;
     assert!(kept.len() == 1 && kept[0].contains("\"visits\":1"), "{kept:?}");
@@ -249,7 +253,7 @@ async fn a_turn_whose_conversation_was_taken_over_keeps_nothing() {
     running.stop().await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_handler_that_is_unknown_or_takes_something_else_is_dead_and_the_conversation_goes_on() {
     let (desk, runs) = desk();
     let running = desk.run();
@@ -274,7 +278,7 @@ async fn a_handler_that_is_unknown_or_takes_something_else_is_dead_and_the_conve
     running.stop().await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn without_an_adapter_there_are_no_handlers() {
     let mut desk = desk().0;
     desk.adapter = None;
@@ -285,7 +289,7 @@ async fn without_an_adapter_there_are_no_handlers() {
     running.stop().await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_handler_that_panics_is_tried_again() {
     let (desk, runs) = desk();
     let running = desk.run();
@@ -301,7 +305,7 @@ async fn a_handler_that_panics_is_tried_again() {
     running.stop().await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn what_a_handler_says_does_not_fail_for_a_full_backlog() {
     let mut options = options(4);
     options.max_backlog = 1;

@@ -52,7 +52,13 @@ async fn the_conversations_of_a_dead_process_are_taken_over_after_its_lease_and_
 
 #[tokio::test(start_paused = true)]
 async fn a_late_outcome_of_a_process_that_lost_its_conversation_is_refused() {
-    let (first, second) = two_nodes();
+    let first = Desk::on(DatabaseOptions::temporary(), {
+        let mut options = shared();
+        // So that it claims nothing while it is late.
+        options.concurrency = 1;
+        options
+    });
+    let second = first.beside(shared());
     let zombie = first.run();
     let id = first.enqueue("alice", "x").await;
     let late = first.call().await;

@@ -8,7 +8,7 @@ use crate::schema;
 const NOON: &str = "2026-11-27T12:00:00Z";
 
 async fn keys(most: usize) -> (Keys, Database, ManualClock) {
-    let database = Database::temporary([schema::MIGRATIONS]).unwrap();
+    let database = schema::test_database();
     let clock = ManualClock::new(NOON.parse().unwrap());
     let keys = Keys::open_with(database.clone(), Arc::new(clock.clone()), most)
         .await
@@ -254,4 +254,50 @@ async fn a_command_is_on_record_with_its_effect() {
         ]
     );
     assert_eq!(page.entries[0].scope, "keys:write");
+}
+
+#[cfg(unix)]
+#[tokio::test(start_paused = true)]
+async fn what_one_node_makes_and_revokes_the_others_know() {
+    let place = tidings_store::test_postgres::TestPostgres::shared().options();
+    let place = place.component(schema::MIGRATIONS);
+    let clock = ManualClock::new(NOON.parse().unwrap());
+    let node = async || {
+        let database = Database::open(place.clone()).unwrap();
+        Keys::open_with(database, Arc::new(clock.clone()), 2)
+            .await
+            .unwrap()
+    };
+    let (one, two) = (node().await, node().await);
+    let created = one.create(new("CI"), None).await.unwrap();
+    let token = Token::read(created.text.expose_secret()).unwrap();
+    let proved = loop {
+        match two.prove(&token) {
+            Ok(proved) => break proved,
+            Err(error) => assert_eq!(error, BadKey::Unknown),
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    };
+    // A last use is no news, but is told to whoever asks.
+    clock.advance(SignedDuration::from_secs(1));
+    one.used(&created.key.id).await;
+    assert_eq!(two.list().await.unwrap(), one.list().await.unwrap());
+    one.revoke(&created.key.id, None).await.unwrap();
+    proved.revoked.cancelled().await;
+    assert_eq!(proof(&two, &created), Err(BadKey::Revoked));
+    // There is room for two, of whichever node.
+    clock.advance(SignedDuration::from_secs(1));
+    let second = two.create(new("second"), None).await.unwrap();
+    let third = one.create(new("third"), None).await.unwrap();
+    let ids: Vec<String> = two
+        .list()
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|key| key.key.id)
+        .collect();
+    assert_eq!(ids.len(), 2);
+    assert!(ids.contains(&second.key.id) && ids.contains(&third.key.id));
+    let error = two.create(new("fourth"), None).await.unwrap_err();
+    assert!(matches!(error, KeyError::TooMany(2)), "{error}");
 }

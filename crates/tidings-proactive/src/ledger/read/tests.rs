@@ -325,7 +325,7 @@ async fn the_summary_counts_and_names_what_is_paused() {
 #[tokio::test]
 async fn a_wait_is_over_when_something_happens() {
     let database = database();
-    let (tried, cancelled, scheduled) = write(&database, |tx| {
+    let (tried, cancelled, scheduled, behind) = write(&database, |tx| {
         let lane = lane(tx, "msteams", "a");
         let wait = |id: i64, since: i64, until: Option<i64>| {
             tx.execute(
@@ -342,7 +342,10 @@ async fn a_wait_is_over_when_something_happens() {
         wait(cancelled, 65, Some(900))?;
         let scheduled = deliver(tx, lane, "message", DeliveryState::Scheduled, 80);
         set(tx, scheduled, "due_at", at(90).as_microsecond());
-        Ok((tried, cancelled, scheduled))
+        let behind = deliver(tx, lane, "message", DeliveryState::Expired, 90);
+        set(tx, behind, "ended_at", at(99).as_microsecond());
+        wait(behind, 95, Some(97))?;
+        Ok((tried, cancelled, scheduled, behind))
     })
     .await;
     let waits = async |id: i64| {
