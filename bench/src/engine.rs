@@ -31,10 +31,12 @@ pub(crate) struct Engine {
     database: Database,
     service_url: Arc<str>,
     stop: CancellationToken,
-    running: Arc<Mutex<Option<JoinHandle<Result<(), ProactiveError>>>>>,
+    running: Arc<Mutex<Option<Running>>>,
     /// Goes with the last handle.
     _home: Arc<Home>,
 }
+
+type Running = JoinHandle<Result<(), ProactiveError>>;
 
 /// The way out, as the server's.
 struct Way(ConnectorClient);

@@ -41,7 +41,7 @@ pub(crate) struct Bench {
 /// Who owes the messages.
 pub(crate) enum Side {
     Process(Engine),
-    Server(Served),
+    Server(Box<Served>),
 }
 
 /// A stretch of a run in which the load did not change.
@@ -92,13 +92,6 @@ pub(crate) async fn run(options: Options) -> Result<()> {
 }
 
 impl Side {
-    pub(crate) fn pid(&self) -> Option<u32> {
-        match self {
-            Self::Process(_) => None,
-            Self::Server(served) => served.pid(),
-        }
-    }
-
     async fn open(&mut self) -> Result<u64> {
         match self {
             Self::Process(engine) => engine.open().await,

@@ -45,13 +45,13 @@ impl Requests for Deliveries {
     }
 }
 
-async fn served(bench: &Bench) -> Result<Served> {
+async fn served(bench: &Bench) -> Result<Box<Served>> {
     let home = bench.place.home()?;
     let mut served = Served::start(bench.options.tidings.as_ref(), home).await?;
     served
         .introduce(bench.options.conversations, &bench.channel.service_url())
         .await?;
-    Ok(served)
+    Ok(Box::new(served))
 }
 
 pub(super) async fn batch(bench: &mut Bench) -> Result<()> {

@@ -34,8 +34,8 @@ pub(super) async fn run(bench: &mut Bench) -> Result<()> {
             .with_context(|| format!("the bot said {started:?}"))?;
         told.mark_unchanged();
         let since = Instant::now();
-        let (id, text) = (format!("done-{round}"), format!("done {number}"));
-        let said = served.say(&id, "jobs", &service_url, &text);
+        let (id, done) = (format!("done-{round}"), format!("done {number}"));
+        let said = served.say(&id, "jobs", &service_url, &done);
         let (said, come) = tokio::join!(said, async { told.changed().await.map(|()| since.elapsed()) });
         said?;
         if round >= WARM_UP {

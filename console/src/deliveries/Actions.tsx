@@ -1,10 +1,10 @@
 import { useEffect, useRef, useState, type ReactNode } from 'react';
 
 import { deliveriesHref } from '../page/route';
-import { operations } from './act';
+import { isClosed, operations } from './act';
 import { isLanePaused, type Delivery, type Paused } from './delivery';
 import { everything } from './filter';
-import { canCancel, canRetry, isFinal } from './states';
+import { canCancel, canRetry } from './states';
 import type { Operation } from './use-operation';
 
 interface Props {
@@ -20,6 +20,10 @@ export function Actions({ delivery, paused, operation }: Props) {
   const lanePaused = paused !== undefined && isLanePaused(paused, lane);
   const channelPaused = paused !== undefined && paused.channels.includes(channelId);
 
+  // The channel said so when this was sent, or the server now: then it is only sent if the conversation is opened.
+  const [foundClosed, setFoundClosed] = useState<number | undefined>();
+  const closed = delivery.reason === 'closed' || foundClosed === id;
+
   const cancel = () =>
     operation.run(async key => {
       await operations.cancel(key, id);
@@ -27,7 +31,10 @@ export function Actions({ delivery, paused, operation }: Props) {
     });
   const retry = () =>
     operation.run(async key => {
-      const next = await operations.retry(key, id);
+      const next = await operations.retry(key, id, closed).catch((error: unknown) => {
+        if (isClosed(error)) setFoundClosed(id);
+        throw error;
+      });
       return (
         <>
           It is owed again, as <a href={deliveriesHref({ filter: everything, open: next })}>delivery {next}</a>.
@@ -49,8 +56,14 @@ export function Actions({ delivery, paused, operation }: Props) {
             label="Send again"
             busy={operation.busy}
             primary
-            question={delivery.state === 'unknown' ? 'The user may get it twice.' : undefined}
-            yes="Send it again"
+            question={
+              closed
+                ? 'The channel had closed the conversation: it is opened again, and may be closed again.'
+                : delivery.state === 'unknown'
+                  ? 'The user may get it twice.'
+                  : undefined
+            }
+            yes={closed ? 'Open it and send again' : 'Send it again'}
             act={retry}
           />
         )}
@@ -64,27 +77,24 @@ export function Actions({ delivery, paused, operation }: Props) {
             act={cancel}
           />
         )}
-        {(!isFinal(delivery) || lanePaused) && (
-          <button
-            type="button"
-            className="button small"
-            disabled={operation.busy || paused === undefined}
-            onClick={() => togglePause({ scope: 'lane', ...lane }, lanePaused, 'This conversation')}
-          >
-            {lanePaused ? 'Resume conversation' : 'Pause conversation'}
-          </button>
-        )}
-        {(!isFinal(delivery) || channelPaused) && (
-          <button
-            type="button"
-            className="button small"
-            disabled={operation.busy || paused === undefined}
-            title={channelId}
-            onClick={() => togglePause({ scope: 'channel', channelId }, channelPaused, `Channel ${channelId}`)}
-          >
-            {channelPaused ? 'Resume channel' : 'Pause channel'}
-          </button>
-        )}
+        <button
+          type="button"
+          className="button small"
+          disabled={operation.busy || paused === undefined}
+          title={conversationId}
+          onClick={() => togglePause({ scope: 'lane', ...lane }, lanePaused, 'This conversation')}
+        >
+          {lanePaused ? 'Resume conversation' : 'Pause conversation'}
+        </button>
+        <button
+          type="button"
+          className="button small"
+          disabled={operation.busy || paused === undefined}
+          title={channelId}
+          onClick={() => togglePause({ scope: 'channel', channelId }, channelPaused, `Channel ${channelId}`)}
+        >
+          {channelPaused ? 'Resume channel' : 'Pause channel'}
+        </button>
       </div>
       <OutcomeLine operation={operation} />
     </div>

@@ -43,7 +43,10 @@ export function Deliveries({ access, filter, before, open, nameOf, windows, chat
   const list = useList(access, filter, before, feed, changes);
   const close = useClosing(open, filter, before);
 
-  const choose = useCallback((chosen: Filter) => go(deliveriesHref({ filter: chosen })), []);
+  const choose = useCallback(
+    (chosen: Filter, options?: { replace: boolean }) => go(deliveriesHref({ filter: chosen, open }), options),
+    [open]
+  );
   const conversations = useMemo(() => offer(windows, list.page?.deliveries ?? []), [windows, list.page]);
 
   if (!readable) {

@@ -9,7 +9,7 @@ import { Moment } from '../page/Moment';
 import { deliveriesHref } from '../page/route';
 import type { Changes } from '../server/changes';
 import { Actions } from './Actions';
-import { describeContent, type Delivery, type DeliveryDetail, type Paused } from './delivery';
+import { describeOwed, type Delivery, type DeliveryDetail, type Paused } from './delivery';
 import { everything } from './filter';
 import { StateChip } from './StateChip';
 import { describePolicy, describeState } from './states';
@@ -52,7 +52,7 @@ export function DeliveryPanel({ access, changes, id, known, paused, nameOf, clos
       </header>
       {head && (
         <div className="delivery-head">
-          <blockquote className="owed">{describeContent(head.content)}</blockquote>
+          <blockquote className="owed">{describeOwed(head)}</blockquote>
           <p className="delivery-meaning">{describeState(head.state).meaning}</p>
           <Actions delivery={head} paused={paused} operation={operation} />
         </div>

@@ -1,4 +1,4 @@
-import { useEffect, useId, useState } from 'react';
+import { useEffect, useId, useRef, useState } from 'react';
 
 import { change, everything, isEverything, periods, type Filter, type Period } from './filter';
 import { describeState, groups } from './states';
@@ -6,7 +6,8 @@ import { fromLocalInput, toLocalInput } from './time';
 
 interface Props {
   readonly filter: Filter;
-  readonly choose: (filter: Filter) => void;
+  /** With `replace` the way back does not lead through this filter. */
+  readonly choose: (filter: Filter, options?: { replace: boolean }) => void;
   /** Conversations that can be offered, with what to call them. */
   readonly conversations: readonly { readonly id: string; readonly name: string | undefined }[];
 }
@@ -74,15 +75,15 @@ export function Filters({ filter, choose, conversations }: Props) {
       </label>
       {between && (
         <div className="filter-range">
-          <Limit name="From" value={filter.since} choose={since => choose(change(filter, { since, period: undefined }))} />
-          <Limit name="To" value={filter.until} choose={until => choose(change(filter, { until, period: undefined }))} />
+          <Limit name="From" value={filter.since} choose={since => choose(change(filter, { since }), { replace: true })} />
+          <Limit name="To" value={filter.until} choose={until => choose(change(filter, { until }), { replace: true })} />
         </div>
       )}
       <ConversationField
         id={`${id}-conversation`}
         value={filter.conversation ?? ''}
         conversations={conversations}
-        choose={conversation => choose(change(filter, { conversation: conversation || undefined, channel: undefined }))}
+        choose={conversation => choose(change(filter, { conversation, channel: undefined }))}
       />
       <button
         type="button"
@@ -122,30 +123,34 @@ function ConversationField({ id, value, conversations, choose }: ConversationPro
   const [text, setText] = useState(value);
   useEffect(() => setText(value), [value]);
 
-  // The list follows when the typing pauses.
+  // The list follows when the typing pauses; that it is drawn anew meanwhile is no typing.
+  const chosen = useRef(choose);
+  chosen.current = choose;
   useEffect(() => {
     if (text.trim() === value) return;
-    const timer = setTimeout(() => choose(text.trim()), TYPED_MS);
+    const timer = setTimeout(() => chosen.current(text.trim()), TYPED_MS);
     return () => clearTimeout(timer);
-  }, [text, value, choose]);
+  }, [text, value]);
 
   return (
-    <label htmlFor={id} className="filter-conversation">
-      <span className="filter-name">Conversation</span>
-      <input
-        id={id}
-        type="search"
-        list={`${id}-known`}
-        value={text}
-        placeholder="Any, or paste an ID"
-        autoComplete="off"
-        autoCapitalize="none"
-        spellCheck={false}
-        onChange={event => setText(event.target.value)}
-        onKeyDown={event => {
-          if (event.key === 'Enter') choose(text.trim());
-        }}
-      />
+    <div className="filter-conversation">
+      <label htmlFor={id}>
+        <span className="filter-name">Conversation</span>
+        <input
+          id={id}
+          type="search"
+          list={`${id}-known`}
+          value={text}
+          placeholder="Any, or paste an ID"
+          autoComplete="off"
+          autoCapitalize="none"
+          spellCheck={false}
+          onChange={event => setText(event.target.value)}
+          onKeyDown={event => {
+            if (event.key === 'Enter') choose(text.trim());
+          }}
+        />
+      </label>
       <datalist id={`${id}-known`}>
         {conversations.map(conversation => (
           <option key={conversation.id} value={conversation.id}>
@@ -153,7 +158,7 @@ function ConversationField({ id, value, conversations, choose }: ConversationPro
           </option>
         ))}
       </datalist>
-    </label>
+    </div>
   );
 }
 

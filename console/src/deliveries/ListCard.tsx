@@ -2,6 +2,7 @@ import { useRef, type ReactNode } from 'react';
 
 import { Empty } from '../page/Empty';
 import { deliveriesHref, deskHref, go } from '../page/route';
+import { useMediaQuery } from '../page/use-media-query';
 import { DeliveryList } from './DeliveryList';
 import { everything, isEverything, type Filter } from './filter';
 import { useArrangement } from './use-arrangement';
@@ -47,7 +48,7 @@ export function ListCard({ list, filter, before, open, nameOf, chats, running, f
           <Skeleton />
         )
       ) : arrangement.rows.length === 0 ? (
-        <NoRows filter={filter} before={before} chats={chats} running={running} />
+        <NoRows filter={filter} before={before} next={page.next} chats={chats} running={running} />
       ) : (
         <>
           {problem && (
@@ -67,13 +68,27 @@ export function ListCard({ list, filter, before, open, nameOf, chats, running, f
         </>
       )}
       {page !== undefined && (before !== undefined || page.next !== null) && (
-        <Pager filter={filter} before={before} next={page.next} />
+        <Pager filter={filter} before={before} open={open} next={page.next} />
       )}
     </section>
   );
 }
 
-function NoRows({ filter, before, chats, running }: Pick<Props, 'filter' | 'before' | 'chats' | 'running'>) {
+interface NoRowsProps extends Pick<Props, 'filter' | 'before' | 'chats' | 'running'> {
+  readonly next: string | null;
+}
+
+function NoRows({ filter, before, next, chats, running }: NoRowsProps) {
+  const narrow = useMediaQuery('(max-width: 759px)');
+  const right = narrow ? 'as the Job system' : 'on the right';
+  // A search reads a part of the record at a time.
+  if (next !== null) {
+    return (
+      <Empty title="None here." action="Look further back" act={() => go(deliveriesHref({ filter, before: next }))}>
+        Nothing matches in this part of the record.
+      </Empty>
+    );
+  }
   if (before !== undefined) {
     return (
       <Empty title="There are no older ones." action="Show the newest" act={() => go(deliveriesHref({ filter }))}>
@@ -99,11 +114,11 @@ function NoRows({ filter, before, chats, running }: Pick<Props, 'filter' | 'befo
     <Empty title="Nothing is owed yet." action="Go to the chat windows" act={() => go(deskHref)}>
       {running === undefined ? (
         <>
-          Type <kbd>run</kbd> on the left, then <kbd>done 1</kbd> on the right.
+          Type <kbd>run</kbd> {narrow ? 'as You' : 'on the left'}, then <kbd>done 1</kbd> {right}.
         </>
       ) : (
         <>
-          Job {running} is running: type <kbd>done {running}</kbd> on the right.
+          Job {running} is running: type <kbd>done {running}</kbd> {right}.
         </>
       )}{' '}
       You are then owed a message, which appears here with all that becomes of it.
@@ -111,13 +126,13 @@ function NoRows({ filter, before, chats, running }: Pick<Props, 'filter' | 'befo
   );
 }
 
-function Pager({ filter, before, next }: { filter: Filter; before: string | undefined; next: string | null }) {
+function Pager({ filter, before, open, next }: Pick<Props, 'filter' | 'before' | 'open'> & { next: string | null }) {
   return (
     <nav className="pager" aria-label="Pages">
       <span>{before === undefined ? 'The newest' : `Older than ${before}`}</span>
       <span className="spacer" />
-      <PageLink href={before === undefined ? undefined : deliveriesHref({ filter })}>Newest</PageLink>
-      <PageLink href={next === null ? undefined : deliveriesHref({ filter, before: next })}>Older</PageLink>
+      <PageLink href={before === undefined ? undefined : deliveriesHref({ filter, open })}>Newest</PageLink>
+      <PageLink href={next === null ? undefined : deliveriesHref({ filter, before: next, open })}>Older</PageLink>
     </nav>
   );
 }

@@ -1,4 +1,5 @@
-import type { Summary } from './delivery';
+import { CheckIcon } from '../page/icons';
+import { MOST_COUNTED, type Summary } from './delivery';
 import { change, type Filter } from './filter';
 import { describeState, groups, type Group } from './states';
 import { formatSpan } from './time';
@@ -24,11 +25,11 @@ export function Tally({ summary, filter, choose }: Props) {
             className="tally-item"
             data-group={group.id}
             data-tone={group.tone}
-            data-some={summary !== undefined && total(group, summary) > 0}
+            data-some={summary !== undefined && total(group, summary) !== 0}
             aria-pressed={chosen}
             onClick={() => choose(change(filter, { states: chosen ? [] : group.states }))}
           >
-            <span className="tally-number">{summary === undefined ? '–' : total(group, summary).toLocaleString()}</span>
+            <span className="tally-number">{summary === undefined ? '–' : <Count total={total(group, summary)} />}</span>
             <span className="tally-title">{group.title}</span>
             <span className="tally-note">{summary === undefined ? '' : note(group, summary, now)}</span>
           </button>
@@ -38,13 +39,20 @@ export function Tally({ summary, filter, choose }: Props) {
   );
 }
 
-function total({ states }: Group, summary: Summary): number {
+function Count({ total }: { total: number | undefined }) {
+  if (total === undefined) return <CheckIcon />;
+  return <>{total.toLocaleString() + (total >= MOST_COUNTED ? '+' : '')}</>;
+}
+
+/** Undefined where they are not counted. */
+function total({ states }: Group, summary: Summary): number | undefined {
+  if (states.length === 1 && states[0] === 'delivered' && summary.states['delivered'] === undefined) return undefined;
   return states.reduce((sum, state) => sum + (summary.states[state] ?? 0), 0);
 }
 
 /** What the number is made of, and how long the oldest waits. */
 function note(group: Group, summary: Summary, now: Date): string {
-  if (total(group, summary) === 0 || group.states.length === 1) return group.note;
+  if (group.states.length === 1 || total(group, summary) === 0) return group.note;
   if (group.id === 'open' && summary.oldest !== null) {
     return `the oldest for ${formatSpan(summary.oldest, now.toISOString())}`;
   }

@@ -49,8 +49,7 @@ function Step({ entry, delivery, now }: { entry: Entry; delivery: DeliveryDetail
       </span>
       <div className="step-what">
         <p>
-          <span className="step-title">{title}</span>
-          {aside && <span className="step-aside"> {aside}</span>}
+          <span className="step-title">{title}</span> {aside && <span className="step-aside">{aside}</span>}
         </p>
         {entry.kind === 'attempt' && <Answer attempt={entry.attempt} />}
         {entry.kind === 'end' && <End delivery={delivery} />}

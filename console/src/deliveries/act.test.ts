@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { ApiRefusal } from '../server/api';
-import { describeProblem, operations } from './act';
+import { describeProblem, isClosed, operations } from './act';
 
 afterEach(() => vi.unstubAllGlobals());
 
@@ -15,10 +15,12 @@ describe('operations', () => {
   it('cancel and retry one delivery', async () => {
     const asked = answering({ id: 12 });
     await operations.cancel('tid_1_2', 7);
-    expect(await operations.retry('tid_1_2', 7)).toBe(12);
+    expect(await operations.retry('tid_1_2', 7, false)).toBe(12);
+    await operations.retry('tid_1_2', 7, true);
     expect(asked()).toEqual([
       ['POST', '/api/v1/deliveries/7/cancel', '{}'],
-      ['POST', '/api/v1/deliveries/7/retry', '{}']
+      ['POST', '/api/v1/deliveries/7/retry', '{}'],
+      ['POST', '/api/v1/deliveries/7/retry', '{"reopen":true}']
     ]);
   });
 
@@ -33,6 +35,14 @@ describe('operations', () => {
       ['DELETE', '/api/v1/pauses?scope=lane&channelId=msteams&conversationId=19%3Aa%26b', undefined],
       ['DELETE', '/api/v1/pauses?scope=all', undefined]
     ]);
+  });
+});
+
+describe('isClosed', () => {
+  it('tells a closed conversation from what else can be in the way', () => {
+    expect(isClosed(new ApiRefusal(409, 'the conversation of delivery 7 is closed', 'ConversationClosed'))).toBe(true);
+    expect(isClosed(new ApiRefusal(409, 'delivery 7 is delivered', 'WrongState'))).toBe(false);
+    expect(isClosed(new TypeError('Failed to fetch'))).toBe(false);
   });
 });
 

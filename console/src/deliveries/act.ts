@@ -9,9 +9,12 @@ export const operations = {
   cancel: async (key: string | undefined, id: number): Promise<Delivery> =>
     (await post(key, `/deliveries/${id}/cancel`, {})).json() as Promise<Delivery>,
 
-  /** POST /api/v1/deliveries/{id}/retry. Resolves to the id of the delivery that is owed in its place. */
-  retry: async (key: string | undefined, id: number): Promise<number> =>
-    ((await (await post(key, `/deliveries/${id}/retry`, {})).json()) as { id: number }).id,
+  /**
+   * POST /api/v1/deliveries/{id}/retry. Resolves to the id of the delivery that is owed in its place. With `reopen` the
+   * conversation is opened first, if the channel had closed it.
+   */
+  retry: async (key: string | undefined, id: number, reopen: boolean): Promise<number> =>
+    ((await (await post(key, `/deliveries/${id}/retry`, reopen ? { reopen } : {})).json()) as { id: number }).id,
 
   /** POST /api/v1/pauses. */
   pause: async (key: string | undefined, scope: PauseScope): Promise<void> => {
@@ -23,6 +26,11 @@ export const operations = {
     await call(`/pauses?${new URLSearchParams({ ...scope })}`, { key, method: 'DELETE', signal: soon() });
   }
 };
+
+/** Whether it was refused because the channel takes nothing more in that conversation. */
+export function isClosed(error: unknown): boolean {
+  return error instanceof ApiRefusal && error.code === 'ConversationClosed';
+}
 
 /** Why something was not done: a sentence for whoever asked for it. */
 export function describeProblem(error: unknown): string {

@@ -1,6 +1,6 @@
 /** GET /api/v1/deliveries, and the data of each `deliveries` event of GET /api/v1/deliveries/events. */
 export interface DeliveryPage {
-  /** Newest first. */
+  /** Newest first. Of a filter that little fits, there may be none although there are older ones. */
   readonly deliveries: readonly Delivery[];
   /** Where older ones begin: the value of `before` for the next page; null on the last. */
   readonly next: string | null;
@@ -75,12 +75,18 @@ export interface Wait {
 
 /** GET /api/v1/deliveries/summary. */
 export interface Summary {
-  /** How many there are in each state; a state that nothing is in may be left out. */
+  /**
+   * How many there are in each state, up to `MOST_COUNTED`. Those that were delivered are too many to count; any other
+   * state that is left out has none.
+   */
   readonly states: Readonly<Record<string, number>>;
-  /** Since when the oldest one waits. */
+  /** When the oldest one that could be sent was accepted. */
   readonly oldest: string | null;
   readonly paused: Paused;
 }
+
+/** No state is counted further: this number means that many or more. */
+export const MOST_COUNTED = 100_000;
 
 export interface Paused {
   readonly all: boolean;
@@ -105,8 +111,15 @@ export function isLanePaused({ lanes }: Paused, { channelId, conversationId }: L
   return lanes.some(lane => lane.channelId === channelId && lane.conversationId === conversationId);
 }
 
-/** What the user is to read, in a line. */
+/** What the user is to read: all of it where that is known. */
+export function describeOwed(delivery: Delivery | DeliveryDetail): string {
+  const activity = 'activity' in delivery ? (delivery.activity as { text?: unknown } | null | undefined) : undefined;
+  const text = typeof activity?.text === 'string' ? activity.text.trim() : '';
+  return text || describeContent(delivery.content);
+}
+
+/** What the user is to read, in a line: long texts are cut short. */
 export function describeContent(content: Content): string {
   if (content.kind === 'handler') return `Handler ${content.name}`;
-  return content.text?.trim() || `(${content.type} without text)`;
+  return content.text?.trim() || `(${content.type || 'activity'} without text)`;
 }

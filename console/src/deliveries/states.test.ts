@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import type { Delivery } from './delivery';
-import { describeContent, isLanePaused } from './delivery';
+import { describeContent, describeOwed, isLanePaused } from './delivery';
 import { paused, throttled } from './recorded/recorded';
 import { canCancel, canRetry, describeCourse, describeFailure, describeOutcome, describeState, groups } from './states';
 
@@ -79,6 +79,15 @@ describe('describeContent', () => {
     expect(describeContent(throttled.content)).toBe('Job 7 is complete.');
     expect(describeContent(paused.content)).toBe('Handler price-dropped');
     expect(describeContent({ kind: 'activity', type: 'event', text: null })).toBe('(event without text)');
+  });
+});
+
+describe('describeOwed', () => {
+  it('is the whole text where that is known', () => {
+    const text = 'Long. '.repeat(100);
+    expect(describeOwed({ ...throttled, activity: { type: 'message', text } })).toBe(text.trim());
+    expect(describeOwed({ ...throttled, activity: { type: 'event' } })).toBe('Job 7 is complete.');
+    expect(describeOwed(paused)).toBe('Handler price-dropped');
   });
 });
 

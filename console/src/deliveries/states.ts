@@ -74,6 +74,7 @@ const waits: Readonly<Record<string, string>> = {
   pacing: 'pace of the conversation',
   budget: 'pace of the tenant',
   breaker: 'the channel is failing',
+  behind: 'another one comes first',
   paused: 'paused by an operator',
   scheduled: 'not due yet',
   held: 'held back'
@@ -104,7 +105,7 @@ export function describeOutcome({ outcome }: Pick<Attempt, 'outcome'>): { text: 
 const policies: Readonly<Record<string, string>> = {
   at_least_once: 'send again, perhaps twice',
   at_most_once: 'never send twice',
-  reconcile: 'ask the channel first'
+  reconcile: 'send again, the channel drops repeats'
 };
 
 /** What is done when nobody knows whether it arrived. */
@@ -113,13 +114,26 @@ export function describePolicy(policy: string): string {
 }
 
 const reasons: Readonly<Record<string, string>> = {
-  closed: 'the conversation is closed to the bot',
-  rejected: 'the channel rejected it',
-  poison: 'sending it stopped the server again and again',
+  rejected: 'the channel does not accept it',
+  not_found: 'what it refers to is gone',
+  unsupported: 'the channel can not do this',
   too_large: 'too large for the channel',
-  attempts: 'too many attempts'
+  not_registered: 'the app id is no bot',
+  wrong_host: 'the conversation is on another host',
+  host_refused: 'its serviceUrl is not talked to',
+  closed: 'the conversation is closed to the bot',
+  unreadable: 'it can not be read',
+  no_handler: 'the bot has no such handler',
+  handler_failed: 'its handler failed each time',
+  poison: 'sending it stopped the server each time',
+  lane_closed: 'the conversation was closed',
+  no_consent: 'nobody there agreed to be written to',
+  opted_out: 'the conversation opted out',
+  quiet_hours: 'quiet hours',
+  busy: 'the user was busy'
 };
 
+/** Why it is dead, refused or held. */
 export function describeReason(reason: string): string {
   return reasons[reason] ?? inWords(reason);
 }

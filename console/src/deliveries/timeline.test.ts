@@ -32,9 +32,20 @@ describe('timeline', () => {
     expect(timeline(paused, now).at(-1)).toMatchObject({ reason: 'paused', length: { is: 'going on', until: undefined } });
 
     const until = '2026-11-27T09:16:00Z';
-    const due = { ...paused, waits: [{ since: paused.createdAt, until, reason: 'scheduled' }] };
+    const reason = 'scheduled';
+    const due = { ...paused, wait: { reason, until }, waits: [{ since: paused.createdAt, until, reason }] };
     expect(timeline(due, now).at(-1)).toMatchObject({ length: { is: 'going on', until } });
-    expect(timeline(due, new Date('2026-11-27T09:16:01Z')).at(-1)).toMatchObject({ length: { is: 'over' } });
+    expect(timeline(due, new Date('2026-11-27T09:16:01Z')).slice(1)).toMatchObject([{ reason, length: { is: 'over' } }]);
+  });
+
+  it('tells what it waits for now, where only waits that are over are on record', () => {
+    const now = new Date('2026-11-27T09:15:40Z');
+    const waiting = { ...paused, waits: [] };
+    expect(timeline(waiting, now).slice(1)).toMatchObject([
+      { at: paused.updatedAt, reason: 'paused', length: { is: 'going on', until: undefined } }
+    ]);
+    expect(timeline({ ...waiting, wait: null }, now).length).toBe(1);
+    expect(timeline(paused, now).length, 'and tells it once').toBe(2);
   });
 
   it('does not say that something goes on in a delivery that has ended', () => {

@@ -1,4 +1,4 @@
-import type { Attempt, DeliveryDetail } from './delivery';
+import type { Attempt, DeliveryDetail, Wait } from './delivery';
 import { isFinal } from './states';
 import { between } from './time';
 
@@ -28,7 +28,7 @@ export function timeline(delivery: DeliveryDetail, now: Date): Entry[] {
   };
   const entries: Entry[] = [
     { kind: 'accepted', at: delivery.createdAt },
-    ...delivery.waits.map(
+    ...[...delivery.waits, ...unrecorded(delivery, now)].map(
       ({ since, until, reason }): Entry => ({ kind: 'wait', at: since, reason, length: length(since, until) })
     ),
     ...delivery.attempts.map(
@@ -44,6 +44,16 @@ export function timeline(delivery: DeliveryDetail, now: Date): Entry[] {
     entries.push({ kind: 'end', at: delivery.endedAt, state: delivery.state, reason: delivery.reason });
   }
   return entries.sort((one, other) => Date.parse(one.at) - Date.parse(other.at) || rank[one.kind] - rank[other.kind]);
+}
+
+/** What it waits for now, where that comes on record only when it is over. */
+function unrecorded({ wait, waits, updatedAt }: DeliveryDetail, now: Date): Wait[] {
+  if (wait === null) return [];
+  const recorded = waits.some(
+    ({ until, reason }) =>
+      until === null || Date.parse(until) > now.getTime() || (until === wait.until && reason === wait.reason)
+  );
+  return recorded ? [] : [{ since: updatedAt, until: wait.until, reason: wait.reason }];
 }
 
 /** Of a long life, the beginning and the end; `left` counts what is between them. */

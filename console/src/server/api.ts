@@ -1,10 +1,11 @@
 /** Calls of the server's own API, `/api/v1`. */
 
-/** The server answered, and the answer was no. `status` is HTTP's. */
+/** The server answered, and the answer was no. `status` is HTTP's, `code` the word for programs, if there was one. */
 export class ApiRefusal extends Error {
   constructor(
     readonly status: number,
-    message: string
+    message: string,
+    readonly code?: string
   ) {
     super(message);
     this.name = 'ApiRefusal';
@@ -40,8 +41,12 @@ export async function call(path: string, { key, signal, accept = 'application/js
   });
   if (response.ok) return response;
   const answer: unknown = await response.json().catch(() => undefined);
-  const message = (answer as { error?: { message?: unknown } } | undefined)?.error?.message;
-  throw new ApiRefusal(response.status, typeof message === 'string' ? message : `the server answered ${response.status}`);
+  const { message, code } = (answer as { error?: { message?: unknown; code?: unknown } } | undefined)?.error ?? {};
+  throw new ApiRefusal(
+    response.status,
+    typeof message === 'string' ? message : `the server answered ${response.status}`,
+    typeof code === 'string' ? code : undefined
+  );
 }
 
 /** A sentence of its own, from a message that stands after a colon elsewhere. */

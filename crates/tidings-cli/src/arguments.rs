@@ -9,6 +9,7 @@ use tidings_server::{Flags, Scope};
 
 use crate::backup::BackUp;
 use crate::bot_file::BotFileCommand;
+use crate::deliveries::DeliveriesCommand;
 use crate::doctor::Examine;
 
 const EXAMPLES: &str = "\
@@ -19,6 +20,8 @@ Examples:
   tidings serve --database postgres://bot@db.example/bots
                                              one of many servers that share everything
   tidings jobs list                          the job log of the running server
+  tidings deliveries list --state dead       what nobody was told, and why
+  tidings deliveries show 17                 one message from its acceptance to its end
   tidings keys create --scope jobs:write     a key for the API, shown once
   tidings backup --to /backup/tidings.db     a copy of the database, also while a server runs
   tidings doctor                             what is wrong with the configuration
@@ -74,6 +77,9 @@ pub(crate) enum Command {
     /// Look at the jobs of a running server
     #[command(subcommand)]
     Jobs(JobsCommand),
+    /// See what was sent to whom, and why something was not; retry, cancel, pause
+    #[command(subcommand, after_help = crate::deliveries::EXAMPLES)]
+    Deliveries(DeliveriesCommand),
     /// Make, list and revoke keys for the API
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -200,7 +206,8 @@ pub(crate) enum KeysCommand {
 /// Flags of `tidings keys create`.
 #[derive(Debug, Args)]
 pub(crate) struct KeysCreate {
-    /// What the key may do: jobs:read, jobs:write, keys:read, keys:write, audit:read, metrics:read; may be repeated
+    /// What the key may do: jobs:read, jobs:write, deliveries:read, deliveries:write, keys:read, keys:write, audit:read,
+    /// metrics:read; may be repeated
     #[arg(long = "scope", value_name = "SCOPE", required = true)]
     pub(crate) scopes: Vec<Scope>,
     /// What the key is for

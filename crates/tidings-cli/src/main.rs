@@ -6,10 +6,13 @@ mod audit;
 mod backup;
 mod banner;
 mod bot_file;
+mod deliveries;
 mod doctor;
 mod failure;
+mod ink;
 mod jobs;
 mod keys;
+mod moment;
 mod pg_dump;
 mod place;
 mod request;
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
         None => serve::run(&arguments.serve),
         Some(Command::Serve(serve)) => serve::run(&serve),
         Some(Command::Jobs(JobsCommand::List(list))) => jobs::list(&list),
+        Some(Command::Deliveries(command)) => deliveries::run(&command),
         Some(Command::Keys(command)) => keys::run(command),
         Some(Command::Audit(AuditCommand::List(list))) => audit::list(&list),
         Some(Command::Backup(command)) => backup::run(&command),

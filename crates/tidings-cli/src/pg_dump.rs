@@ -5,9 +5,15 @@ use std::path::Path;
 /// What a parameter of the URL may hold that nobody else should read.
 const SECRET_PARAMETERS: [&str; 2] = ["password", "sslpassword"];
 
-/// The URL of a PostgreSQL database, without its passwords.
+/// The schema with our tables, unless the URL names another.
+const SCHEMA: &str = "tidings";
+
+/// The URL of a PostgreSQL database as its own tools take it, without its passwords, and our schema in it.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Url(String);
+pub(crate) struct Url {
+    text: String,
+    schema: String,
+}
 
 impl Url {
     /// `None` for any other database.
@@ -19,20 +25,27 @@ impl Url {
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
         if rest[end..].contains('@') {
             // A password with a '/' or a '?' that should have been escaped, perhaps: nobody knows where it ends.
-            return Some(Url(format!("{scheme}://USER@HOST/DATABASE")));
+            return Some(Url {
+                text: format!("{scheme}://USER@HOST/DATABASE"),
+                schema: SCHEMA.to_owned(),
+            });
         }
         let (user, rest) = match rest.rsplit_once('@') {
             Some((userinfo, rest)) => (userinfo.split(':').next().filter(|user| !user.is_empty()), rest),
             None => (None, rest),
         };
         let (place, parameters) = rest.split_once('?').unwrap_or((rest, ""));
-        let shown: Vec<&str> = parameters
-            .split('&')
-            .filter(|parameter| {
-                let name = parameter.split('=').next().unwrap_or_default();
-                !parameter.is_empty() && !SECRET_PARAMETERS.contains(&name.to_ascii_lowercase().as_str())
-            })
-            .collect();
+        let mut schema = SCHEMA;
+        let mut shown = Vec::new();
+        for parameter in parameters.split('&').filter(|parameter| !parameter.is_empty()) {
+            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+            // A parameter of ours: their tools do not know it.
+            if name == "schema" {
+                schema = value;
+            } else if !SECRET_PARAMETERS.contains(&name.to_ascii_lowercase().as_str()) {
+                shown.push(parameter);
+            }
+        }
         let mut url = format!("{scheme}://");
         if let Some(user) = user {
             url.push_str(user);
@@ -43,16 +56,20 @@ impl Url {
             url.push('?');
             url.push_str(&shown.join("&"));
         }
-        Some(Url(url))
+        Some(Url {
+            text: url,
+            schema: schema.to_owned(),
+        })
     }
 
     /// The command that copies the database into the file `to`, and where the password goes.
     pub(crate) fn advice(&self, to: &Path) -> String {
         format!(
-            "PostgreSQL makes the copy itself, also while servers run: pg_dump --format=custom --file={} --dbname={} \
-             (it asks for the password, or takes it from ~/.pgpass or PGPASSWORD)",
+            "PostgreSQL makes the copy itself, also while servers run: pg_dump --format=custom --schema={} --file={} \
+             --dbname={} (it asks for the password, or takes it from ~/.pgpass or PGPASSWORD)",
+            quoted(&self.schema),
             quoted(&to.to_string_lossy()),
-            quoted(&self.0),
+            quoted(&self.text),
         )
     }
 }
@@ -71,7 +88,7 @@ mod tests {
     use super::*;
 
     fn shown(url: &str) -> String {
-        Url::of(url).unwrap().0
+        Url::of(url).unwrap().text
     }
 
     #[test]
@@ -107,11 +124,12 @@ mod tests {
 
     #[test]
     fn the_command_can_be_pasted() {
-        let url = Url::of("postgres://me:sesame@db/tidings?sslmode=require&connect_timeout=5").unwrap();
+        let url =
+            Url::of("postgres://me:sesame@db/tidings?sslmode=require&schema=bot&connect_timeout=5").unwrap();
         let advice = url.advice(Path::new("my copy's.dump"));
         assert!(
             advice.contains(
-                r"pg_dump --format=custom --file='my copy'\''s.dump' --dbname='postgres://me@db/tidings?sslmode=require&connect_timeout=5' ("
+                r"pg_dump --format=custom --schema=bot --file='my copy'\''s.dump' --dbname='postgres://me@db/tidings?sslmode=require&connect_timeout=5' ("
             ),
             "{advice}"
         );

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
 use serde::Serialize;
 use tracing::Instrument;
 
@@ -50,6 +50,7 @@ const JSON_LIMIT: usize = 1024 * 1024;
 pub struct ConnectorClient {
     inner: Arc<Inner>,
     audience: Option<Arc<str>>,
+    delivery: Option<u64>,
 }
 
 struct Inner {
@@ -61,6 +62,9 @@ struct Inner {
     attachment_limit: usize,
     propagate: Option<Propagate>,
 }
+
+/// Names the delivery that a call is for, where the connector recognises repeats.
+const DELIVERY: HeaderName = HeaderName::from_static("x-tidings-delivery");
 
 /// Adds to the headers of a request what its trace is known by.
 type Propagate = Box<dyn Fn(&mut HeaderMap) + Send + Sync>;
@@ -105,6 +109,17 @@ impl ConnectorClient {
         Self {
             inner: Arc::clone(&self.inner),
             audience: audience.map(Arc::from),
+            delivery: self.delivery,
+        }
+    }
+
+    /// The same client, telling the connector with each call which delivery it is for (header `x-tidings-delivery`), so
+    /// that one that knows the header recognises a repeat. Tidings' own local channel does.
+    #[must_use]
+    pub fn for_delivery(&self, delivery: u64) -> Self {
+        Self {
+            delivery: Some(delivery),
+            ..self.clone()
         }
     }
 
@@ -293,12 +308,15 @@ impl ConnectorClient {
         if let Some(authorization) = authorization {
             headers.insert(AUTHORIZATION, authorization);
         }
+        if let Some(delivery) = self.delivery {
+            headers.insert(DELIVERY, HeaderValue::from(delivery));
+        }
         let span = spans::call(request.method(), request.uri());
-        if let Some(propagate) = &self.inner.propagate {
+        if let Some(propagate) = self.inner.propagate.as_ref().filter(|_| !span.is_disabled()) {
             span.in_scope(|| propagate(request.headers_mut()));
         }
         let exchange = self.inner.transport.exchange(request, deadline, limit);
-        let answer = exchange.instrument(span.clone().or_current()).await?;
+        let answer = exchange.instrument(span.clone()).await?;
         span.record(spans::STATUS, answer.status.as_u16());
         tracing::debug!(
             http.status = answer.status.as_u16(),

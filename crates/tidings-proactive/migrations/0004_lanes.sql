@@ -21,7 +21,7 @@ CREATE TABLE lanes (
     backlog         INTEGER NOT NULL DEFAULT 0,
     -- What was sent lately, as its limits count it; NULL where there are none.
     meter           TEXT,
-    UNIQUE (channel_id, conversation_id),
+    UNIQUE (conversation_id, channel_id),
     CHECK (node IS NULL OR next_at IS NULL)
 ) STRICT;
 CREATE INDEX lanes_ready ON lanes (next_at) WHERE next_at IS NOT NULL;
@@ -179,6 +179,10 @@ INSERT INTO lane_addresses (lane_id, host, reference, identity)
     FROM lanes JOIN deliveries ON deliveries.id = (
         SELECT max(newest.id) FROM deliveries AS newest
         WHERE newest.channel_id = lanes.channel_id AND newest.conversation_id = lanes.conversation_id);
+-- The host is filled in when the next is owed.
+UPDATE lanes SET tenant = coalesce(
+    (SELECT CASE WHEN json_valid(reference) THEN json_extract(reference, '$.conversation.tenantId') END
+     FROM lane_addresses WHERE lane_id = lanes.id), '');
 INSERT INTO deliveries_in_lanes (id, lane_id, class, state, reason, policy, reference, identity, activity, due_at,
                                  expires_at, starts, began_at, repeat_possible, error_status, error_code,
                                  error_message, activity_id, created_at, updated_at, ended_at)
@@ -190,7 +194,8 @@ INSERT INTO deliveries_in_lanes (id, lane_id, class, state, reason, policy, refe
            d.created_at, d.updated_at, d.ended_at
     FROM deliveries AS d JOIN lanes USING (channel_id, conversation_id);
 INSERT INTO dedupe_keys (tenant, key, delivery_id, body_sha256, expires_at)
-    SELECT '', dedupe_key, id, zeroblob(32), created_at + 604800000000 FROM deliveries WHERE dedupe_key IS NOT NULL;
+    SELECT tenant, dedupe_key, deliveries.id, zeroblob(32), created_at + 604800000000
+    FROM deliveries JOIN lanes USING (channel_id, conversation_id) WHERE dedupe_key IS NOT NULL;
 -- Numbers of rows that are gone are not given out again.
 DELETE FROM sqlite_sequence WHERE name = 'deliveries_in_lanes';
 INSERT INTO sqlite_sequence (name, seq)

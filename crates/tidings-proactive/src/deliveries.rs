@@ -1,5 +1,6 @@
 //! Looking at what is owed, and intervening.
 
+mod conversations;
 mod error;
 mod target;
 
@@ -149,7 +150,9 @@ impl Deliveries {
             },
         })
         .await?
-        .map_err(|not_done| DeliveriesError::of_lane(named, &not_done))
+        .map_err(|not_done| DeliveriesError::of_lane(named, &not_done))?;
+        self.proactive.worker.rules_changed();
+        Ok(())
     }
 
     /// Goes on with what was stopped. Fine also where nothing was.
@@ -183,6 +186,8 @@ impl Deliveries {
         };
         self.write(move |tx| operate::resume(tx, channel.as_deref()))
             .await?;
+        // Before any lane is woken: whoever still believed in the pause would put it off again.
+        self.proactive.worker.read_rules().await?;
         Ok(self.wake().await?)
     }
 
@@ -194,6 +199,18 @@ impl Deliveries {
         Ok(self.proactive.worker.db.read(read::oldest_waiting).await?)
     }
 
+    /// When the last of these will have been sent if every channel takes as much as its limits allow, predicted to a tenth
+    /// of the time it takes. `None` where no limit says anything about it.
+    ///
+    /// # Errors
+    /// The database refused.
+    pub async fn predicted_finish(&self, ids: Vec<DeliveryId>) -> Result<Option<Timestamp>> {
+        let now = self.proactive.worker.clock.now();
+        let ids: Vec<i64> = ids.into_iter().map(DeliveryId::get).collect();
+        let db = &self.proactive.worker.db;
+        Ok(db.read(move |tx| read::predicted_finish(tx, &ids, now)).await?)
+    }
+
     /// A counter that rises after every commit that changed a delivery or a job.
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<u64> {
@@ -202,7 +219,6 @@ impl Deliveries {
 
     /// To be called once a minute: deletes what has ended longer ago than the pruner's retention, and wakes lanes that no
     /// pause stops any more. In small transactions, between which others have their turn.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the worker that calls it comes next"))]
     pub(crate) async fn prune(&self, pruner: &mut prune::Pruner) -> std::result::Result<Pruned, StoreError> {
         self.wake().await?;
         let worker = &self.proactive.worker;

@@ -220,7 +220,9 @@ impl Enqueue {
                 return Err(ProactiveError::TooLarge { size, limit });
             }
         }
-        if delivery.policy == UnknownPolicy::Reconcile && !worker.reconciles(&delivery.channel_id) {
+        let reconciles =
+            || serde_json::from_str(&delivery.reference).is_ok_and(|reference| worker.reconciles(&reference));
+        if delivery.policy == UnknownPolicy::Reconcile && !reconciles() {
             return Err(ProactiveError::CannotReconcile {
                 channel_id: delivery.channel_id,
             });
@@ -287,7 +289,7 @@ impl Step for Enqueue {
         )?;
         enqueued.map_err(|refusal: Refusal| StoreError::other(ProactiveError::from_refusal(&refusal)))?;
         worker.counters.accepted(1);
-        worker.wake();
+        worker.staged();
         Ok(())
     }
 }

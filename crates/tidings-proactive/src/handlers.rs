@@ -31,10 +31,15 @@ where
     H: for<'a> NamedHandler<'a, T>,
 {
     fn run<'a>(&'a self, turn: &'a mut TurnContext, payload: &str) -> BoxFuture<'a, Result<()>> {
-        let payload: std::result::Result<T, _> = serde_json::from_str(payload);
-        Box::pin(async move { self.handler.run(turn, payload?).await })
+        let payload = serde_json::from_str(payload).map_err(UnreadablePayload);
+        Box::pin(async move { self.handler.run(turn, payload.map_err(Error::new)?).await })
     }
 }
+
+/// The payload is not of the type that the handler takes. To try again does not help.
+#[derive(Debug, thiserror::Error)]
+#[error("the payload is not what its handler takes: {0}")]
+pub(crate) struct UnreadablePayload(serde_json::Error);
 
 /// The logic of a named handler: an `async fn(&mut TurnContext, T) -> Result<()>` where `T` is its payload.
 ///
@@ -167,7 +172,7 @@ impl Step for Handled {
             })
             .collect();
         ledger::settle_handled(tx, &delivery, children, now)?;
-        worker.wake();
+        worker.staged();
         Ok(())
     }
 }

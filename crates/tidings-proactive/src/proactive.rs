@@ -4,11 +4,10 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use tidings_activity::Activity;
-use tidings_bot::{Conversation, Identity};
-use tidings_store::{Clock, Database, StoreError, Tx};
+use tidings_bot::{Conversation, Identity, TurnFacts, TurnObserver, TurnResponse};
+use tidings_store::{Clock, Database, StoreError};
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
@@ -20,7 +19,7 @@ use crate::enqueue::{Accepted, Enqueue};
 use crate::error::ProactiveError;
 use crate::handlers::NamedHandler;
 use crate::jobs::Jobs;
-use crate::ledger::{self, NewDelivery};
+use crate::ledger;
 use crate::rng::{Rng, SystemRng};
 use crate::stored_reference::{StoredReference, last_reference};
 use crate::trace_carrier::TraceCarrier;
@@ -43,6 +42,8 @@ pub struct ProactiveOptions {
     /// Whether other processes may send from the same database. If not, whatever an earlier process left under way is
     /// taken over at the start, whatever its lease.
     pub shared: bool,
+    /// How long deliveries that have ended stay on record, with their attempts.
+    pub retention: Duration,
     /// The most deliveries of one conversation that have not ended.
     pub max_backlog: u32,
     /// When a host that fails is left alone.
@@ -66,6 +67,7 @@ impl Default for ProactiveOptions {
             lease: Duration::from_secs(15),
             node: "tidings".to_owned(),
             shared: false,
+            retention: Duration::from_hours(30 * 24),
             max_backlog: 10_000,
             breaker: BreakerOptions::default(),
             trace: None,
@@ -175,14 +177,9 @@ impl Proactive {
         let here = Arc::clone(&refused);
         let enqueued = worker
             .commit(deliveries.len(), move |tx, allowance| {
-                // Lanes are locked in one order by all.
-                let mut in_order: Vec<(usize, NewDelivery)> = deliveries.into_iter().enumerate().collect();
-                in_order.sort_by(|(_, one), (_, other)| {
-                    (&one.channel_id, &one.conversation_id).cmp(&(&other.channel_id, &other.conversation_id))
-                });
-                let mut accepted = Vec::with_capacity(in_order.len());
+                let mut accepted = Vec::with_capacity(deliveries.len());
                 let mut claimed = Vec::new();
-                for (index, delivery) in in_order {
+                for (index, delivery) in ledger::in_lane_order(tx, deliveries)? {
                     match ledger::enqueue(tx, delivery, now, backlog, allowance)? {
                         Ok(mut enqueued) => {
                             claimed.extend(enqueued.claimed.take());
@@ -258,33 +255,6 @@ impl Proactive {
         ))
     }
 
-    /// When everything that is owed to these conversations now will have been sent, if their channels take what their
-    /// limits allow. `None` where no limit is known, so that nobody can tell.
-    ///
-    /// # Errors
-    /// The database refused.
-    pub async fn predicted_finish<'a>(
-        &self,
-        conversations: impl IntoIterator<Item = &'a Conversation>,
-    ) -> Result<Option<Timestamp>, ProactiveError> {
-        let rules = self.worker.terms().rules.clone();
-        let lanes: Vec<(String, String)> = conversations
-            .into_iter()
-            .filter_map(|conversation| {
-                let channel_id = conversation.channel_id.clone().unwrap_or_default();
-                let is_limited = rules.lane_limits.contains_key(&channel_id)
-                    || rules.tenant_limits.contains_key(&channel_id);
-                is_limited.then_some((channel_id, conversation.conversation_id()?.to_owned()))
-            })
-            .collect();
-        if lanes.is_empty() {
-            return Ok(None);
-        }
-        let now = self.worker.clock.now();
-        let read = move |tx: &Tx<'_>| ledger::read::predicted_finish(tx, &rules, &lanes, now);
-        Ok(self.worker.db.read(read).await?)
-    }
-
     /// The delivery with this id, as it is on record now.
     ///
     /// # Errors
@@ -328,6 +298,14 @@ impl Proactive {
         shutdown: CancellationToken,
     ) -> Result<(), ProactiveError> {
         self.worker.run(channel, shutdown).await
+    }
+}
+
+/// Register it at the adapter: then what a turn stages is sent as soon as the turn is committed, also where other nodes
+/// write to the same database. Without it, it is found at the next look.
+impl TurnObserver for Proactive {
+    fn committed(&self, _: &TurnFacts<'_>, _: &TurnResponse) {
+        self.worker.committed();
     }
 }
 

@@ -2,6 +2,7 @@
 //! and if not, why not.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -9,6 +10,19 @@ use crate::breaker::{Breaker, BreakerOptions, Breakers};
 use crate::limits::Limits;
 use crate::meter::Meter;
 use crate::wait_reason::WaitReason;
+
+/// How far the clocks of two nodes may differ. What was sent later than that from now was sent before the clock was set
+/// back.
+const SKEW: Duration = Duration::from_secs(2);
+
+/// How long what was taken of a budget may be spent. The budget is charged for the whole of that time, so that whenever
+/// it is spent the limit holds.
+pub(crate) const SPENDABLE: Duration = Duration::from_millis(100);
+
+/// The latest time of a send that is on record now.
+pub(crate) fn after_skew(now: Timestamp) -> Timestamp {
+    now.checked_add(SKEW).unwrap_or(Timestamp::MAX)
+}
 
 /// Whether something may be sent in a lane now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +42,7 @@ pub(crate) struct LaneFacts<'a> {
     pub(crate) tenant: &'a str,
     pub(crate) host: &'a str,
     pub(crate) paused: bool,
-    pub(crate) meter: Option<&'a str>,
+    pub(crate) meter: &'a Meter,
 }
 
 /// The limits and pauses on record.
@@ -49,6 +63,8 @@ pub(crate) struct Terms {
     pub(crate) breakers: Breakers,
     /// Requests of a tenant's budget that this node has taken and not spent.
     chunks: HashMap<(String, String), Chunk>,
+    /// The earliest time at which something is to be looked at that had no time before.
+    due: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -65,7 +81,7 @@ impl Terms {
         }
     }
 
-    /// The verdict over a lane, apart from its tenant's budget and its host's breaker: those are changed by asking.
+    /// The verdict over a lane, apart from its tenant's budget, which is changed by asking.
     pub(crate) fn verdict(&self, lane: &LaneFacts<'_>, now: Timestamp) -> Verdict {
         let wait = |until, reason| Verdict::Wait { until, reason };
         if lane.paused || self.rules.everything_paused || self.rules.paused_channels.contains(lane.channel_id)
@@ -76,15 +92,29 @@ impl Terms {
             return wait(Some(until), WaitReason::RetryAfter);
         }
         if let Some(limits) = self.rules.lane_limits.get(lane.channel_id) {
-            let next = limits.next(&Meter::from_text(lane.meter), now);
+            let next = limits.next(lane.meter, now);
             if next > now {
                 return wait(Some(next), WaitReason::Pacing);
             }
         }
+        if let Breaker::Open { until } = self.breakers.verdict(lane.host, lane.tenant, now) {
+            return wait(Some(until), WaitReason::Breaker);
+        }
         Verdict::Send
     }
 
-    /// Until when the lane's host is left alone because it fails. If it is not, whoever asked sends.
+    /// Something that had no time before is to be looked at then.
+    pub(crate) fn note_due(&mut self, at: Timestamp) {
+        self.due = Some(self.due.map_or(at, |due| due.min(at)));
+    }
+
+    /// The earliest of what was noted since the last call.
+    pub(crate) fn take_due(&mut self) -> Option<Timestamp> {
+        self.due.take()
+    }
+
+    /// Until when the lane's host is left alone because it fails. If it is not, whoever asked sends: perhaps to find out
+    /// whether it works again.
     pub(crate) fn broken_until(&mut self, lane: &LaneFacts<'_>, now: Timestamp) -> Option<Timestamp> {
         match self.breakers.verdict(lane.host, lane.tenant, now) {
             Breaker::Open { until } => Some(until),
@@ -113,7 +143,11 @@ impl Terms {
         let Some(chunk) = self.chunks.get_mut(&(channel_id.to_owned(), tenant.to_owned())) else {
             return false;
         };
-        if chunk.left == 0 || chunk.until <= now {
+        let is_spendable = |until: Timestamp| {
+            // Not if it would be so for longer: then the clock was set back.
+            until > now && until.duration_since(now).unsigned_abs() <= SPENDABLE
+        };
+        if chunk.left == 0 || !is_spendable(chunk.until) {
             return false;
         }
         chunk.left -= 1;

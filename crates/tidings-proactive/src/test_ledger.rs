@@ -1,24 +1,13 @@
 //! Lanes and deliveries put into a database as a test needs them.
 
 use jiff::Timestamp;
-use tidings_store::{Database, Migrations, StoreError, Tx, params};
+use tidings_store::{Database, StoreError, Tx, params};
 
 use crate::MIGRATIONS;
 use crate::delivery::DeliveryState;
 
-/// Every table of the engine.
-pub(crate) const WITH_LANES: Migrations = Migrations {
-    sqlite: &[
-        MIGRATIONS.sqlite[0],
-        MIGRATIONS.sqlite[1],
-        MIGRATIONS.sqlite[2],
-        include_str!("../migrations/0004_lanes.sql"),
-    ],
-    ..MIGRATIONS
-};
-
 pub(crate) fn database() -> Database {
-    Database::temporary([WITH_LANES]).unwrap()
+    Database::temporary([MIGRATIONS]).unwrap()
 }
 
 /// A second of the test's time.

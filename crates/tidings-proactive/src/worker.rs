@@ -10,14 +10,16 @@
 //! Every task that sends belongs to one `run`: when that is dropped, they end where they are, as in a crash.
 
 mod attempt;
+mod housekeeping;
 mod lease;
 mod settle;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tidings_activity::ConversationReference;
 use tidings_store::{Clock, Database, StoreError, Tx};
 use tokio::sync::{Mutex as AsyncMutex, Notify, OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
@@ -31,10 +33,14 @@ use crate::ledger::{self, Allowance, Claimed, Claiming, NodeId};
 use crate::proactive::ProactiveOptions;
 use crate::state::DeliveryState;
 use crate::stats::EngineCounters;
-use crate::terms::Terms;
+use crate::terms::{Terms, after_skew};
 
+use housekeeping::Housekeeping;
 use lease::Lease;
 use settle::{Settling, Tried};
+
+/// How long to wait for lanes that another node's transaction has in hand.
+const IN_HAND: Duration = Duration::from_millis(5);
 
 pub(crate) struct Worker {
     pub(crate) db: Database,
@@ -47,10 +53,14 @@ pub(crate) struct Worker {
     slots: Arc<Semaphore>,
     running: AsyncMutex<()>,
     wake: Notify,
+    /// When `run` looks at the table by itself, in Unix microseconds; `i64::MAX` while nobody knows.
+    next_look: AtomicI64,
     /// There may be lanes in the table that are ready and found no free slot.
     missed: AtomicBool,
     /// Limits or pauses on record have changed.
     rules_changed: AtomicBool,
+    /// Something was put on record in a commit that may not be done yet.
+    staged: AtomicBool,
     settling: Settling,
     terms: Mutex<Terms>,
     changed: watch::Sender<u64>,
@@ -77,6 +87,8 @@ impl Drop for Slot {
     /// Whoever found no slot while this one was held finds it now.
     fn drop(&mut self) {
         drop(self.permit.take());
+        // Pairs with that of `round`: either the slot is seen there, or the flag is seen here.
+        fence(Ordering::SeqCst);
         if self.worker.missed.load(Ordering::Relaxed) && self.worker.missed.swap(false, Ordering::AcqRel) {
             self.worker.wake();
         }
@@ -94,8 +106,10 @@ impl Worker {
             counters: Arc::default(),
             running: AsyncMutex::new(()),
             wake: Notify::new(),
+            next_look: AtomicI64::new(i64::MAX),
             missed: AtomicBool::new(false),
             rules_changed: AtomicBool::new(false),
+            staged: AtomicBool::new(false),
             settling: Settling::default(),
             terms: Mutex::new(Terms::new(options.breaker)),
             options,
@@ -111,6 +125,29 @@ impl Worker {
     /// Has `run` look at the table soon; may be called before the commit.
     pub(crate) fn wake(&self) {
         self.wake.notify_one();
+    }
+
+    /// Something was put on record in somebody else's commit. Where that is the only writer, whoever looks at the table
+    /// next comes after it; elsewhere [`committed`](Self::committed) says when it is done.
+    pub(crate) fn staged(&self) {
+        self.staged.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    /// Somebody else's commit is done.
+    pub(crate) fn committed(&self) {
+        if self.staged.load(Ordering::Relaxed) && self.staged.swap(false, Ordering::AcqRel) {
+            self.wake();
+            self.bump();
+        }
+    }
+
+    /// After a commit: has `run` look in time at what got a time in it.
+    fn look_in_time(&self) {
+        let due = self.terms().take_due();
+        if due.is_some_and(|due| due.as_microsecond() < self.next_look.load(Ordering::SeqCst)) {
+            self.wake();
+        }
     }
 
     /// Has `run` read limits and pauses again before it claims anything more.
@@ -147,6 +184,7 @@ impl Worker {
                 Err(error) => return drop(answer.send(Err(error))),
             };
             worker.bump();
+            worker.look_in_time();
             let _ = answer.send(Ok(value));
             let mut claimed = slots.into_iter().zip(claimed);
             let first = claimed.next();
@@ -187,15 +225,21 @@ impl Worker {
             tasks: JoinSet::new(),
         });
         let open = CloseOnDrop(self);
+        let mut housekeeping = Housekeeping::new(self);
         let mut woken = true;
+        let mut last = self.clock.now();
         loop {
-            let pause = match self.round(node, &lease, woken).await {
-                Ok(pause) => pause,
+            housekeeping.keep().await;
+            self.next_look.store(i64::MAX, Ordering::SeqCst);
+            let pause = match self.round(node, &lease, woken, &mut last).await {
+                Ok(pause) => pause.min(lease.renew_at().saturating_duration_since(Instant::now())),
                 Err(error) => {
                     tracing::error!(%error, "the deliveries cannot be claimed; trying again");
-                    self.options.poll_every
+                    self.options.poll_every.min(lease.patience())
                 }
             };
+            let next_look = last.checked_add(pause).unwrap_or(Timestamp::MAX);
+            self.next_look.store(next_look.as_microsecond(), Ordering::SeqCst);
             woken = tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
@@ -211,7 +255,7 @@ impl Worker {
                 () = tokio::time::sleep_until(lease.renew_at()) => {
                     if let Err(error) = self.renew(node, &lease).await {
                         tracing::error!(%error, "the lease of this process cannot be renewed; trying again");
-                        tokio::time::sleep(self.options.poll_every).await;
+                        tokio::time::sleep(self.options.poll_every.min(lease.patience())).await;
                     }
                 }
             }
@@ -232,37 +276,49 @@ impl Worker {
     }
 
     /// Keeps the lease, lets go what is due, claims for the free slots, and returns how long to wait before the next
-    /// look.
+    /// look, unless the lease has to be renewed earlier. `last` is when it looked the last time.
     async fn round(
         self: &Arc<Self>,
         node: NodeId,
         lease: &Lease,
         woken: bool,
+        last: &mut Timestamp,
     ) -> Result<Duration, StoreError> {
         if lease.renew_at() <= Instant::now() {
             self.renew(node, lease).await?;
         }
         if self.rules_changed.swap(false, Ordering::AcqRel) {
-            self.read_rules().await?;
+            let read = self.read_rules().await;
+            read.inspect_err(|_| self.rules_changed.store(true, Ordering::Release))?;
         }
+        self.follow_the_clock(last).await?;
         // A wake-up comes before the rows are visible to readers, so the first look claims without asking.
         let mut look = woken;
+        let mut woken_first = woken;
+        let mut idle = false;
         loop {
             self.counters.cycle();
             let now = self.clock.now();
+            *last = now;
             if self.slots.available_permits() == 0 {
                 // The tasks that hold the slots take the next delivery themselves.
                 self.missed.store(true, Ordering::Release);
-                return Ok(self.options.poll_every);
+                fence(Ordering::SeqCst);
+                if self.slots.available_permits() == 0 {
+                    return Ok(self.options.poll_every);
+                }
             }
             if !look {
                 let next = self.db.read(ledger::next_due).await?;
                 if next.is_none_or(|next| next > now) {
                     let until = next.map(|next| next.duration_since(now).unsigned_abs());
-                    let pause = until
+                    return Ok(until
                         .unwrap_or(self.options.poll_every)
-                        .min(self.options.poll_every);
-                    return Ok(pause.min(lease.renew_at().saturating_duration_since(Instant::now())));
+                        .min(self.options.poll_every));
+                }
+                if idle {
+                    // What is ready is in the hands of another transaction.
+                    return Ok(IN_HAND);
                 }
             }
             look = false;
@@ -271,25 +327,44 @@ impl Worker {
                 return Ok(self.options.poll_every);
             }
             let here = Arc::clone(self);
-            let (slots, claimed, more) = self
+            let (slots, released, ready) = self
                 .db
                 .write(move |tx| {
-                    let more = ledger::release_due(tx, now)?;
-                    let claimed = ledger::claim_ready(tx, here.claiming(node), now, slots.len())?;
-                    Ok((slots, claimed, more))
+                    let released = ledger::release_due(tx, now)?;
+                    let ready = ledger::claim_ready(tx, here.claiming(node), now, slots.len())?;
+                    Ok((slots, released, ready))
                 })
                 .await?;
-            if more || claimed.len() == slots.len() {
+            let (claimed, more) = (ready.claimed, released.more || ready.more);
+            if more {
                 // The tasks that hold the slots look for the rest.
                 self.missed.store(true, Ordering::Release);
             }
-            if !claimed.is_empty() {
+            idle = claimed.is_empty() && !more && !woken_first;
+            woken_first = false;
+            if released.changed || ready.changed {
                 self.bump();
             }
             for (slot, delivery) in slots.into_iter().zip(claimed) {
                 self.send(slot, delivery, 0);
             }
         }
+    }
+
+    /// A clock that was set back would have everything wait until it has caught up.
+    async fn follow_the_clock(&self, last: &mut Timestamp) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        if after_skew(now) < *last {
+            tracing::warn!(clock.was = %last, clock.is = %now, "the clock was set back");
+            let by = last.duration_since(now).unsigned_abs();
+            let is_only_clock = !self.options.shared;
+            self.db
+                .write(move |tx| ledger::clock_was_set_back(tx, now, by, is_only_clock))
+                .await?;
+            self.read_rules().await?;
+        }
+        *last = now;
+        Ok(())
     }
 
     /// Sends a delivery in a task of its own.
@@ -362,16 +437,16 @@ impl Worker {
     }
 
     /// Whether the channel recognises repeats there; nobody knows before a worker runs.
-    pub(crate) fn reconciles(&self, channel_id: &str) -> bool {
-        self.open()
-            .as_ref()
-            .is_some_and(|open| open.channel.reconciles(channel_id))
+    pub(crate) fn reconciles(&self, conversation: &ConversationReference) -> bool {
+        let channel = self.open().as_ref().map(|open| Arc::clone(&open.channel));
+        channel.is_some_and(|channel| channel.reconciles(conversation))
     }
 
-    fn is_open(&self) -> bool {
-        self.open()
-            .as_ref()
-            .is_some_and(|open| !open.shutdown.is_cancelled())
+    /// The node of the run that takes on deliveries.
+    fn open_node(&self) -> Option<NodeId> {
+        let open = self.open();
+        let open = open.as_ref().filter(|open| !open.shutdown.is_cancelled());
+        open.map(|open| open.node)
     }
 
     /// Up to `most` free slots, if a worker runs and its lease holds. Taken under the lock, so that none is given out

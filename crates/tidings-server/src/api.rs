@@ -6,9 +6,8 @@ mod job_completion;
 mod key_ring;
 mod server_facts;
 
-use std::time::Duration;
-
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::routing::MethodRouter;

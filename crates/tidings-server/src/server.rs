@@ -132,15 +132,13 @@ impl Server {
         let connector = match credentials {
             Some(credentials) => connector.credentials(Arc::new(credentials)),
             None => connector,
-        };
-        let connector = match config.otlp_endpoint {
-            Some(_) => connector.propagate(telemetry::inject),
-            None => connector,
         }
+        .propagate(telemetry::inject)
         .build()?;
         let mut options = ProactiveOptions::default();
         options.lease = config.lease;
         options.max_backlog = config.max_backlog;
+        options.retention = config.retention;
         options.node = own(address).to_string();
         options.shared = database.is_multi_node();
         options.trace = Some(Arc::new(Propagation));
@@ -150,6 +148,7 @@ impl Server {
             .storage(Arc::new(database.clone()))
             .slow_turn_after(config.slow_turn_after)
             .take_over_after(config.lease)
+            .observer(Arc::new(proactive.clone()))
             .service(proactive.clone())
             .service(proactive.jobs())
             .bot(bot);
@@ -315,6 +314,10 @@ impl Server {
         let channel = Arc::new(ProactiveChannel {
             adapter: self.adapter.clone(),
             connector: self.connector.clone(),
+            local: self
+                .config
+                .local_channel_is_on()
+                .then(|| self.direct_line.service_url()),
         });
         let proactive = self.proactive.clone();
         tokio::spawn(async move {

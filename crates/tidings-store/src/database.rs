@@ -230,8 +230,10 @@ impl Database {
     /// Whose SQL it speaks.
     pub fn dialect(&self) -> Dialect {
         match self.shared.engine {
+            Engine::Sqlite(_) => Dialect::Sqlite,
             Engine::Postgres(_) => Dialect::Postgres,
-            _ => Dialect::Sqlite,
+            #[cfg(feature = "simulation")]
+            Engine::Simulated(_) => Dialect::Sqlite,
         }
     }
 
@@ -244,7 +246,9 @@ impl Database {
     pub fn path(&self) -> Option<&Path> {
         match &self.shared.engine {
             Engine::Sqlite(sqlite) => Some(sqlite.path()),
-            _ => None,
+            Engine::Postgres(_) => None,
+            #[cfg(feature = "simulation")]
+            Engine::Simulated(_) => None,
         }
     }
 

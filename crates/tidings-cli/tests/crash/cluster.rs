@@ -4,14 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tidings_store::test_postgres::TestPostgresOptions;
 use tokio::time::timeout;
 
 use crate::channel::Temper;
 use crate::journal::Post;
 use crate::killer::Outage;
-use crate::load::Trade;
 use crate::node::{NodeOptions, PATIENCE};
-use crate::postgres::Postgres;
 use crate::run::{Run, serve};
 use crate::settings::Settings;
 
@@ -28,7 +27,7 @@ const ROUNDS: usize = 3;
 const SERVED: Duration = Duration::from_millis(500);
 
 async fn run() -> Run {
-    Run::new(Settings::of_environment(0), Temper::Calm, Trade::Everything).await
+    Run::new(Settings::of_environment(0), Temper::Calm).await
 }
 
 /// Waits until the journal fits.
@@ -52,11 +51,11 @@ fn times(posts: &[Post]) -> BTreeMap<&str, usize> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs PostgreSQL"]
 async fn a_node_that_stood_still_past_its_lease_writes_nothing_late() {
-    let database = Postgres::start().await;
+    let database = TestPostgresOptions::default().durable().start();
+    let url = database.url();
     let mut run = run().await;
-    let mut sleeper = serve(&run.node("sleeper", Some(&database.url)), &run.door).await;
+    let mut sleeper = serve(&run.node("sleeper", Some(&url)), &run.door).await;
     run.channel.hold();
     run.trade();
     until(&run, "POSTs of the first node", PATIENCE, |posts| {
@@ -69,7 +68,7 @@ async fn a_node_that_stood_still_past_its_lease_writes_nothing_late() {
     run.door.close(&sleeper.base);
     let posted = run.channel.journal.all();
     let sleepers: BTreeSet<&str> = times(&posted).into_keys().collect();
-    let mut other = serve(&run.node("other", Some(&database.url)), &run.door).await;
+    let mut other = serve(&run.node("other", Some(&url)), &run.door).await;
     // What the sleeper was sending is unknown, so the other sends it again.
     until(&run, "the same from the other node", PATIENCE, |posts| {
         times(posts).values().filter(|times| **times > 1).count() >= SENT_AGAIN
@@ -98,7 +97,7 @@ async fn a_node_that_stood_still_past_its_lease_writes_nothing_late() {
     });
     let evidence = run.settle().await;
     let times = times(&evidence.posts);
-    for delivery in evidence.deliveries.iter().flatten() {
+    for delivery in &evidence.deliveries {
         let text = delivery.content.text.as_deref().unwrap_or_default();
         if sleepers.contains(text) && times[text] > 1 {
             let last = evidence
@@ -118,13 +117,13 @@ async fn a_node_that_stood_still_past_its_lease_writes_nothing_late() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs PostgreSQL"]
 async fn what_a_killed_node_was_sending_goes_on_at_another() {
-    let database = Postgres::start().await;
+    let database = TestPostgresOptions::default().durable().start();
+    let url = database.url();
     let mut run = run().await;
     let node = |name| NodeOptions {
         lease: None,
-        ..run.node(name, Some(&database.url))
+        ..run.node(name, Some(&url))
     };
     let (first, second) = (node("first"), node("second"));
     let mut doomed = serve(&first, &run.door).await;
@@ -164,11 +163,11 @@ async fn what_a_killed_node_was_sending_goes_on_at_another() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs PostgreSQL"]
 async fn a_rolling_restart_loses_and_repeats_nothing() {
-    let database = Postgres::start().await;
+    let database = TestPostgresOptions::default().durable().start();
+    let url = database.url();
     let mut run = run().await;
-    let options = ["left", "right"].map(|name| run.node(name, Some(&database.url)));
+    let options = ["left", "right"].map(|name| run.node(name, Some(&url)));
     let mut nodes = Vec::new();
     for options in &options {
         nodes.push(serve(options, &run.door).await);

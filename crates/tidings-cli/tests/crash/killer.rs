@@ -47,9 +47,9 @@ impl Moment {
     pub(crate) fn throw(dice: &mut Dice) -> Self {
         match dice.below(100) {
             0..12 => Self::Starting(dice.within(Duration::from_millis(150))),
-            12..24 => Self::Ready(dice.within(Duration::from_millis(20))),
-            24..60 => Self::Ready(dice.within(Duration::from_millis(900))),
-            60..90 => Self::Posting(1 + usize::try_from(dice.below(40)).unwrap()),
+            12..22 => Self::Ready(dice.within(Duration::from_millis(20))),
+            22..38 => Self::Ready(dice.within(Duration::from_millis(900))),
+            38..90 => Self::Posting(1 + usize::try_from(dice.below(80)).unwrap()),
             _ => Self::Stopping(dice.within(Duration::from_millis(80))),
         }
     }

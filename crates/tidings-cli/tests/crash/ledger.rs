@@ -102,19 +102,6 @@ impl Ledger<'_> {
             .sum()
     }
 
-    /// How many of the newest completed jobs have a message that has not ended.
-    pub(crate) async fn open_notices(&mut self) -> u64 {
-        let log = self.get("/api/v1/jobs?limit=500").await;
-        let jobs = log["jobs"].as_array().cloned().unwrap_or_default();
-        let is_open = |job: &&Value| {
-            job["state"] == "complete"
-                && job["notice"]
-                    .as_str()
-                    .is_none_or(|notice| !FINAL.contains(&notice))
-        };
-        jobs.iter().filter(is_open).count() as u64
-    }
-
     async fn get(&mut self, path: &str) -> Value {
         let answer = self.door.insist(&mut self.dice, Method::GET, path, None).await;
         assert_eq!(answer.status, 200, "GET {path}: {}", answer.body);

@@ -21,22 +21,12 @@ const BREATH: Duration = Duration::from_millis(50);
 const LATER: &str = "later";
 const CLASSES: [&str; 2] = ["message", "alert"];
 
-/// What callers do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Trade {
-    /// Jobs are started and completed by messages to the bot.
-    Jobs,
-    /// Deliveries are enqueued by the API, and jobs as well.
-    Everything,
-}
-
 /// What all callers share.
 #[derive(Clone)]
 pub(crate) struct Market {
     pub(crate) door: Door,
     pub(crate) journal: Journal,
     pub(crate) service_url: String,
-    pub(crate) trade: Trade,
     /// Set when callers shall finish what they are at.
     pub(crate) over: Arc<AtomicBool>,
     pub(crate) accepted: Arc<AtomicUsize>,
@@ -108,11 +98,7 @@ impl Caller {
     }
 
     async fn act(&mut self, lane: usize) {
-        let choice = match self.market.trade {
-            Trade::Jobs => 1000,
-            Trade::Everything => self.dice.below(1000),
-        };
-        match choice {
+        match self.dice.below(1000) {
             0..450 => self.enqueue(lane).await,
             450..700 => self.enqueue_batch().await,
             700..780 => self.schedule(lane).await,

@@ -20,7 +20,6 @@ mod load;
 mod node;
 mod oracle;
 mod owed;
-mod postgres;
 mod run;
 mod settings;
 mod survival;

@@ -13,7 +13,7 @@ use crate::door::Door;
 use crate::journal::Post;
 use crate::killer::{Moment, Outage, start_and_kill};
 use crate::ledger::{Delivery, Ledger};
-use crate::load::{Caller, Market, Trade};
+use crate::load::{Caller, Market};
 use crate::node::{Node, NodeOptions, PATIENCE};
 use crate::oracle;
 use crate::owed::Owed;
@@ -32,8 +32,7 @@ pub(crate) struct Evidence {
     pub(crate) complaints: Vec<String>,
     pub(crate) posts: Vec<Post>,
     pub(crate) outages: Vec<Outage>,
-    /// `None` where only jobs were traded and nobody asked.
-    pub(crate) deliveries: Option<Vec<Delivery>>,
+    pub(crate) deliveries: Vec<Delivery>,
 }
 
 /// The load of a run, and the channel it goes to.
@@ -48,14 +47,13 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    pub(crate) async fn new(settings: Settings, temper: Temper, trade: Trade) -> Self {
+    pub(crate) async fn new(settings: Settings, temper: Temper) -> Self {
         let channel = Channel::start(temper).await;
         let door = Door::new();
         let market = Market {
             door: door.clone(),
             journal: channel.journal.clone(),
             service_url: channel.service_url.clone(),
-            trade,
             over: Arc::new(AtomicBool::new(false)),
             accepted: Arc::new(AtomicUsize::new(0)),
         };
@@ -118,10 +116,8 @@ impl Run {
             door: &self.door,
             dice: self.settings.dice("ledger"),
         };
-        drain(&mut ledger, &self.channel, self.market.trade).await;
-        if self.market.trade == Trade::Everything {
-            evidence.deliveries = Some(ledger.all().await);
-        }
+        drain(&mut ledger, &self.channel).await;
+        evidence.deliveries = ledger.all().await;
         evidence.posts = self.channel.journal.all();
         evidence.outages = std::mem::take(&mut self.outages);
         self.judge(&evidence);
@@ -151,16 +147,13 @@ impl Run {
 }
 
 /// Waits until nothing is open any more. Panics when nothing has happened for long and something still is.
-async fn drain(ledger: &mut Ledger<'_>, channel: &Channel, trade: Trade) {
+async fn drain(ledger: &mut Ledger<'_>, channel: &Channel) {
     let mut look = tokio::time::interval(LOOK);
     let mut posts = channel.journal.watch();
     let (mut open, mut since) = (u64::MAX, tokio::time::Instant::now());
     loop {
         look.tick().await;
-        let now = match trade {
-            Trade::Jobs => ledger.open_notices().await,
-            Trade::Everything => ledger.open().await,
-        };
+        let now = ledger.open().await;
         if now == 0 {
             return;
         }

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use tidings_store::test_postgres::TestPostgresOptions;
+
 use crate::channel::Temper;
-use crate::load::Trade;
 use crate::run::{Run, serve};
 use crate::settings::Settings;
 
@@ -14,18 +15,19 @@ const RESTARTS: usize = 8;
 const SERVED: Duration = Duration::from_millis(300);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_completed_a_job_is_told_whatever_is_killed() {
-    survive(Settings::of_environment(20), Trade::Jobs, None).await;
+async fn every_delivery_on_sqlite_survives_kill_9() {
+    survive(Settings::of_environment(KILLS), None).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs the API of the deliveries"]
-async fn every_delivery_on_sqlite_survives_kill_9() {
-    survive(Settings::of_environment(KILLS), Trade::Everything, None).await;
+async fn every_delivery_on_postgres_survives_kill_9() {
+    let database = TestPostgresOptions::default().durable().start();
+    let url = database.url();
+    survive(Settings::of_environment(KILLS), Some(&url)).await;
 }
 
-async fn survive(settings: Settings, trade: Trade, database: Option<&str>) {
-    let mut run = Run::new(settings, Temper::Moody(settings.seed), trade).await;
+async fn survive(settings: Settings, database: Option<&str>) {
+    let mut run = Run::new(settings, Temper::Moody(settings.seed)).await;
     let options = run.node("node", database);
     run.trade();
     run.kill_again_and_again(&options).await;
@@ -36,7 +38,7 @@ async fn survive(settings: Settings, trade: Trade, database: Option<&str>) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restart_in_peace_repeats_nothing() {
-    let mut run = Run::new(Settings::of_environment(0), Temper::Calm, Trade::Jobs).await;
+    let mut run = Run::new(Settings::of_environment(0), Temper::Calm).await;
     let options = run.node("node", None);
     run.trade();
     for _ in 0..RESTARTS {

@@ -159,8 +159,9 @@ async fn postgresql_makes_its_own_copies() {
     let (code, line) = failure(&mut command).await;
     assert_eq!(code, 1, "{line}");
     assert!(
-        line.contains("pg_dump --format=custom --file=copy.dump --dbname=postgres://me@db/tidings")
-            && !line.contains("sesame"),
+        line.contains(
+            "pg_dump --format=custom --schema=tidings --file=copy.dump --dbname=postgres://me@db/tidings"
+        ) && !line.contains("sesame"),
         "{line}"
     );
 }

@@ -5,6 +5,7 @@ mod backup;
 mod binary;
 mod bot_file;
 mod command_line;
+mod deliveries;
 mod doctor;
 mod keys;
 mod life;

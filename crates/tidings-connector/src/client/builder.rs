@@ -92,7 +92,7 @@ impl ConnectorClientBuilder {
     }
 
     /// Who adds to each request what its trace is known by (`traceparent`, W3C Trace Context): called inside the
-    /// [span](crate::spans::CALL) of the call.
+    /// [span](crate::spans::CALL) of the call, if anybody collects it.
     pub fn propagate(mut self, propagate: impl Fn(&mut HeaderMap) + Send + Sync + 'static) -> Self {
         self.propagate = Some(Box::new(propagate));
         self
@@ -128,6 +128,7 @@ impl ConnectorClientBuilder {
         let policy = Arc::new(self.service_urls);
         Ok(ConnectorClient {
             audience: None,
+            delivery: None,
             inner: Arc::new(Inner {
                 transport: Transport::guarded(self.connect_timeout, self.resolver, Arc::clone(&policy)),
                 guard: Guard::new(policy),

@@ -61,14 +61,15 @@ async fn two_nodes_give_each_activity_a_place_of_its_own() {
     const EACH: usize = 20;
     let (mut one, two) = nodes().await;
     let chat = one.conversation().await;
-    let said = (0..2 * EACH).map(|index| {
-        let site = if index % 2 == 0 { &one } else { &two };
-        site.send(once(&chat, &index.to_string()))
+    let (first, second, to) = (&one, &two, &chat);
+    let all = (0..2 * EACH).map(|index| async move {
+        let site = if index % 2 == 0 { first } else { second };
+        site.send(once(to, &index.to_string())).await.ok()
     });
-    let mut ids: Vec<String> = futures_util::future::join_all(said)
+    let mut ids: Vec<String> = futures_util::future::join_all(all)
         .await
-        .iter()
-        .map(|reply| reply.ok()["id"].as_str().unwrap().to_owned())
+        .into_iter()
+        .map(|answer| answer["id"].as_str().unwrap().to_owned())
         .collect();
     ids.sort_unstable();
     let expected: Vec<String> = (1..=2 * EACH)

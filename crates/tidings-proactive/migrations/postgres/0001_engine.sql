@@ -39,7 +39,7 @@ CREATE TABLE lanes (
     backlog         BIGINT NOT NULL DEFAULT 0,
     -- What was sent lately, as its limits count it; NULL where there are none.
     meter           TEXT,
-    UNIQUE (channel_id, conversation_id),
+    UNIQUE (conversation_id, channel_id),
     CHECK (node IS NULL OR next_at IS NULL)
 );
 CREATE INDEX lanes_ready ON lanes (next_at) WHERE next_at IS NOT NULL;
@@ -198,3 +198,6 @@ CREATE INDEX deliveries_ready ON deliveries (lane_id, class, coalesce(place, id)
 CREATE INDEX deliveries_due ON deliveries (due_at) WHERE due_at IS NOT NULL;
 -- What an operator looks for.
 CREATE INDEX deliveries_by_state ON deliveries (state, id) WHERE state <> 'delivered' AND state <> 'sending';
+-- Few rows: what is being sent, and what an operator has stopped.
+CREATE INDEX deliveries_sending ON deliveries (id) WHERE state = 'sending';
+CREATE INDEX lanes_paused ON lanes (id) WHERE paused;

@@ -1,6 +1,6 @@
 use jiff::Timestamp;
 
-/// A wait that is on record: of a delivery that would have been the next of its class.
+/// A wait of a delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Wait {
@@ -8,7 +8,8 @@ pub struct Wait {
     pub since: Timestamp,
     /// When it was or will be over; `None` if that is open.
     pub until: Option<Timestamp>,
-    /// Why: `backoff`, `retry_after`, `pacing`, `budget`, `breaker`, `paused`, `scheduled`, `held`.
+    /// Why: `backoff`, `retry_after`, `pacing`, `budget`, `breaker`, `paused`, `scheduled`, `held`; or `turn`: others of its
+    /// conversation came first, or no worker was free.
     pub reason: String,
 }
 

@@ -12,16 +12,14 @@ use super::lane::Lane;
 use crate::limits::{Limit, Limits};
 use crate::meter::Meter;
 use crate::outcome::PauseScope;
-use crate::terms::Rules;
+use crate::terms::{Rules, SPENDABLE, after_skew};
 
 /// The most requests of a budget that a node takes at a time.
 const CHUNK: u32 = 16;
 /// The tenant that stands for the whole app.
 const APP: &str = "*";
-
-/// How long what was taken may be spent. The budget is charged for the whole of that time, so that whenever it is spent
-/// the limit holds.
-const SPENDABLE: Duration = Duration::from_millis(100);
+/// How long to wait when another node has the budget in hand.
+const IN_HAND: Duration = Duration::from_millis(5);
 
 /// Limits and pauses as they are on record now.
 pub(crate) fn load_rules(tx: &Tx<'_>, now: Timestamp) -> Result<Rules> {
@@ -68,6 +66,16 @@ pub(crate) fn load_rules(tx: &Tx<'_>, now: Timestamp) -> Result<Rules> {
     Ok(rules)
 }
 
+/// Whether a channel is paused, or everything is, as it is on record. Who ends a pause waits until this transaction has
+/// ended, and finds the lanes that it puts off.
+pub(super) fn is_paused(tx: &Tx<'_>, channel_id: &str) -> Result<bool> {
+    let sql = match tx.dialect() {
+        Dialect::Postgres => "SELECT 1 FROM pauses WHERE scope = 'all' OR channel_id = ?1 FOR SHARE",
+        Dialect::Sqlite => "SELECT 1 FROM pauses WHERE scope = 'all' OR channel_id = ?1",
+    };
+    tx.exists(sql, params![channel_id])
+}
+
 /// Spends one request of the budget of a lane's tenant. `None` if that is allowed, else from when it is.
 pub(super) fn spend(
     tx: &Tx<'_>,
@@ -85,27 +93,38 @@ pub(super) fn spend(
         }
         limits
     };
-    tx.execute(
-        "INSERT INTO budgets (channel_id, tenant) VALUES (?1, ?2) ON CONFLICT (channel_id, tenant) DO NOTHING",
-        params![lane.channel_id, lane.tenant],
-    )?;
+    // Nobody waits for a budget that another node has in hand: a transaction has several, in no order, and they would
+    // wait for each other in a circle.
     let sql = match tx.dialect() {
-        Dialect::Postgres => "SELECT meter FROM budgets WHERE channel_id = ?1 AND tenant = ?2 FOR UPDATE",
-        _ => "SELECT meter FROM budgets WHERE channel_id = ?1 AND tenant = ?2",
+        Dialect::Postgres => {
+            "SELECT meter FROM budgets WHERE channel_id = ?1 AND tenant = ?2 FOR UPDATE SKIP LOCKED"
+        }
+        Dialect::Sqlite => "SELECT meter FROM budgets WHERE channel_id = ?1 AND tenant = ?2",
     };
-    let text: Option<String> = tx
-        .first(sql, params![lane.channel_id, lane.tenant], |row| row.get(0))?
-        .flatten();
-    let mut meter = Meter::from_text(text.as_deref());
+    let found: Option<Option<String>> =
+        tx.first(sql, params![lane.channel_id, lane.tenant], |row| row.get(0))?;
+    if found.is_none() {
+        let opened = tx.execute(
+            "INSERT INTO budgets (channel_id, tenant) VALUES (?1, ?2) ON CONFLICT (channel_id, tenant) DO NOTHING",
+            params![lane.channel_id, lane.tenant],
+        )?;
+        if opened == 0 {
+            return Ok(Some(now.checked_add(IN_HAND).unwrap_or(Timestamp::MAX)));
+        }
+    }
+    let mut meter = Meter::from_text(found.flatten().as_deref());
     let until = now.checked_add(SPENDABLE).unwrap_or(Timestamp::MAX);
+    let was_set_back = meter.not_after(after_skew(until));
     let taken = limits.take_until(&mut meter, now, until, CHUNK);
+    if taken > 0 || was_set_back {
+        tx.execute(
+            "UPDATE budgets SET meter = ?3 WHERE channel_id = ?1 AND tenant = ?2",
+            params![lane.channel_id, lane.tenant, meter.to_text()],
+        )?;
+    }
     if taken == 0 {
         return Ok(Some(limits.next(&meter, now)));
     }
-    tx.execute(
-        "UPDATE budgets SET meter = ?3 WHERE channel_id = ?1 AND tenant = ?2",
-        params![lane.channel_id, lane.tenant, meter.to_text()],
-    )?;
     claiming
         .terms()
         .put(&lane.channel_id, &lane.tenant, taken - 1, until, now);

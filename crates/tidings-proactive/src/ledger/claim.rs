@@ -11,18 +11,21 @@ use super::lane::{self, Lane, LaneId, columns};
 use super::nodes::NodeId;
 use super::{Result, budget};
 use crate::delivery::DeliveryId;
+use crate::meter::Meter;
 use crate::state::DeliveryState;
 use crate::stats::EngineCounters;
-use crate::terms::{LaneFacts, Terms, Verdict};
+use crate::terms::{LaneFacts, Terms, Verdict, after_skew};
 use crate::unknown_policy::UnknownPolicy;
 use crate::wait_reason::WaitReason;
 
 /// A lane with more expired deliveries than this is cleared over several transactions, not in one long one.
 const EXPIRED_AT_ONCE: usize = 256;
-/// The most classes of a lane that are looked at.
+/// So many classes of a lane are compared; beyond them the first that is ready will do.
 const CLASSES: usize = 32;
+/// The most lanes that have to wait which one transaction looks at.
+const WAITING_AT_ONCE: usize = 512;
 /// When a lane is looked at again that waits for somebody to change something; whoever does so wakes it.
-const FAR: i64 = i64::MAX / 2;
+pub(super) const FAR: i64 = i64::MAX / 2;
 
 const READY: &str = concat!(
     "SELECT ",
@@ -48,6 +51,11 @@ impl Claiming<'_> {
     /// Locked for a look or a note, never while the database works.
     pub(super) fn terms(&self) -> MutexGuard<'_, Terms> {
         self.terms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Something that had no time before is to be looked at then.
+    pub(super) fn note_due(&self, at: Timestamp) {
+        self.terms().note_due(at);
     }
 }
 
@@ -139,28 +147,46 @@ impl Claimed {
     }
 }
 
+/// What was ready.
+#[derive(Debug, Default)]
+pub(crate) struct Ready {
+    pub(crate) claimed: Vec<Claimed>,
+    /// There may be more.
+    pub(crate) more: bool,
+    /// Whether anything was written.
+    pub(crate) changed: bool,
+}
+
 /// Claims up to `limit` lanes that are ready, longest ready first. A lane that has to wait is put off and told why.
 pub(crate) fn claim_ready(
     tx: &Tx<'_>,
     claiming: Claiming<'_>,
     now: Timestamp,
     limit: usize,
-) -> Result<Vec<Claimed>> {
-    let mut claimed = Vec::new();
+) -> Result<Ready> {
+    let mut found = Ready::default();
+    let (mut waiting, mut unfinished) = (0, false);
     // Those that have to wait do not count; they are looked at once each, because they are put off.
-    while claimed.len() < limit {
-        let wanted = limit - claimed.len();
+    while found.claimed.len() < limit && waiting < WAITING_AT_ONCE && !unfinished {
+        let wanted = limit - found.claimed.len();
         let mut lanes = ready(tx, now, wanted)?;
-        let all = lanes.len() == wanted;
+        let all = lanes.len() < wanted;
         lanes.sort_unstable_by_key(|lane| lane.id);
+        found.changed |= !lanes.is_empty();
         for lane in lanes {
-            claimed.extend(claim_lane(tx, claiming, lane, now)?);
+            match claim_lane(tx, claiming, lane, now)? {
+                Turn::Claimed(claimed) => found.claimed.push(*claimed),
+                Turn::Waits => waiting += 1,
+                Turn::Unfinished => unfinished = true,
+            }
         }
-        if !all {
-            break;
+        if all {
+            found.more = unfinished;
+            return Ok(found);
         }
     }
-    Ok(claimed)
+    found.more = true;
+    Ok(found)
 }
 
 fn ready(tx: &Tx<'_>, now: Timestamp, limit: usize) -> Result<Vec<Lane>> {
@@ -182,6 +208,15 @@ fn ready(tx: &Tx<'_>, now: Timestamp, limit: usize) -> Result<Vec<Lane>> {
     Ok(lanes)
 }
 
+/// What a look at a lane led to.
+pub(super) enum Turn {
+    Claimed(Box<Claimed>),
+    /// Nothing in it may be sent now.
+    Waits,
+    /// More of it has expired than one transaction clears: it is ready still.
+    Unfinished,
+}
+
 /// Claims a lane that nobody has, or that the node has already: what is next in it, if it may be sent. Else the lane is
 /// released.
 pub(super) fn claim_lane(
@@ -189,27 +224,38 @@ pub(super) fn claim_lane(
     claiming: Claiming<'_>,
     mut lane: Lane,
     now: Timestamp,
-) -> Result<Option<Claimed>> {
-    let Some(head) = head(tx, claiming, &mut lane, now)? else {
-        lane::release(tx, &lane, None, None)?;
-        return Ok(None);
+) -> Result<Turn> {
+    let head = match head(tx, claiming, &mut lane, now)? {
+        Next::Head(head) => head,
+        Next::Nothing => {
+            lane::release(tx, &lane, None, None)?;
+            return Ok(Turn::Waits);
+        }
+        Next::Unfinished => {
+            lane::release(tx, &lane, Some(now.as_microsecond()), None)?;
+            claiming.note_due(now);
+            return Ok(Turn::Unfinished);
+        }
     };
-    if let Some((until, reason)) = verdict(tx, claiming, &lane, now)? {
+    if let Some((until, reason)) = verdict(tx, claiming, &mut lane, now)? {
         claiming.counters.waited(reason);
         put_off(tx, &lane, head.id, until, reason, now)?;
-        return Ok(None);
+        if let Some(until) = until {
+            claiming.note_due(until);
+        }
+        return Ok(Turn::Waits);
     }
     claiming.counters.claimed(1);
     lane.epoch += 1;
     lane::hold(tx, &lane, claiming.node.0)?;
-    start(tx, lane, claiming.node, head, now).map(Some)
+    start(tx, lane, claiming.node, head, now).map(|claimed| Turn::Claimed(Box::new(claimed)))
 }
 
 /// For a new delivery in an idle lane: the node that may send it now.
 pub(super) fn may_send(
     tx: &Tx<'_>,
     claiming: Claiming<'_>,
-    lane: &Lane,
+    lane: &mut Lane,
     now: Timestamp,
 ) -> Result<Option<i64>> {
     let may = verdict(tx, claiming, lane, now)?.is_none();
@@ -223,17 +269,34 @@ pub(super) fn may_send(
 fn verdict(
     tx: &Tx<'_>,
     claiming: Claiming<'_>,
-    lane: &Lane,
+    lane: &mut Lane,
     now: Timestamp,
 ) -> Result<Option<(Option<Timestamp>, WaitReason)>> {
+    let mut meter = Meter::default();
+    if lane.meter.is_some() {
+        meter = Meter::from_text(lane.meter.as_deref());
+        if meter.not_after(after_skew(now)) {
+            lane.meter = meter.to_text();
+        }
+    }
     let facts = LaneFacts {
         channel_id: &lane.channel_id,
         tenant: &lane.tenant,
         host: &lane.host,
         paused: lane.paused,
-        meter: lane.meter.as_deref(),
+        meter: &meter,
     };
-    let verdict = claiming.terms().verdict(&facts, now);
+    let mut verdict = claiming.terms().verdict(&facts, now);
+    if matches!(verdict, Verdict::Wait { until: None, .. })
+        && !lane.paused
+        && !budget::is_paused(tx, &lane.channel_id)?
+    {
+        // The pause has ended and this node has not heard of it: put off now, the lane would wait for nobody.
+        let rules = budget::load_rules(tx, now)?;
+        let mut terms = claiming.terms();
+        terms.rules = rules;
+        verdict = terms.verdict(&facts, now);
+    }
     if let Verdict::Wait { until, reason } = verdict {
         return Ok(Some((until, reason)));
     }
@@ -244,7 +307,7 @@ fn verdict(
     Ok(broken_until.map(|until| (Some(until), WaitReason::Breaker)))
 }
 
-pub(super) fn put_off(
+fn put_off(
     tx: &Tx<'_>,
     lane: &Lane,
     head: DeliveryId,
@@ -285,40 +348,45 @@ pub(super) fn note_wait(
     Ok(())
 }
 
-/// What is next in a lane.
-pub(super) struct Head {
-    pub(super) id: DeliveryId,
+/// The first of a class.
+struct Head {
+    id: DeliveryId,
     place: i64,
     class: String,
     expires_at: i64,
     blocked: bool,
 }
 
+/// What is next in a lane.
+enum Next {
+    Head(Head),
+    Nothing,
+    /// There is more to clear away before it is known.
+    Unfinished,
+}
+
 /// The oldest delivery that is ready: of each class the first counts, unless that waits to be tried again. What has
 /// expired ends here.
-pub(super) fn head(
-    tx: &Tx<'_>,
-    claiming: Claiming<'_>,
-    lane: &mut Lane,
-    now: Timestamp,
-) -> Result<Option<Head>> {
+fn head(tx: &Tx<'_>, claiming: Claiming<'_>, lane: &mut Lane, now: Timestamp) -> Result<Next> {
     let mut best: Option<Head> = None;
     let mut class: Option<String> = None;
     let mut expired = 0;
-    for _ in 0..CLASSES {
-        let first = loop {
-            let first = first_of_class(tx, lane.id, class.as_deref(), now)?;
-            match first {
-                Some(first) if first.expires_at <= now.as_microsecond() && expired < EXPIRED_AT_ONCE => {
-                    expire(tx, first.id, now)?;
-                    claiming.counters.ended(DeliveryState::Expired);
-                    lane.backlog -= 1;
-                    expired += 1;
-                }
-                first => break first,
-            }
+    let mut classes = 0;
+    while classes < CLASSES || best.is_none() {
+        let Some(first) = first_of_class(tx, lane.id, class.as_deref(), now)? else {
+            break;
         };
-        let Some(first) = first else { break };
+        if first.expires_at <= now.as_microsecond() {
+            if expired == EXPIRED_AT_ONCE {
+                return Ok(Next::Unfinished);
+            }
+            expire(tx, first.id, now)?;
+            claiming.counters.ended(DeliveryState::Expired);
+            lane.backlog -= 1;
+            expired += 1;
+            continue;
+        }
+        classes += 1;
         class = Some(first.class.clone());
         let is_next = best
             .as_ref()
@@ -327,7 +395,7 @@ pub(super) fn head(
             best = Some(first);
         }
     }
-    Ok(best)
+    Ok(best.map_or(Next::Nothing, Next::Head))
 }
 
 /// The first of the class after `class`.
@@ -360,7 +428,7 @@ fn first_of_class(tx: &Tx<'_>, lane: LaneId, class: Option<&str>, now: Timestamp
     }
 }
 
-pub(super) fn expire(tx: &Tx<'_>, id: DeliveryId, now: Timestamp) -> Result<()> {
+fn expire(tx: &Tx<'_>, id: DeliveryId, now: Timestamp) -> Result<()> {
     tx.execute(
         "UPDATE deliveries SET state = 'expired', due_at = NULL, ended_at = ?2, updated_at = ?2 WHERE id = ?1",
         params![id.0, now.as_microsecond()],

@@ -120,11 +120,20 @@ pub(crate) fn enqueue(
         return Ok(first);
     }
     let (mut lane, known) = find_or_open(tx, &new)?;
+    if let Some(dedupe) = &new.dedupe
+        && tx.dialect() == Dialect::Postgres
+        // Whoever held the lane may have put the same on record.
+        && let Some(first) = first_of(tx, &Whereabouts::of(&new.reference).tenant, dedupe, now)?
+    {
+        return Ok(first);
+    }
     if lane.backlog >= i64::from(max_backlog) {
         return Ok(Err(Refusal::BacklogFull));
     }
-    let own_address = !(known.is_this(&new) || (lane.backlog == 0 && readdress(tx, lane.id, &new)?));
-    let due_at = new.not_before.filter(|at| *at > now);
+    // Lanes of the first versions have an address without a host.
+    let is_known = known.is_this(&new) && !lane.host.is_empty();
+    let own_address = !(is_known || (lane.backlog == 0 && readdress(tx, &mut lane, &new)?));
+    let due_at = new.not_before.filter(|at| *at > now && !lane.closed);
     let state = if lane.closed {
         DeliveryState::Refused
     } else if due_at.is_some() {
@@ -134,7 +143,7 @@ pub(crate) fn enqueue(
     };
     let idle = state == DeliveryState::Available && lane.node.is_none() && lane.next_at.is_none();
     let verdict = match allowance.claiming() {
-        Some(claiming) if idle && lane.backlog == 0 => claim::may_send(tx, claiming, &lane, now)?,
+        Some(claiming) if idle && lane.backlog == 0 => claim::may_send(tx, claiming, &mut lane, now)?,
         _ => None,
     };
     let state = if verdict.is_some() {
@@ -163,8 +172,8 @@ pub(crate) fn enqueue(
             super::lane::hold(tx, &lane, node)?;
             enqueued.claimed = Some(Claimed::of_new(lane, node, id, new, now));
         }
-        // A lane without a wait of its own is looked at now; a paused one when it is resumed.
-        None if idle && !lane.paused => {
+        // A lane without a wait of its own is looked at now. If it is paused, that is where its wait begins.
+        None if idle => {
             allowance.leave();
             super::lane::release(tx, &lane, Some(now.as_microsecond()), None)?;
         }
@@ -179,6 +188,50 @@ pub(crate) fn enqueue(
         }
     }
     Ok(Ok(enqueued))
+}
+
+/// Deliveries with their places in a batch, in the order in which their lanes are locked by everybody. Those of one lane
+/// stay in their order.
+pub(crate) fn in_lane_order(tx: &Tx<'_>, batch: Vec<NewDelivery>) -> Result<Vec<(usize, NewDelivery)>> {
+    let mut in_order: Vec<(usize, NewDelivery)> = batch.into_iter().enumerate().collect();
+    in_order.sort_by(|(_, one), (_, other)| {
+        (&one.channel_id, &one.conversation_id).cmp(&(&other.channel_id, &other.conversation_id))
+    });
+    if tx.dialect() == Dialect::Sqlite {
+        // Nothing else writes meanwhile.
+        return Ok(in_order);
+    }
+    let mut with_lanes: Vec<(i64, usize, NewDelivery)> = Vec::with_capacity(in_order.len());
+    for (index, new) in in_order {
+        let lane = match with_lanes.last() {
+            Some((lane, _, last))
+                if (&last.channel_id, &last.conversation_id) == (&new.channel_id, &new.conversation_id) =>
+            {
+                *lane
+            }
+            _ => {
+                make_known(
+                    tx,
+                    &new.channel_id,
+                    &new.conversation_id,
+                    &new.reference,
+                    new.identity.as_deref(),
+                )?;
+                let lane: Option<i64> = tx.first(
+                    "SELECT id FROM lanes WHERE channel_id = ?1 AND conversation_id = ?2",
+                    params![new.channel_id, new.conversation_id],
+                    |row| row.get(0),
+                )?;
+                lane.unwrap_or_default()
+            }
+        };
+        with_lanes.push((lane, index, new));
+    }
+    with_lanes.sort_by_key(|(lane, _, _)| *lane);
+    Ok(with_lanes
+        .into_iter()
+        .map(|(_, index, new)| (index, new))
+        .collect())
 }
 
 /// The reference and identity of a lane.
@@ -294,15 +347,11 @@ fn host_of(service_url: &str) -> String {
 }
 
 /// A lane without open deliveries takes the newest address, so that they need not bring their own.
-fn readdress(tx: &Tx<'_>, lane: LaneId, new: &NewDelivery) -> Result<bool> {
+fn readdress(tx: &Tx<'_>, lane: &mut Lane, new: &NewDelivery) -> Result<bool> {
+    lane.host = Whereabouts::of(&new.reference).host;
     tx.execute(
         "UPDATE lane_addresses SET host = ?2, reference = ?3, identity = ?4 WHERE lane_id = ?1",
-        params![
-            lane.0,
-            Whereabouts::of(&new.reference).host,
-            new.reference,
-            new.identity
-        ],
+        params![lane.id.0, lane.host, new.reference, new.identity],
     )?;
     Ok(true)
 }

@@ -46,6 +46,11 @@ const BY_ID_LOCKED: &str = concat!(
     columns!(),
     " FROM lanes JOIN lane_addresses ON lane_id = lanes.id WHERE lanes.id = ?1 FOR UPDATE OF lanes"
 );
+const BY_ID_SKIP_LOCKED: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM lanes JOIN lane_addresses ON lane_id = lanes.id WHERE lanes.id = ?1 FOR UPDATE OF lanes SKIP LOCKED"
+);
 
 impl Lane {
     pub(super) fn from_row(row: &Row<'_>) -> Result<Lane> {
@@ -68,7 +73,17 @@ impl Lane {
     pub(super) fn by_id(tx: &Tx<'_>, id: LaneId) -> Result<Option<Lane>> {
         let sql = match tx.dialect() {
             Dialect::Postgres => BY_ID_LOCKED,
-            _ => BY_ID,
+            Dialect::Sqlite => BY_ID,
+        };
+        tx.first(sql, params![id.0], Lane::from_row)
+    }
+
+    /// As [`by_id`](Self::by_id), but `None` also if another transaction has the lane in hand: for whoever has some
+    /// already and must not wait for one more.
+    pub(super) fn in_no_hands(tx: &Tx<'_>, id: LaneId) -> Result<Option<Lane>> {
+        let sql = match tx.dialect() {
+            Dialect::Postgres => BY_ID_SKIP_LOCKED,
+            Dialect::Sqlite => BY_ID,
         };
         tx.first(sql, params![id.0], Lane::from_row)
     }

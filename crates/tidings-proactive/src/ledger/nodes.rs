@@ -7,13 +7,17 @@ use tidings_store::{Dialect, Tx, params};
 
 use super::Result;
 use super::lane::{self, Lane, LaneId};
+use crate::delivery::DeliveryId;
 use crate::outcome::AttemptOutcome;
 use crate::reason::DeadReason;
 use crate::unknown_policy::UnknownPolicy;
 
+/// A node that was dead for so long, in microseconds, has no claim on its way any more. Until then its row stays: a
+/// claim that it began before its lease ended may still be committed, and has to be found.
+const FORGOTTEN_AFTER: i64 = 60_000_000;
 /// The most lanes that one transaction takes over.
 const LANES_AT_ONCE: i64 = 256;
-/// A delivery whose process died this many times while it was being sent is not sent again.
+/// A delivery whose process died or panicked this many times while it was being sent is not sent again.
 const LOST_STARTS: i64 = 3;
 const LOST: &str = "the process ended while this delivery was being sent";
 
@@ -60,9 +64,16 @@ pub(crate) fn heartbeat(tx: &Tx<'_>, node: NodeId, now: Timestamp, lease: Durati
     Ok(renewed > 0)
 }
 
-/// A node ends, and has nothing under way.
+/// A node ends. If it still has lanes, because the outcome of what it sent there could not be recorded, its row stays
+/// behind, so that whoever looks finds them.
 pub(crate) fn leave(tx: &Tx<'_>, node: NodeId) -> Result<()> {
-    tx.execute("DELETE FROM nodes WHERE id = ?1", params![node.0])?;
+    let left = tx.execute(
+        "DELETE FROM nodes WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM lanes WHERE lanes.node = ?1)",
+        params![node.0],
+    )?;
+    if left == 0 {
+        tx.execute("UPDATE nodes SET alive_until = 0 WHERE id = ?1", params![node.0])?;
+    }
     Ok(())
 }
 
@@ -70,7 +81,10 @@ pub(crate) fn leave(tx: &Tx<'_>, node: NodeId) -> Result<()> {
 pub(crate) fn end_own_waits(tx: &Tx<'_>, now: Timestamp) -> Result<()> {
     tx.execute(
         "UPDATE deliveries SET due_at = ?1, updated_at = ?1
-         WHERE due_at > ?1 AND state = 'retryable' AND (error_status IS NULL OR error_status <> 429)",
+         WHERE due_at > ?1 AND state = 'retryable' AND NOT EXISTS (
+             SELECT 1 FROM delivery_waits
+             WHERE delivery_id = deliveries.id AND reason = 'retry_after' AND until >= deliveries.due_at)
+           AND (error_status IS NULL OR error_status <> 429)",
         params![now.as_microsecond()],
     )?;
     Ok(())
@@ -87,38 +101,93 @@ pub(crate) struct TakenOver {
 /// Takes over lanes of nodes whose lease has ended; with `all_others`, of every node but `node`, because the database
 /// proves that no other is alive. What was being sent has an unknown outcome.
 pub(crate) fn take_over(tx: &Tx<'_>, node: NodeId, all_others: bool, now: Timestamp) -> Result<TakenOver> {
-    let deadline = if all_others {
-        i64::MAX
-    } else {
-        now.as_microsecond()
-    };
+    if all_others {
+        let lanes = tx.all(
+            "SELECT id FROM lanes WHERE node <> ?1 ORDER BY id LIMIT ?2",
+            params![node.0, LANES_AT_ONCE],
+            |row| Ok(LaneId(row.get(0)?)),
+        )?;
+        if lanes.is_empty() {
+            tx.execute("DELETE FROM nodes WHERE id <> ?1", params![node.0])?;
+        }
+        return take_over_lanes(tx, &lanes, now, |has| has != node.0);
+    }
     let sql = match tx.dialect() {
         Dialect::Postgres => {
-            "SELECT id FROM nodes WHERE id <> ?1 AND alive_until < ?2 ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED"
+            "SELECT id, alive_until FROM nodes WHERE id <> ?1 AND alive_until < ?2 ORDER BY id FOR UPDATE SKIP LOCKED"
         }
-        _ => "SELECT id FROM nodes WHERE id <> ?1 AND alive_until < ?2 ORDER BY id LIMIT 1",
+        Dialect::Sqlite => {
+            "SELECT id, alive_until FROM nodes WHERE id <> ?1 AND alive_until < ?2 ORDER BY id"
+        }
     };
-    let Some(dead) = tx.first(sql, params![node.0, deadline], |row| row.get::<i64>(0))? else {
-        return Ok(TakenOver::default());
+    let deadline = now.as_microsecond();
+    let all_dead = tx.all(sql, params![node.0, deadline], |row| {
+        Ok((row.get::<i64>(0)?, row.get::<i64>(1)?))
+    })?;
+    for (dead, alive_until) in all_dead {
+        let lanes = tx.all(
+            "SELECT id FROM lanes WHERE node = ?1 ORDER BY id LIMIT ?2",
+            params![dead, LANES_AT_ONCE],
+            |row| Ok(LaneId(row.get(0)?)),
+        )?;
+        if !lanes.is_empty() {
+            return take_over_lanes(tx, &lanes, now, |has| has == dead);
+        }
+        if alive_until < deadline.saturating_sub(FORGOTTEN_AFTER) {
+            leave(tx, NodeId(dead))?;
+        }
+    }
+    take_over_strays(tx, node, now)
+}
+
+fn take_over_lanes(
+    tx: &Tx<'_>,
+    lanes: &[LaneId],
+    now: Timestamp,
+    is_dead: impl Fn(i64) -> bool,
+) -> Result<TakenOver> {
+    let mut taken = TakenOver {
+        lanes: 0,
+        more: !lanes.is_empty(),
     };
-    let lanes = tx.all(
-        "SELECT id FROM lanes WHERE node = ?1 ORDER BY id LIMIT ?2",
-        params![dead, LANES_AT_ONCE],
+    for id in lanes {
+        if let Some(lane) = Lane::by_id(tx, *id)?
+            && let Some(dead) = lane.node.filter(|node| is_dead(*node))
+        {
+            take_over_lane(tx, lane, dead, now)?;
+            taken.lanes += 1;
+        }
+    }
+    Ok(taken)
+}
+
+/// Takes over lanes of nodes that are not on record: one that was declared dead may have claimed once more before it
+/// noticed, and died.
+fn take_over_strays(tx: &Tx<'_>, node: NodeId, now: Timestamp) -> Result<TakenOver> {
+    let strays = tx.all(
+        "SELECT lanes.id FROM deliveries JOIN lanes ON lanes.id = deliveries.lane_id
+         WHERE deliveries.state = 'sending' AND node <> ?1 AND NOT EXISTS (SELECT 1 FROM nodes WHERE nodes.id = node)
+         ORDER BY lanes.id LIMIT ?2",
+        params![node.0, LANES_AT_ONCE],
         |row| Ok(LaneId(row.get(0)?)),
     )?;
     let mut taken = 0;
-    for id in lanes.iter().copied() {
-        if let Some(lane) = Lane::by_id(tx, id)?.filter(|lane| lane.node == Some(dead)) {
-            take_over_lane(tx, lane, dead, now)?;
+    for id in strays.iter().copied() {
+        let Some(lane) = Lane::by_id(tx, id)? else {
+            continue;
+        };
+        let Some(owner) = lane.node.filter(|owner| *owner != node.0) else {
+            continue;
+        };
+        let is_known = tx.exists("SELECT 1 FROM nodes WHERE id = ?1", params![owner])?;
+        if !is_known {
+            take_over_lane(tx, lane, owner, now)?;
             taken += 1;
         }
     }
-    if lanes.is_empty() {
-        leave(tx, NodeId(dead))?;
-    }
     Ok(TakenOver {
         lanes: taken,
-        more: true,
+        more: taken > 0,
     })
 }
 
@@ -178,16 +247,11 @@ fn note_lost(tx: &Tx<'_>, delivery: &UnderWay, dead: i64, epoch: i64, now: Times
 
 /// What becomes of a delivery that a dead node was sending. True if it has ended.
 fn lose(tx: &Tx<'_>, delivery: &UnderWay, now: Timestamp) -> Result<bool> {
-    let lost: i64 = tx
-        .first(
-            "SELECT count(*) FROM attempts WHERE delivery_id = ?1 AND outcome = 'lost'",
-            params![delivery.id],
-            |row| row.get(0),
-        )?
-        .unwrap_or(0);
     // A handler's turn was not committed, so nothing of it has left.
     let maybe_arrived = !delivery.is_handler;
-    let (state, reason) = if lost >= LOST_STARTS {
+    // A channel that recognises the repeat shows it once.
+    let may_repeat = maybe_arrived && delivery.policy != UnknownPolicy::Reconcile;
+    let (state, reason) = if is_poison(tx, DeliveryId(delivery.id))? {
         ("dead", Some(DeadReason::Poison.as_str()))
     } else if maybe_arrived && delivery.policy == UnknownPolicy::AtMostOnce {
         ("unknown", None)
@@ -207,8 +271,18 @@ fn lose(tx: &Tx<'_>, delivery: &UnderWay, now: Timestamp) -> Result<bool> {
             now,
             ended.then_some(now),
             LOST,
-            maybe_arrived,
+            may_repeat,
         ],
     )?;
     Ok(ended)
+}
+
+/// Whether a delivery was lost so often while it was being sent that it is not sent again.
+pub(super) fn is_poison(tx: &Tx<'_>, id: DeliveryId) -> Result<bool> {
+    let lost: Option<i64> = tx.first(
+        "SELECT count(*) FROM attempts WHERE delivery_id = ?1 AND outcome = 'lost'",
+        params![id.0],
+        |row| row.get(0),
+    )?;
+    Ok(lost >= Some(LOST_STARTS))
 }

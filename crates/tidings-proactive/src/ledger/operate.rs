@@ -5,8 +5,9 @@ mod pause;
 use jiff::Timestamp;
 use tidings_store::{StoreError, Tx, params};
 
+use super::lane::{Lane, LaneId};
 use super::read::row;
-use super::rearm::{Lane, begin_wait, end_waits};
+use super::rearm::{begin_wait, end_waits, rearm};
 use crate::delivery::{DeliveryId, DeliveryState};
 
 #[cfg(test)]
@@ -51,10 +52,10 @@ pub(crate) fn cancel(tx: &Tx<'_>, id: DeliveryId, now: Timestamp) -> Done<()> {
     )?;
     tx.execute(
         "UPDATE lanes SET backlog = backlog - 1 WHERE id = ?1",
-        params![lane.id],
+        params![lane.id.0],
     )?;
     end_waits(tx, id.0, now)?;
-    lane.rearm(tx, now)?;
+    rearm(tx, &lane, now)?;
     Ok(Ok(()))
 }
 
@@ -82,11 +83,11 @@ pub(crate) fn retry(tx: &Tx<'_>, id: DeliveryId, reopen_lane: bool, now: Timesta
         Some((first, DeliveryState::Delivered)) => return Ok(Err(NotDone::Delivered(first))),
         _ => {}
     }
-    if let Some(reason) = lane.closed_reason.take() {
+    if lane.closed {
         if !reopen_lane {
-            return Ok(Err(NotDone::Closed(reason)));
+            return Ok(Err(NotDone::Closed(pause::closed_reason(tx, lane.id)?)));
         }
-        pause::open(tx, lane.id)?;
+        pause::open(tx, &mut lane)?;
     }
     let micros = now.as_microsecond();
     let new = tx.insert(
@@ -109,9 +110,9 @@ pub(crate) fn retry(tx: &Tx<'_>, id: DeliveryId, reopen_lane: bool, now: Timesta
     )?;
     tx.execute(
         "UPDATE lanes SET backlog = backlog + 1 WHERE id = ?1",
-        params![lane.id],
+        params![lane.id.0],
     )?;
-    lane.rearm(tx, now)?;
+    rearm(tx, &lane, now)?;
     Ok(Ok(DeliveryId(new)))
 }
 
@@ -144,7 +145,7 @@ pub(crate) fn hold(
     )?;
     end_waits(tx, id.0, now)?;
     begin_wait(tx, id.0, now, until, "held")?;
-    lane.rearm(tx, now)?;
+    rearm(tx, &lane, now)?;
     Ok(Ok(()))
 }
 
@@ -165,19 +166,19 @@ pub(crate) fn release(tx: &Tx<'_>, id: DeliveryId, now: Timestamp) -> Done<()> {
         params![id.0, now.as_microsecond()],
     )?;
     end_waits(tx, id.0, now)?;
-    lane.rearm(tx, now)?;
+    rearm(tx, &lane, now)?;
     Ok(Ok(()))
 }
 
 /// A delivery's lane, locked, and then the state of the delivery: who has the lane decides about what is in it.
 fn lock(tx: &Tx<'_>, id: DeliveryId) -> Result<Option<(Lane, DeliveryState)>, StoreError> {
-    let lane: Option<i64> = tx.first(
+    let lane = tx.first(
         "SELECT lane_id FROM deliveries WHERE id = ?1",
         params![id.0],
-        |row| row.get(0),
+        |row| row.get(0).map(LaneId),
     )?;
     let Some(lane) = lane else { return Ok(None) };
-    let Some(lane) = Lane::lock(tx, lane)? else {
+    let Some(lane) = Lane::by_id(tx, lane)? else {
         return Ok(None);
     };
     let state = tx.first(

@@ -3,15 +3,17 @@
 use jiff::Timestamp;
 use tidings_store::{Tx, params};
 
-use super::claim::{self, Claimed, Claiming};
+use super::claim::{self, Claimed, Claiming, Turn};
 use super::lane::{self, Lane};
-use super::{Result, budget};
+use super::{Result, budget, nodes};
 use crate::delivery::Failure;
 use crate::meter::Meter;
 use crate::outcome::{AttemptOutcome, PauseScope};
 use crate::reason::{CloseReason, DeadReason};
 use crate::state::DeliveryState;
 use crate::stats::EngineCounters;
+use crate::terms::after_skew;
+use crate::unknown_policy::UnknownPolicy;
 use crate::wait_reason::WaitReason;
 
 /// A delivery that was tried, and how that ended.
@@ -33,7 +35,7 @@ pub(crate) enum Ending {
     Retry {
         due_at: Timestamp,
         repeat_possible: bool,
-        /// What the channel asked to leave alone, until `due_at`.
+        /// What the channel asked to leave alone, until `due_at`, however long the delivery lives.
         pause: Option<PauseScope>,
         failed: Failed,
     },
@@ -120,19 +122,27 @@ fn settle(
             pause,
             failed,
         } => {
-            let due_at = (*due_at).min(claimed.expires_at);
+            let until = *due_at;
+            let due_at = until.min(claimed.expires_at);
             let reason = if pause.is_some() || failed.retry_after_ms.is_some() {
                 WaitReason::RetryAfter
             } else {
                 WaitReason::Backoff
             };
             note_attempt(tx, outcome, failed)?;
-            defer(tx, outcome, due_at, *repeat_possible, failed)?;
-            claiming.counters.waited(reason);
-            claim::note_wait(tx, claimed.id, Some(due_at), reason, now)?;
+            if failed.outcome == AttemptOutcome::Lost && nodes::is_poison(tx, claimed.id)? {
+                tracing::error!(delivery.id = %claimed.id, "a delivery was lost too often while it was sent: it is dead");
+                end(tx, outcome, "dead", Some(DeadReason::Poison.as_str()), failed)?;
+                lane.backlog -= 1;
+            } else {
+                defer(tx, outcome, due_at, *repeat_possible, failed)?;
+                claiming.counters.waited(reason);
+                claim::note_wait(tx, claimed.id, Some(due_at), reason, now)?;
+                claiming.note_due(due_at);
+            }
             match pause {
-                Some(PauseScope::Lane) => lane_waits_until = Some(due_at),
-                Some(scope) => budget::leave_alone(tx, claiming, &lane, *scope, due_at)?,
+                Some(PauseScope::Lane) => lane_waits_until = Some(until),
+                Some(scope) => budget::leave_alone(tx, claiming, &lane, *scope, until)?,
                 None => {}
             }
         }
@@ -159,6 +169,7 @@ fn settle(
         Ending::PutBack => put_back(tx, outcome)?,
     }
     if let Some(until) = lane_waits_until {
+        claiming.note_due(until);
         lane::release(
             tx,
             &lane,
@@ -172,7 +183,12 @@ fn settle(
         return Ok(Settled::Recorded(None));
     }
     if next == Next::SameLane {
-        return claim::claim_lane(tx, claiming, lane, now).map(Settled::Recorded);
+        return Ok(Settled::Recorded(
+            match claim::claim_lane(tx, claiming, lane, now)? {
+                Turn::Claimed(claimed) => Some(*claimed),
+                Turn::Waits | Turn::Unfinished => None,
+            },
+        ));
     }
     lane::release(tx, &lane, Some(now.as_microsecond()), None)?;
     Ok(Settled::Recorded(None))
@@ -199,6 +215,7 @@ fn count(counters: &EngineCounters, outcome: &Outcome) {
 fn count_call(claiming: Claiming<'_>, lane: &mut Lane, ended_at: Timestamp) {
     if let Some(limits) = claiming.terms().rules.lane_limits.get(&lane.channel_id) {
         let mut meter = Meter::from_text(lane.meter.as_deref());
+        meter.not_after(after_skew(ended_at));
         limits.take(&mut meter, ended_at);
         lane.meter = meter.to_text();
     }
@@ -219,7 +236,9 @@ fn deliver(tx: &Tx<'_>, outcome: &Outcome, activity_id: Option<&str>) -> Result<
 
 fn end(tx: &Tx<'_>, outcome: &Outcome, state: &str, reason: Option<&str>, failed: &Failed) -> Result<()> {
     let failure = &failed.failure;
-    let maybe_arrived = failed.outcome == AttemptOutcome::Unknown;
+    let maybe_arrived = outcome.called
+        && matches!(failed.outcome, AttemptOutcome::Unknown | AttemptOutcome::Lost)
+        && outcome.claimed.policy != UnknownPolicy::Reconcile;
     tx.execute(
         "UPDATE deliveries SET state = ?2, reason = ?3, ended_at = ?4, updated_at = ?4, error_status = ?5,
                                error_code = ?6, error_message = ?7, repeat_possible = (repeat_possible OR ?8)

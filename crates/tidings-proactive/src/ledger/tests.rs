@@ -1,253 +1,561 @@
-use std::collections::{BTreeMap, HashMap};
+//! Random sequences of what the engine does to the ledger, beside a model of it in memory.
+//!
+//! An [`Op`] says what is done and [`Hands::apply`] does it in one transaction of whichever database; what came of it is an
+//! [`Event`]. Neither knows the model, so that one sequence can be run on several databases and the histories compared.
 
+mod model;
+
+use std::sync::Mutex;
+
+use jiff::Timestamp;
 use proptest::prelude::*;
-use tidings_store::rusqlite::Connection;
+use tidings_store::{Database, Tx, params};
 
-use super::read::Due;
 use super::*;
 use crate::MIGRATIONS;
+use crate::delivery::{DeliveryId, Failure};
+use crate::outcome::{AttemptOutcome, PauseScope};
+use crate::reason::{CloseReason, DeadReason};
+use crate::state::DeliveryState;
+use crate::stats::EngineCounters;
+use crate::terms::Terms;
+use crate::unknown_policy::UnknownPolicy;
+
+use model::Model;
 
 const CONVERSATIONS: [&str; 3] = ["alice", "bob", "carol"];
+const CLASSES: [&str; 2] = ["message", "alert"];
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
 }
 
-fn database() -> Connection {
-    let conn = Connection::open_in_memory().unwrap();
-    for migration in MIGRATIONS.sqlite {
-        conn.execute_batch(migration).unwrap();
-    }
-    conn
+/// What is done.
+#[derive(Clone, Copy, Debug)]
+enum Op {
+    Enqueue {
+        conversation: usize,
+        class: usize,
+        /// Seconds; 0: at once.
+        delay: i64,
+        lives: i64,
+        may_claim: bool,
+        handler: bool,
+        policy: UnknownPolicy,
+        key: Option<u8>,
+    },
+    /// All that is ready is claimed.
+    Claim,
+    ReleaseDue,
+    Settle {
+        which: usize,
+        how: How,
+        next: Next,
+    },
+    /// An outcome of a node that was declared dead.
+    SettleLate {
+        which: usize,
+    },
+    /// The node ends without a word, and another takes over.
+    TakeOver,
+    Wait {
+        seconds: i64,
+    },
 }
 
-fn owed(conversation: &str, expires_at: Timestamp) -> NewDelivery {
+#[derive(Clone, Copy, Debug)]
+enum How {
+    Delivered,
+    /// Tried again after a while; of a handler as well.
+    Retry {
+        wait: i64,
+        unknown: bool,
+        pause: bool,
+    },
+    Dead,
+    Unknown,
+    Closed,
+    PutBack,
+    /// Of a handler: it has said so much. Of an activity as `Delivered`.
+    Handled {
+        children: usize,
+    },
+}
+
+/// What came of it. Ids are as the database gave them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Event {
+    Enqueued {
+        id: i64,
+        state: DeliveryState,
+        replay: bool,
+    },
+    /// In the order of their ids.
+    Claimed(Vec<i64>),
+    LeaseLost,
+    Nothing,
+}
+
+/// Whoever works on the ledger: what it has claimed, and what it had claimed before it was declared dead.
+struct Hands {
+    now: i64,
+    node: NodeId,
+    terms: Mutex<Terms>,
+    counters: EngineCounters,
+    held: Vec<Claimed>,
+    lost: Vec<Claimed>,
+}
+
+fn of(conversation: usize, class: usize, handler: bool) -> NewDelivery {
+    let content = if handler {
+        Content::Handler {
+            name: "handler".to_owned(),
+            payload: "{}".to_owned(),
+        }
+    } else {
+        Content::Activity("{}".to_owned())
+    };
     NewDelivery {
         channel_id: "test".to_owned(),
-        conversation_id: conversation.to_owned(),
-        class: "message",
+        conversation_id: CONVERSATIONS[conversation].to_owned(),
+        reference: r#"{"serviceUrl":"http://host"}"#.to_owned(),
         identity: None,
-        reference: "{}".to_owned(),
-        activity: "{}".to_owned(),
-        dedupe_key: None,
-        expires_at,
+        content,
+        class: CLASSES[class].to_owned(),
+        policy: UnknownPolicy::default(),
+        dedupe: None,
+        not_before: None,
+        expires_at: Timestamp::MAX,
+        parent: None,
+        trace: None,
     }
 }
 
-/// Each query of the hot paths finds its rows by an index: no log is too long for it.
-#[test]
-fn nothing_is_found_by_scanning() {
-    let conn = database();
-    let plan = |sql: &str| -> String {
-        let mut statement = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
-        let parameters = vec![0_i64; statement.parameter_count()];
-        let rows = statement
-            .query_map(tidings_store::rusqlite::params_from_iter(parameters), |row| {
-                row.get::<_, String>(3)
+impl Hands {
+    fn new(tx: &Tx<'_>) -> Result<Self> {
+        Ok(Hands {
+            now: 1_000,
+            node: register(tx, "node", at(1_000), std::time::Duration::from_secs(15))?,
+            terms: Mutex::default(),
+            counters: EngineCounters::default(),
+            held: Vec::new(),
+            lost: Vec::new(),
+        })
+    }
+
+    fn apply(&mut self, tx: &Tx<'_>, op: Op) -> Result<Event> {
+        let now = at(self.now);
+        match op {
+            Op::Wait { seconds } => {
+                self.now += seconds;
+                Ok(Event::Nothing)
+            }
+            Op::Enqueue { may_claim, .. } => {
+                let new = self.new_delivery(op);
+                let claiming = may_claim.then_some(Claiming {
+                    node: self.node,
+                    terms: &self.terms,
+                    counters: &self.counters,
+                });
+                let mut allowance = Allowance::new(claiming, usize::from(may_claim));
+                let enqueued = enqueue(tx, new, now, u32::MAX, &mut allowance)?.unwrap();
+                let event = Event::Enqueued {
+                    id: enqueued.id.0,
+                    state: enqueued.state,
+                    replay: enqueued.replay,
+                };
+                self.held.extend(enqueued.claimed);
+                Ok(event)
+            }
+            Op::Claim => {
+                let claiming = Claiming {
+                    node: self.node,
+                    terms: &self.terms,
+                    counters: &self.counters,
+                };
+                let ready = claim_ready(tx, claiming, now, 1_000)?;
+                assert!(!ready.more);
+                Ok(self.hold(ready.claimed))
+            }
+            Op::ReleaseDue => {
+                assert!(!release_due(tx, now)?.more);
+                Ok(Event::Nothing)
+            }
+            Op::Settle { which, how, next } => {
+                if self.held.is_empty() {
+                    return Ok(Event::Nothing);
+                }
+                let claimed = self.held.remove(which % self.held.len());
+                self.settle(tx, claimed, how, next)
+            }
+            Op::SettleLate { which } => {
+                if self.lost.is_empty() {
+                    return Ok(Event::Nothing);
+                }
+                let claimed = self.lost[which % self.lost.len()].clone();
+                if matches!(claimed.content, Content::Handler { .. }) {
+                    assert!(settle_handled(tx, &claimed, Vec::new(), now).is_err());
+                    return Ok(Event::LeaseLost);
+                }
+                self.settle(tx, claimed, How::Delivered, Next::SameLane)
+            }
+            Op::TakeOver => {
+                let dead = self.node;
+                self.node = register(tx, "node", now, std::time::Duration::from_secs(15))?;
+                while take_over(tx, self.node, true, now)?.more {}
+                assert_ne!(dead, self.node);
+                self.lost.append(&mut self.held);
+                Ok(Event::Nothing)
+            }
+        }
+    }
+
+    fn hold(&mut self, mut claimed: Vec<Claimed>) -> Event {
+        claimed.sort_by_key(|claimed| claimed.id);
+        let ids = claimed.iter().map(|claimed| claimed.id.0).collect();
+        self.held.extend(claimed);
+        self.held.sort_by_key(|claimed| claimed.id);
+        Event::Claimed(ids)
+    }
+
+    fn new_delivery(&self, op: Op) -> NewDelivery {
+        let Op::Enqueue {
+            conversation,
+            class,
+            delay,
+            lives,
+            handler,
+            policy,
+            key,
+            ..
+        } = op
+        else {
+            unreachable!("only what is enqueued is a delivery")
+        };
+        NewDelivery {
+            policy,
+            not_before: (delay > 0).then(|| at(self.now + delay)),
+            expires_at: at(self.now + delay + lives),
+            dedupe: key.map(|key| Dedupe {
+                key: key.to_string(),
+                body_sha256: [key + 1; 32],
+            }),
+            ..of(conversation, class, handler)
+        }
+    }
+
+    fn settle(&mut self, tx: &Tx<'_>, claimed: Claimed, how: How, next: Next) -> Result<Event> {
+        let now = at(self.now);
+        let is_handler = matches!(claimed.content, Content::Handler { .. });
+        if let (How::Handled { children }, true) = (how, is_handler) {
+            let children = (0..children).map(|_| NewDelivery {
+                expires_at: claimed.expires_at,
+                parent: Some(Parent {
+                    id: claimed.id,
+                    place: claimed.place,
+                }),
+                class: claimed.class.clone(),
+                conversation_id: claimed.conversation_id.clone(),
+                ..of(0, 0, false)
+            });
+            settle_handled(tx, &claimed, children.collect(), now)?;
+            return Ok(Event::Nothing);
+        }
+        let failed = |outcome| Failed {
+            outcome,
+            failure: Failure::default(),
+            retry_after_ms: None,
+        };
+        let ending = match how {
+            How::Delivered | How::Handled { .. } => Ending::Delivered { activity_id: None },
+            How::Retry { wait, unknown, pause } => Ending::Retry {
+                due_at: at(self.now + wait),
+                repeat_possible: unknown,
+                pause: pause.then_some(PauseScope::Lane),
+                failed: failed(AttemptOutcome::NotSent),
+            },
+            How::Dead => Ending::Dead {
+                reason: DeadReason::Rejected,
+                failed: failed(AttemptOutcome::Rejected),
+            },
+            How::Unknown => Ending::Unknown {
+                failed: failed(AttemptOutcome::Unknown),
+            },
+            How::Closed => Ending::Closed {
+                reason: CloseReason::Forbidden,
+                failed: failed(AttemptOutcome::Closed),
+            },
+            How::PutBack => Ending::PutBack,
+        };
+        let outcome = Outcome {
+            claimed,
+            called: true,
+            ended_at: now,
+            ending,
+        };
+        let claiming = Claiming {
+            node: self.node,
+            terms: &self.terms,
+            counters: &self.counters,
+        };
+        let mut settled = settle_all(tx, [(&outcome, next)].into_iter(), now, claiming)?;
+        match settled.pop() {
+            Some(Settled::Recorded(next)) => Ok(self.hold(next.into_iter().collect())),
+            _ => Ok(Event::LeaseLost),
+        }
+    }
+}
+
+/// What is compared of a delivery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Standing {
+    id: i64,
+    state: DeliveryState,
+    /// Seconds.
+    due_at: Option<i64>,
+    starts: u32,
+    repeat_possible: bool,
+    has_ended: bool,
+}
+
+/// What is compared of a lane.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct LaneStanding {
+    conversation: String,
+    /// Seconds.
+    next_at: Option<i64>,
+    claimed: bool,
+    closed: bool,
+    backlog: i64,
+}
+
+fn standings(tx: &Tx<'_>) -> Result<(Vec<Standing>, Vec<LaneStanding>)> {
+    let seconds = |micros: Option<i64>| micros.map(|micros| micros / 1_000_000);
+    let deliveries = tx.all(
+        "SELECT id, state, due_at, starts, repeat_possible, ended_at IS NOT NULL FROM deliveries ORDER BY id",
+        params![],
+        |row| {
+            Ok(Standing {
+                id: row.get(0)?,
+                state: DeliveryState::from_row(row.text(1)?).unwrap(),
+                due_at: seconds(row.get(2)?),
+                starts: row.get(3)?,
+                repeat_possible: row.get(4)?,
+                has_ended: row.get(5)?,
             })
-            .unwrap();
-        rows.collect::<std::result::Result<Vec<_>, _>>()
+        },
+    )?;
+    let lanes = tx.all(
+        "SELECT conversation_id, next_at, node IS NOT NULL, closed_reason IS NOT NULL, backlog FROM lanes
+         ORDER BY conversation_id",
+        params![],
+        |row| {
+            Ok(LaneStanding {
+                conversation: row.get(0)?,
+                next_at: seconds(row.get(1)?),
+                claimed: row.get(2)?,
+                closed: row.get(3)?,
+                backlog: row.get(4)?,
+            })
+        },
+    )?;
+    Ok((deliveries, lanes))
+}
+
+fn policy() -> impl Strategy<Value = UnknownPolicy> {
+    prop::sample::select(UnknownPolicy::ALL.to_vec())
+}
+
+fn how() -> impl Strategy<Value = How> {
+    prop_oneof![
+        6 => Just(How::Delivered),
+        6 => (1..40_i64, any::<bool>(), prop::bool::weighted(0.3))
+            .prop_map(|(wait, unknown, pause)| How::Retry { wait, unknown, pause }),
+        1 => Just(How::Dead),
+        1 => Just(How::Unknown),
+        1 => Just(How::Closed),
+        2 => Just(How::PutBack),
+        4 => (0..4_usize).prop_map(|children| How::Handled { children }),
+    ]
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let enqueue = (
+        0..CONVERSATIONS.len(),
+        0..CLASSES.len(),
+        prop_oneof![3 => Just(0), 1 => 1..60_i64],
+        prop_oneof![1 => 1..30_i64, 2 => 100..1_000_i64],
+        any::<bool>(),
+        prop::bool::weighted(0.3),
+        policy(),
+        prop::option::weighted(0.2, 0..6_u8),
+    )
+        .prop_map(
+            |(conversation, class, delay, lives, may_claim, handler, policy, key)| Op::Enqueue {
+                conversation,
+                class,
+                delay,
+                lives,
+                may_claim,
+                handler,
+                policy,
+                key,
+            },
+        );
+    prop_oneof![
+        8 => enqueue,
+        4 => Just(Op::Claim),
+        3 => Just(Op::ReleaseDue),
+        8 => (any::<prop::sample::Index>(), how(), any::<bool>()).prop_map(|(which, how, same)| Op::Settle {
+            which: which.index(64),
+            how,
+            next: if same { Next::SameLane } else { Next::AnyLane },
+        }),
+        1 => any::<prop::sample::Index>().prop_map(|which| Op::SettleLate { which: which.index(64) }),
+        1 => Just(Op::TakeOver),
+        3 => (1..50_i64).prop_map(|seconds| Op::Wait { seconds }),
+    ]
+}
+
+/// Runs a sequence, and compares the ledger with the model after each step. Returns the history.
+fn run(tx: &Tx<'_>, ops: Vec<Op>) -> Result<Vec<Event>> {
+    let mut hands = Hands::new(tx)?;
+    let mut model = Model::new(hands.now);
+    let mut history = Vec::new();
+    for op in ops {
+        let event = hands.apply(tx, op)?;
+        let (deliveries, lanes) = standings(tx)?;
+        assert_eq!(event, model.apply(op), "{op:?} after {history:?}");
+        assert_eq!(deliveries, model.deliveries(), "after {op:?}");
+        assert_eq!(lanes, model.lanes(), "after {op:?}");
+        history.push(event);
+    }
+    Ok(history)
+}
+
+fn on_a_database<T>(work: impl AsyncFnOnce(Database) -> T) -> T {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(async { work(Database::temporary([MIGRATIONS]).unwrap()).await })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 100, ..ProptestConfig::default() })]
+
+    /// Whatever is done in whatever order, the ledger stands as the model does; and in the end everything has ended.
+    #[test]
+    fn the_ledger_stands_as_its_model(ops in prop::collection::vec(op(), 1..80)) {
+        let mut ops = ops;
+        // Everything that is left is brought to its end: the last of it expires.
+        for _ in 0..60 {
+            ops.extend([Op::Wait { seconds: 20 }, Op::ReleaseDue, Op::Claim]);
+            ops.extend([Op::Settle { which: 0, how: How::Delivered, next: Next::SameLane }; 3]);
+        }
+        let open = on_a_database(async |db| {
+            db.write(|tx| {
+                run(tx, ops)?;
+                tx.first("SELECT count(*) FROM deliveries WHERE ended_at IS NULL", &[], |row| row.get(0))
+            })
+            .await
             .unwrap()
-            .join("; ")
-    };
-    for (sql, index) in [
-        (LANE_IS_BUSY, "deliveries_open"),
-        (OLDEST_OF_LANE, "deliveries_open"),
-        (BY_DEDUPE_KEY, "sqlite_autoindex_deliveries_1"),
-        (DUE, "deliveries_due"),
-        (read::DUE_TIMES, "deliveries_due"),
-        (TAKE_BACK, "deliveries_open"),
-        (END_WAITS, "deliveries_due"),
-    ] {
-        let plan = plan(sql);
-        assert!(plan.contains(&format!("INDEX {index}")), "{sql}: {plan}");
-        assert!(!plan.contains("TEMP B-TREE"), "{sql}: {plan}");
+        });
+        prop_assert_eq!(open, Some(0_i64));
     }
 }
 
 #[test]
 fn many_expired_deliveries_are_cleared_over_several_transactions() {
-    let conn = database();
-    let at_once = i64::try_from(EXPIRED_AT_ONCE).unwrap();
-    let rows = 2 * at_once + 10;
-    for _ in 0..rows {
-        insert(&conn, owed("alice", at(10)), at(0), false).unwrap();
-    }
-    let fresh = insert(&conn, owed("alice", at(1_000)), at(0), false).unwrap().id;
-    let expired = || -> i64 {
-        conn.query_row(
-            "SELECT count(*) FROM deliveries WHERE state = 'expired'",
-            [],
-            |row| row.get(0),
-        )
-        .unwrap()
-    };
-    assert!(claim_due(&conn, at(10), 1).unwrap().is_empty());
-    assert_eq!(expired(), at_once + 1);
-    assert!(claim_due(&conn, at(10), 1).unwrap().is_empty());
-    let claimed = claim_due(&conn, at(10), 1).unwrap();
-    assert_eq!((claimed.len(), claimed[0].id, expired()), (1, fresh, rows));
-}
-
-#[derive(Clone, Debug)]
-enum Act {
-    Enqueue {
-        conversation: usize,
-        claim: bool,
-        lives: i64,
-    },
-    ClaimDue {
-        limit: usize,
-    },
-    Settle {
-        which: usize,
-        together: usize,
-        ending: usize,
-        next: usize,
-        look: bool,
-    },
-    Wait {
-        seconds: i64,
-    },
-    Crash,
-}
-
-fn act() -> impl Strategy<Value = Act> {
-    prop_oneof![
-        4 => (0..CONVERSATIONS.len(), any::<bool>(), 1..200_i64)
-            .prop_map(|(conversation, claim, lives)| Act::Enqueue { conversation, claim, lives }),
-        2 => (1..5_usize).prop_map(|limit| Act::ClaimDue { limit }),
-        4 => (any::<prop::sample::Index>(), 1..4_usize, 0..3_usize, 0..3_usize, any::<bool>())
-            .prop_map(|(which, together, ending, next, look)| {
-                Act::Settle { which: which.index(64), together, ending, next, look }
-            }),
-        1 => (1..60_i64).prop_map(|seconds| Act::Wait { seconds }),
-        1 => Just(Act::Crash),
-    ]
-}
-
-fn ending(number: usize, now: i64) -> Ending {
-    match number {
-        0 => Ending::Delivered { activity_id: None },
-        1 => Ending::Dead {
-            reason: DeadReason::Rejected,
-            failure: Failure::default(),
-        },
-        _ => Ending::Retry {
-            due_at: at(now + 7),
-            repeat_possible: false,
-            failure: Failure::default(),
-        },
-    }
-}
-
-fn outcome(delivery: Claimed, ending: Ending) -> Outcome {
-    Outcome {
-        id: delivery.id,
-        channel_id: delivery.channel_id,
-        conversation_id: delivery.conversation_id,
-        ending,
-    }
-}
-
-/// In each conversation exactly the oldest open delivery is being sent or has a time; the others wait for it.
-fn check_lanes(conn: &Connection, in_hand: &HashMap<i64, Claimed>) {
-    let mut statement = conn
-        .prepare("SELECT conversation_id, id, state, due_at IS NOT NULL FROM deliveries WHERE ended_at IS NULL ORDER BY id")
-        .unwrap();
-    let mut lanes: BTreeMap<String, Vec<(i64, String, bool)>> = BTreeMap::new();
-    let mut rows = statement.query([]).unwrap();
-    while let Some(row) = rows.next().unwrap() {
-        let open = (row.get(1).unwrap(), row.get(2).unwrap(), row.get(3).unwrap());
-        lanes.entry(row.get(0).unwrap()).or_default().push(open);
-    }
-    for lane in lanes.values() {
-        let (head, state, has_time) = &lane[0];
-        assert!((state == "sending") != *has_time, "{lane:?}");
-        assert_eq!(state == "sending", in_hand.contains_key(head), "{lane:?}");
-        for (id, state, has_time) in &lane[1..] {
-            assert!(state == "available" && !has_time, "{lane:?}");
-            assert!(!in_hand.contains_key(id), "{lane:?}");
-        }
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(128))]
-
-    /// Whatever happens in whatever order: one head per conversation, no delivery in two hands, the order kept,
-    /// and in the end everything has ended.
-    #[test]
-    fn lanes_stay_in_order(acts in prop::collection::vec(act(), 1..80)) {
-        let conn = database();
-        let mut now = 0;
-        let mut in_hand: HashMap<i64, Claimed> = HashMap::new();
-        let mut last_ended: HashMap<String, i64> = HashMap::new();
-        let mut enqueued = 0;
-        let mut take = |in_hand: &mut HashMap<i64, Claimed>, claimed: Vec<Claimed>| {
-            for delivery in claimed {
-                let earlier = last_ended.insert(delivery.conversation_id.clone(), delivery.id.0);
-                prop_assert!(earlier.is_none_or(|earlier| earlier <= delivery.id.0), "overtaken");
-                prop_assert!(in_hand.insert(delivery.id.0, delivery).is_none(), "in two hands");
-            }
-            Ok(())
-        };
-        for act in acts {
-            match act {
-                Act::Enqueue { conversation, claim, lives } => {
-                    let new = owed(CONVERSATIONS[conversation], at(now + lives));
-                    let inserted = insert(&conn, new, at(now), claim).unwrap();
-                    enqueued += 1;
-                    take(&mut in_hand, inserted.claimed.into_iter().collect())?;
+    on_a_database(async |db| {
+        let rows = 600_i64;
+        let (fresh, hands) = db
+            .write(move |tx| {
+                let mut hands = Hands::new(tx)?;
+                let mut last = 0;
+                for n in 0..=rows {
+                    let new = NewDelivery {
+                        expires_at: at(if n == rows { 9_000 } else { 1_010 }),
+                        ..of(0, 0, false)
+                    };
+                    last = enqueue(tx, new, at(hands.now), u32::MAX, &mut Allowance::none())?
+                        .unwrap()
+                        .id
+                        .0;
                 }
-                Act::ClaimDue { limit } => {
-                    let claimed = claim_due(&conn, at(now), limit).unwrap();
-                    prop_assert!(claimed.len() <= limit);
-                    take(&mut in_hand, claimed)?;
-                }
-                Act::Settle { which, together, ending: number, next, look } => {
-                    let mut ids: Vec<i64> = in_hand.keys().copied().collect();
-                    ids.sort_unstable();
-                    let first = which % ids.len().max(1);
-                    ids.rotate_left(first);
-                    let next = [Next::SameLane, Next::AnyLane, Next::Stop][next];
-                    let outcomes: Vec<Outcome> = ids
-                        .iter()
-                        .take(together)
-                        .map(|id| outcome(in_hand.remove(id).unwrap(), ending(number, now)))
-                        .collect();
-                    let pairs = outcomes.iter().map(|outcome| (outcome, next));
-                    let settled = settle_all(&conn, pairs, at(now), look).unwrap();
-                    prop_assert_eq!(settled.claims.len(), outcomes.len());
-                    let claimed: Vec<Claimed> = settled.claims.into_iter().flatten().collect();
-                    prop_assert!(claimed.is_empty() || next != Next::Stop);
-                    prop_assert!(settled.from_the_table <= claimed.len());
-                    take(&mut in_hand, claimed)?;
-                }
-                Act::Wait { seconds } => now += seconds,
-                Act::Crash => {
-                    prop_assert_eq!(recover(&conn, at(now)).unwrap(), in_hand.len());
-                    in_hand.clear();
-                }
-            }
-            check_lanes(&conn, &in_hand);
-        }
-        // Everything that is left can be brought to an end.
-        loop {
-            take(&mut in_hand, claim_due(&conn, at(now), 8).unwrap())?;
-            now += 7;
-            let Some(id) = in_hand.keys().next().copied() else {
-                if due(&conn, at(now), 1).unwrap() == Due::default() { break }
-                continue;
-            };
-            let delivery = in_hand.remove(&id).unwrap();
-            let outcome = outcome(delivery, ending(0, now));
-            let settled = settle_all(&conn, [(&outcome, Next::SameLane)].into_iter(), at(now), false).unwrap();
-            take(&mut in_hand, settled.claims.into_iter().flatten().collect())?;
-        }
-        let (ended, all): (i64, i64) = conn
-            .query_row("SELECT count(ended_at), count(*) FROM deliveries", [], |row| Ok((row.get(0)?, row.get(1)?)))
+                hands.now = 1_010;
+                Ok((last, hands))
+            })
+            .await
             .unwrap();
-        prop_assert_eq!((ended, all), (enqueued, enqueued));
-    }
+        let look = async |hands: Hands| {
+            db.write(move |tx| {
+                let claiming = Claiming {
+                    node: hands.node,
+                    terms: &hands.terms,
+                    counters: &hands.counters,
+                };
+                let ready = claim_ready(tx, claiming, at(hands.now), 4)?;
+                let expired: Option<i64> = tx.first(
+                    "SELECT count(*) FROM deliveries WHERE state = 'expired'",
+                    &[],
+                    |row| row.get(0),
+                )?;
+                let claimed: Vec<DeliveryId> = ready.claimed.iter().map(|claimed| claimed.id).collect();
+                Ok((hands, claimed, ready.more, expired.unwrap()))
+            })
+            .await
+            .unwrap()
+        };
+        let (hands, claimed, more, expired) = look(hands).await;
+        assert_eq!((claimed.as_slice(), more, expired), ([].as_slice(), true, 256));
+        let (hands, claimed, more, expired) = look(hands).await;
+        assert_eq!((claimed.as_slice(), more, expired), ([].as_slice(), true, 512));
+        let (_, claimed, more, expired) = look(hands).await;
+        assert_eq!((claimed, more, expired), (vec![DeliveryId(fresh)], false, rows));
+    });
+}
+
+/// Each query of the hot paths finds its rows by an index: no log is too long for it.
+#[test]
+fn nothing_is_found_by_scanning() {
+    let queries = [
+        (
+            "SELECT id FROM lanes WHERE next_at <= ?1 ORDER BY next_at",
+            "lanes_ready",
+        ),
+        (
+            "SELECT id, lane_id, expires_at FROM deliveries WHERE due_at IS NOT NULL AND due_at <= ?1
+             ORDER BY due_at LIMIT 512",
+            "deliveries_due",
+        ),
+        (
+            "SELECT due_at FROM deliveries WHERE due_at IS NOT NULL ORDER BY due_at LIMIT 1",
+            "deliveries_due",
+        ),
+        (
+            "SELECT id, coalesce(place, id), class, expires_at, due_at FROM deliveries
+             WHERE lane_id = ?1 AND class > ?2 AND (state = 'available' OR state = 'retryable')
+             ORDER BY lane_id, class, coalesce(place, id), id LIMIT 1",
+            "deliveries_ready",
+        ),
+    ];
+    on_a_database(async |db| {
+        for (sql, index) in queries {
+            let plan = db
+                .read(move |tx| {
+                    let zero = 0_i64;
+                    let all: [&dyn tidings_store::ToColumn; 2] = [&zero, &zero];
+                    let count = sql.matches('?').count();
+                    tx.all(&format!("EXPLAIN QUERY PLAN {sql}"), &all[..count], |row| {
+                        row.get::<String>(3)
+                    })
+                })
+                .await
+                .unwrap()
+                .join("; ");
+            assert!(plan.contains(&format!("INDEX {index}")), "{sql}: {plan}");
+            assert!(!plan.contains("TEMP B-TREE"), "{sql}: {plan}");
+        }
+    });
 }

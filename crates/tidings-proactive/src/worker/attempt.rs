@@ -15,14 +15,13 @@ use super::{Lease, Worker};
 use crate::breaker::Contact;
 use crate::channel::{Channel, Outgoing};
 use crate::delivery::Failure;
+use crate::handlers::UnreadablePayload;
 use crate::ledger::{Claimed, Content, Ending, Failed, Outcome};
 use crate::outcome::{AttemptOutcome, Judgement, PauseScope, judge};
 use crate::reason::DeadReason;
 use crate::spans;
 use crate::unknown_policy::UnknownPolicy;
 
-/// A delivery whose sending panics is dead at this start.
-const POISON_AT_START: u32 = 3;
 /// What is kept of a message from outside.
 const MESSAGE_BYTES: usize = 500;
 
@@ -108,6 +107,9 @@ impl Worker {
             .instrument(self.span(delivery));
         match AssertUnwindSafe(ran).catch_unwind().await {
             Ok(Ok(())) => None,
+            Ok(Err(error)) if error.downcast_ref::<UnreadablePayload>().is_some() => {
+                Some(self.unreadable(delivery, error.to_string()))
+            }
             Ok(Err(error)) => {
                 let failure = failure(format!("its handler failed: {error}"));
                 Some(self.retry(delivery, None, None, AttemptOutcome::NotSent, failure))
@@ -169,17 +171,28 @@ impl Worker {
 
     fn unknown(&self, delivery: &Claimed, after: Option<Duration>, failure: Failure) -> Ending {
         if delivery.policy == UnknownPolicy::AtMostOnce {
-            tracing::warn!(
-                delivery.id = %delivery.id,
-                error.status = failure.status,
-                error.message = failure.message,
-                "nobody knows whether a delivery arrived, and it must not arrive twice"
-            );
-            return Ending::Unknown {
-                failed: failed_as(AttemptOutcome::Unknown, failure, after),
-            };
+            return self.stays_unknown(AttemptOutcome::Unknown, delivery, after, failure);
         }
         self.retry(delivery, after, None, AttemptOutcome::Unknown, failure)
+    }
+
+    #[expect(clippy::unused_self, reason = "one of several endings, called alike")]
+    fn stays_unknown(
+        &self,
+        attempt: AttemptOutcome,
+        delivery: &Claimed,
+        after: Option<Duration>,
+        failure: Failure,
+    ) -> Ending {
+        tracing::warn!(
+            delivery.id = %delivery.id,
+            error.status = failure.status,
+            error.message = failure.message,
+            "nobody knows whether a delivery arrived, and it must not arrive twice"
+        );
+        Ending::Unknown {
+            failed: failed_as(attempt, failure, after),
+        }
     }
 
     fn panicked(&self, delivery: &Claimed) -> Ending {
@@ -187,9 +200,11 @@ impl Worker {
             message: "sending it panicked".to_owned(),
             ..Failure::default()
         };
-        if delivery.starts >= POISON_AT_START {
-            return self.dead(delivery, DeadReason::Poison, AttemptOutcome::Lost, failure);
+        let may_have_left = matches!(delivery.content, Content::Activity(_));
+        if may_have_left && delivery.policy == UnknownPolicy::AtMostOnce {
+            return self.stays_unknown(AttemptOutcome::Lost, delivery, None, failure);
         }
+        // Dead when that happens too often.
         self.retry(delivery, None, None, AttemptOutcome::Lost, failure)
     }
 

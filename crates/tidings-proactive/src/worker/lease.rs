@@ -42,6 +42,11 @@ impl Lease {
         renewed_at.is_some_and(|at| at.elapsed() < self.length * 4 / 5)
     }
 
+    /// How long to wait after a renewal that failed before the next.
+    pub(super) fn patience(&self) -> Duration {
+        self.length / 10
+    }
+
     pub(super) fn renew_at(&self) -> Instant {
         let renewed_at = *self.lock();
         renewed_at.map_or_else(Instant::now, |at| at + self.length / 3)
@@ -118,12 +123,13 @@ impl Worker {
                 lanes,
                 "took over the conversations of processes that ended; what was being sent there has an unknown outcome"
             );
+            self.bump();
             self.wake();
         }
         Ok(())
     }
 
-    pub(super) async fn read_rules(&self) -> Result<(), StoreError> {
+    pub(crate) async fn read_rules(&self) -> Result<(), StoreError> {
         let now = self.clock.now();
         let rules = self.db.read(move |tx| ledger::load_rules(tx, now)).await?;
         self.terms().rules = rules;

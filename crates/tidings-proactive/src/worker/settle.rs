@@ -70,6 +70,8 @@ struct Recorded {
     settled: Vec<Settled>,
     /// Claimed for the slots that became free.
     from_the_table: VecDeque<Claimed>,
+    /// Whether there may be more in the table, if it was looked at.
+    missed: Option<bool>,
 }
 
 impl Worker {
@@ -119,6 +121,10 @@ impl Worker {
 
     fn go_on(self: &Arc<Self>, tried: Vec<Tried>, mut recorded: Recorded) {
         self.bump();
+        if let Some(missed) = recorded.missed {
+            self.missed.store(missed, Ordering::Release);
+        }
+        self.look_in_time();
         for (tried, settled) in tried.into_iter().zip(recorded.settled) {
             match settled {
                 Settled::Recorded(Some(next)) => self.send(tried.slot, next, tried.in_a_row + 1),
@@ -138,36 +144,42 @@ impl Worker {
     }
 
     fn record(&self, tx: &Tx<'_>, tried: &[Tried]) -> Result<Recorded, StoreError> {
-        let Some(node) = tried.first().map(|tried| tried.slot.node) else {
+        let Some(first) = tried.first() else {
             return Ok(Recorded {
                 settled: Vec::new(),
                 from_the_table: VecDeque::new(),
+                missed: None,
             });
         };
-        let is_open = self.is_open();
+        // A slot of an earlier run settles what it has, and takes on nothing.
+        let open = self.open_node();
+        let takes_on = |tried: &Tried| open == Some(tried.slot.node) && tried.slot.lease.holds();
         let outcomes = tried.iter().map(|tried| {
-            let goes_on = is_open && tried.in_a_row + 1 < SAME_LANE_IN_A_ROW && tried.slot.lease.holds();
+            let goes_on = tried.in_a_row + 1 < SAME_LANE_IN_A_ROW && takes_on(tried);
             let next = if goes_on { Next::SameLane } else { Next::AnyLane };
             (&tried.outcome, next)
         });
         let now = self.clock.now();
-        let claiming = self.claiming(node);
-        let gave_way = is_open && tried.iter().any(|tried| tried.in_a_row + 1 >= SAME_LANE_IN_A_ROW);
+        let claiming = self.claiming(open.unwrap_or(first.slot.node));
+        let gave_way = tried.iter().any(|tried| tried.in_a_row + 1 >= SAME_LANE_IN_A_ROW);
         let settled = ledger::settle_all(tx, outcomes, now, claiming)?;
         let mut from_the_table = VecDeque::new();
+        let mut missed = None;
         let free = settled
             .iter()
             .filter(|settled| !matches!(settled, Settled::Recorded(Some(_))))
             .count();
         // Slots become free here: what was left for the table because there was none is taken up.
-        if is_open && free > 0 && (gave_way || self.missed.load(Ordering::Acquire)) {
-            ledger::release_due(tx, now)?;
-            from_the_table = ledger::claim_ready(tx, claiming, now, free)?.into();
-            self.missed.store(from_the_table.len() == free, Ordering::Release);
+        if free > 0 && tried.iter().all(takes_on) && (gave_way || self.missed.load(Ordering::Acquire)) {
+            let released = ledger::release_due(tx, now)?;
+            let ready = ledger::claim_ready(tx, claiming, now, free)?;
+            missed = Some(released.more || ready.more);
+            from_the_table = ready.claimed.into();
         }
         Ok(Recorded {
             settled,
             from_the_table,
+            missed,
         })
     }
 
@@ -176,7 +188,7 @@ impl Worker {
         if !std::mem::replace(&mut tried.refused, true) {
             tracing::error!(delivery.id = %tried.outcome.claimed.id, %error, "the outcome of a delivery cannot be recorded; trying again");
         }
-        if self.is_open() {
+        if self.open_node() == Some(tried.slot.node) {
             let worker = Arc::clone(self);
             self.spawn(async move {
                 tokio::time::sleep(AGAIN_AFTER).await;

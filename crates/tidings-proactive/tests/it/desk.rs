@@ -1,14 +1,15 @@
 //! What the tests stand on: an engine on a database, and a channel at whose other end the test sits.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use tidings_activity::{Activity, ChannelAccount, ConversationAccount, ConversationReference};
-use tidings_bot::Conversation;
+use tidings_bot::{Adapter, Conversation};
 use tidings_connector::{Phase, SendError};
 use tidings_proactive::{
-    Backoff, Channel, Delivery, DeliveryId, DeliveryState, Jobs, MIGRATIONS, Outgoing, Proactive,
+    Backoff, Channel, Delivery, DeliveryId, DeliveryState, Enqueue, Jobs, MIGRATIONS, Outgoing, Proactive,
     ProactiveError, ProactiveOptions, SeededRng,
 };
 use tidings_store::{Clock, Database, DatabaseOptions, ManualClock};
@@ -18,6 +19,8 @@ use tokio_util::sync::CancellationToken;
 
 /// An activity on its way, in the hands of the test.
 pub(crate) struct Call {
+    pub(crate) delivery: DeliveryId,
+    pub(crate) reconcile: bool,
     pub(crate) conversation: Conversation,
     pub(crate) activity: Activity,
     answer: oneshot::Sender<Answer>,
@@ -66,23 +69,31 @@ pub(crate) fn status(status: u16) -> SendError {
 }
 
 /// Hands every activity to the test and waits for what it answers.
-struct Line(mpsc::UnboundedSender<Call>);
+struct Line {
+    calls: mpsc::UnboundedSender<Call>,
+    reconciles: bool,
+    adapter: Option<Adapter>,
+}
 
 #[async_trait]
 impl Channel for Line {
     async fn send(&self, outgoing: Outgoing<'_>) -> Result<Option<String>, SendError> {
         let Outgoing {
+            delivery,
             conversation,
             activity,
+            reconcile,
             ..
         } = outgoing;
         let (answer, answered) = oneshot::channel();
         let call = Call {
+            delivery,
+            reconcile,
             conversation: conversation.clone(),
             activity: activity.clone(),
             answer,
         };
-        if self.0.send(call).is_err() {
+        if self.calls.send(call).is_err() {
             // The test does not look any more.
             return std::future::pending().await;
         }
@@ -92,6 +103,14 @@ impl Channel for Line {
             Err(_) => std::future::pending().await,
         }
     }
+
+    fn reconciles(&self, conversation: &ConversationReference) -> bool {
+        self.reconciles && conversation.channel_id.as_deref() == Some("test")
+    }
+
+    fn adapter(&self) -> Option<&Adapter> {
+        self.adapter.as_ref()
+    }
 }
 
 pub(crate) struct Desk {
@@ -99,6 +118,10 @@ pub(crate) struct Desk {
     pub(crate) db: Database,
     pub(crate) proactive: Proactive,
     pub(crate) jobs: Jobs,
+    /// Whether the channel recognises repeats.
+    pub(crate) reconciles: bool,
+    /// What runs the turns of handlers.
+    pub(crate) adapter: Option<Adapter>,
     line: mpsc::UnboundedSender<Call>,
     calls: Mutex<mpsc::UnboundedReceiver<Call>>,
 }
@@ -143,6 +166,15 @@ impl Desk {
     pub(crate) fn on(database: DatabaseOptions, options: ProactiveOptions) -> Desk {
         let clock = ManualClock::new("2026-03-01T09:00:00Z".parse().unwrap());
         let db = Database::open(database.component(MIGRATIONS)).unwrap();
+        Desk::over(db, clock, options)
+    }
+
+    /// Another engine on the same database, as in another process.
+    pub(crate) fn beside(&self, options: ProactiveOptions) -> Desk {
+        Desk::over(self.db.clone(), self.clock.clone(), options)
+    }
+
+    fn over(db: Database, clock: ManualClock, options: ProactiveOptions) -> Desk {
         let proactive = Proactive::with_options(db.clone(), Arc::new(clock.clone()), options);
         let (line, calls) = mpsc::unbounded_channel();
         Desk {
@@ -150,6 +182,8 @@ impl Desk {
             db,
             jobs: proactive.jobs(),
             proactive,
+            reconciles: false,
+            adapter: None,
             line,
             calls: Mutex::new(calls),
         }
@@ -157,7 +191,12 @@ impl Desk {
 
     pub(crate) fn run(&self) -> Running {
         let (proactive, stop) = (self.proactive.clone(), CancellationToken::new());
-        let (channel, token) = (Arc::new(Line(self.line.clone())), stop.clone());
+        let line = Line {
+            calls: self.line.clone(),
+            reconciles: self.reconciles,
+            adapter: self.adapter.clone(),
+        };
+        let (channel, token) = (Arc::new(line), stop.clone());
         let worker = tokio::spawn(async move { proactive.run(channel, token).await });
         Running { stop, worker }
     }
@@ -208,6 +247,115 @@ impl Desk {
             );
             changes.changed().await.unwrap();
         }
+    }
+
+    /// A delivery to a conversation, to be specified further.
+    pub(crate) fn owe(&self, conversation: &str, text: &str) -> Enqueue {
+        Enqueue::new(&self.proactive, reference(conversation), &Activity::message(text)).unwrap()
+    }
+
+    /// As [`owe`](Self::owe), to a conversation of a tenant.
+    pub(crate) fn owe_in(&self, conversation: &str, tenant: &str, text: &str) -> Enqueue {
+        let mut to = reference(conversation);
+        to.conversation.as_mut().unwrap().tenant_id = Some(tenant.to_owned());
+        Enqueue::new(&self.proactive, to, &Activity::message(text)).unwrap()
+    }
+
+    /// Answers the next call, which must bring `text`, and waits until that is on record.
+    pub(crate) async fn deliver(&self, text: &str) {
+        let call = self.call().await;
+        assert_eq!(call.text(), text);
+        let id = call.delivery;
+        call.deliver();
+        self.until(id, DeliveryState::Delivered).await;
+    }
+
+    /// Gives the worker every occasion to do what it should not.
+    pub(crate) async fn nothing_happens(&self) {
+        for _ in 0..4 {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            self.db.write(|_| Ok(())).await.unwrap();
+        }
+        assert!(self.nothing_is_on_its_way().await);
+    }
+
+    /// Lets the worker poll.
+    pub(crate) async fn until_it_looked(&self) {
+        for _ in 0..2 {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            self.db.write(|_| Ok(())).await.unwrap();
+        }
+    }
+
+    /// Waits until the delivery was started so often and is in `state`.
+    pub(crate) async fn until_start(&self, id: DeliveryId, starts: u32, state: DeliveryState) -> Delivery {
+        let mut changes = self.jobs.watch();
+        loop {
+            changes.borrow_and_update();
+            let delivery = self.delivery(id).await;
+            if delivery.state == state && delivery.starts == starts {
+                return delivery;
+            }
+            assert!(delivery.starts <= starts, "{delivery:?}");
+            changes.changed().await.unwrap();
+        }
+    }
+
+    /// Runs a statement.
+    pub(crate) async fn execute(&self, sql: &'static str) {
+        self.db.write(move |tx| tx.execute(sql, &[])).await.unwrap();
+    }
+
+    /// The first column of a query.
+    pub(crate) async fn texts(&self, sql: &'static str) -> Vec<String> {
+        self.db
+            .read(move |tx| tx.all(sql, &[], |row| row.get(0)))
+            .await
+            .unwrap()
+    }
+
+    /// When a conversation may be claimed next, and why not earlier.
+    pub(crate) async fn lane(&self, conversation: &'static str) -> (Option<Timestamp>, Option<String>) {
+        let found = self.db.read(move |tx| {
+            tx.first(
+                "SELECT next_at, wait_reason FROM lanes WHERE conversation_id = ?1",
+                tidings_store::params![conversation],
+                |row| Ok((row.get::<Option<i64>>(0)?, row.get(1)?)),
+            )
+        });
+        let (next_at, reason) = found.await.unwrap().unwrap();
+        let next_at = next_at.map(|at| Timestamp::from_microsecond(at).unwrap_or(Timestamp::MAX));
+        (next_at, reason)
+    }
+
+    /// Waits until a conversation waits for this reason; until when it does.
+    pub(crate) async fn until_waits(&self, conversation: &'static str, reason: &str) -> Timestamp {
+        let mut changes = self.jobs.watch();
+        loop {
+            changes.borrow_and_update();
+            let (next_at, why) = self.lane(conversation).await;
+            if why.as_deref() == Some(reason) {
+                return next_at.unwrap();
+            }
+            changes.changed().await.unwrap();
+        }
+    }
+
+    /// The book is right: see the invariants of the table of lanes.
+    pub(crate) async fn check(&self) {
+        let wrong = "SELECT lanes.conversation_id FROM lanes WHERE
+            backlog <> (SELECT count(*) FROM deliveries WHERE lane_id = lanes.id AND ended_at IS NULL)
+            OR (node IS NOT NULL) <> (SELECT count(*) FROM deliveries WHERE lane_id = lanes.id AND state = 'sending')
+            OR (node IS NOT NULL AND next_at IS NOT NULL)
+            OR (node IS NULL AND next_at IS NULL AND closed_reason IS NULL AND EXISTS (
+                SELECT 1 FROM deliveries AS head
+                WHERE lane_id = lanes.id AND (state = 'available' OR state = 'retryable') AND due_at IS NULL
+                AND NOT EXISTS (
+                    SELECT 1 FROM deliveries AS earlier
+                    WHERE earlier.lane_id = lanes.id AND earlier.class = head.class
+                    AND (earlier.state = 'available' OR earlier.state = 'retryable')
+                    AND coalesce(earlier.place, earlier.id) < coalesce(head.place, head.id))))";
+        assert_eq!(self.texts(wrong).await, Vec::<String>::new());
     }
 
     /// How many deliveries are in each state, as `state count` lines.

@@ -5,11 +5,19 @@
 )]
 
 mod desk;
+mod enqueue;
 mod failure;
+mod handlers;
 mod jobs;
+mod log_lines;
 mod migrations;
+mod nodes;
 mod order;
+mod pace;
 mod restart;
+mod schedule;
 mod shutdown;
+mod stats;
 mod stored_reference;
 mod trouble;
+mod unknown;

@@ -27,25 +27,6 @@ pub(crate) enum Sabotage {
 }
 
 impl Sabotage {
-    pub(crate) const ALL: [Sabotage; 16] = [
-        Sabotage::ForgetsDeliveries,
-        Sabotage::KeepsNoOrder,
-        Sabotage::ForgetsPacing,
-        Sabotage::ForgetsRetryAfter,
-        Sabotage::SendsTooEarly,
-        Sabotage::ClaimsTwice,
-        Sabotage::SendsMoreAtOnce,
-        Sabotage::ForgetsAttempts,
-        Sabotage::ForgetsThatARepeatIsPossible,
-        Sabotage::ForgetsKeys,
-        Sabotage::SaysSentWithoutSending,
-        Sabotage::RepeatsOnItsOwn,
-        Sabotage::NeverTakesOver,
-        Sabotage::LetsLanesSleep,
-        Sabotage::ChangesWhatEnded,
-        Sabotage::MiscountsTheBacklog,
-    ];
-
     /// What it breaks.
     pub(crate) fn breaks(self) -> Invariant {
         match self {
@@ -136,9 +117,8 @@ impl Sabotage {
                  END"
             }
             Sabotage::MiscountsTheBacklog => {
-                "CREATE TRIGGER broken AFTER INSERT ON attempts BEGIN
-                     UPDATE lanes SET backlog = backlog + 1
-                     WHERE id = (SELECT lane_id FROM deliveries WHERE id = new.delivery_id);
+                "CREATE TRIGGER broken AFTER UPDATE OF backlog ON lanes WHEN new.backlog > old.backlog BEGIN
+                     UPDATE lanes SET backlog = new.backlog + 1 WHERE id = new.id;
                  END"
             }
             Sabotage::SendsMoreAtOnce | Sabotage::SaysSentWithoutSending | Sabotage::RepeatsOnItsOwn => return None,
@@ -155,11 +135,13 @@ impl Sabotage {
                 (plan.lanes, plan.clock_jumps) = (1, false);
                 plan.lane_limits = vec![(2_000, 2)];
             }
-            Sabotage::ForgetsRetryAfter | Sabotage::MiscountsTheBacklog => {
+            Sabotage::ForgetsRetryAfter => {
                 (plan.rates.bad_call, plan.clock_jumps) = (0.6, false);
             }
             Sabotage::SendsTooEarly => plan.clock_jumps = false,
-            Sabotage::ClaimsTwice => (plan.lanes, plan.concurrency) = (1, 4),
+            Sabotage::ClaimsTwice => {
+                (plan.lanes, plan.concurrency, plan.rates.bad_call) = (1, 4, 0.8);
+            }
             Sabotage::SendsMoreAtOnce => {
                 (plan.lanes, plan.concurrency) = (4, 1);
                 plan.lane_limits.clear();
@@ -173,6 +155,7 @@ impl Sabotage {
             Sabotage::NeverTakesOver => plan.rates.crash = 0.05,
             Sabotage::LetsLanesSleep => plan.trouble = Duration::from_secs(5),
             Sabotage::ForgetsDeliveries
+            | Sabotage::MiscountsTheBacklog
             | Sabotage::ForgetsKeys
             | Sabotage::SaysSentWithoutSending
             | Sabotage::ChangesWhatEnded => {}

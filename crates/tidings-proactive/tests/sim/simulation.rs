@@ -16,7 +16,7 @@ use crate::world::{World, lock};
 use crate::{client, node};
 
 /// After the troubles everything has this much time to end.
-const TO_END: Duration = Duration::from_secs(900);
+const TO_END: Duration = Duration::from_secs(300);
 const CLIENTS: u64 = 3;
 
 /// What happened.
@@ -92,22 +92,25 @@ async fn run(world: &Arc<World>) -> Result<(), Violation> {
     world.calm_down();
     while clients.join_next().await.is_some() {}
     let began = Instant::now();
-    while check::open(world) > 0 && world.wrong().is_none() {
-        if began.elapsed() > TO_END {
-            let what = format!("not everything ended in time\n{}", check::describe_open(world));
-            return Err(violation(Invariant::Ends, what));
-        }
+    let mut late = None;
+    while check::open(world) > 0 && world.wrong().is_none() && late.is_none() {
         tokio::time::sleep(Duration::from_millis(500)).await;
+        late = (began.elapsed() > TO_END).then(|| check::describe_open(world));
     }
     shutdown.cancel();
     let all_stopped = async { while nodes.join_next().await.is_some() {} };
-    if tokio::time::timeout(TO_END, all_stopped).await.is_err() {
-        return Err(violation(Invariant::Stops, "a node does not end"));
+    let stopped = tokio::time::timeout(TO_END, all_stopped).await;
+    if let Some(wrong) = world.wrong() {
+        return Err(wrong);
     }
-    match world.wrong() {
-        Some(wrong) => Err(wrong),
-        None => check::all(world),
+    check::all(world)?;
+    if let Some(open) = late {
+        return Err(violation(
+            Invariant::Ends,
+            format!("not everything ended in time\n{open}"),
+        ));
     }
+    stopped.map_err(|_| violation(Invariant::Stops, "a node does not end"))
 }
 
 /// What befalls a node as a whole.

@@ -188,7 +188,7 @@ impl Plan {
             rates: Rates {
                 crash: rate(0.03),
                 refusal: rate(0.1),
-                lost_commit: rate(0.0),
+                lost_commit: rate(0.05),
                 slow_commit: rate(0.1),
                 bad_call: rate(0.6),
             },

@@ -79,12 +79,12 @@ impl fmt::Debug for Config {
             .field("connect_timeout", connect_timeout)
             .field("send_timeout", send_timeout)
             .field("shutdown_timeout", shutdown_timeout)
+            .field("log", log)
+            .field("log_format", log_format)
             .field("otlp_endpoint", otlp_endpoint)
             .field("otlp_headers", otlp_headers)
             .field("service_name", service_name)
             .field("trace_ratio", trace_ratio)
-            .field("log", log)
-            .field("log_format", log_format)
             .finish()
     }
 }

@@ -1,9 +1,9 @@
 use std::fs::{self, Permissions};
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, ChildStdout, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -20,27 +20,29 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How often it is looked whether the server is ready, for which it gives no signal.
 const LOOK: Duration = Duration::from_millis(3);
 
-/// Runs the server until it is told to end it, or until whoever could tell is gone: then its pipe closes.
+/// Starts and ends the server as it is told. When whoever tells is gone, its pipe closes: then nothing stays.
 const KEEPER: &str = r#"
-    "$@" >>"$0/log" 2>&1 &
-    server=$!
-    read -r how || how=abandoned
-    case $how in
-        stop) kill -INT $server ;;
-        *) kill -QUIT $server ;;
-    esac
-    wait $server
-    if [ $how = abandoned ]; then rm -rf "$0"; fi
+    server=
+    end() { kill "$1" $server && wait $server; server=; }
+    while read -r what; do
+        case $what in
+            start) "$@" >>"$0/log" 2>&1 & server=$! ;;
+            stop) end -INT ;;
+            crash) end -QUIT ;;
+        esac
+        echo done
+    done
+    if [ -n "$server" ]; then end -QUIT; fi
+    rm -rf "$0"
 "#;
 
 /// A server process with its folder.
 #[derive(Debug)]
 pub(super) struct Server {
-    programs: Programs,
-    user: ServerUser,
-    settings: Vec<String>,
     port: u16,
-    keeper: Option<Child>,
+    keeper: Child,
+    answers: BufReader<ChildStdout>,
+    runs: bool,
     folder: TempDir,
 }
 
@@ -53,15 +55,6 @@ impl Server {
             .expect("a temporary folder can be made");
         let user = ServerUser::for_folder(folder.path());
         user.own(folder.path());
-        let data = folder.path().join("data");
-        template::create(&data, &programs, user);
-        let access = options.access.map(|lines| ("pg_hba.conf".to_owned(), lines));
-        for (name, content) in options.files.into_iter().chain(access) {
-            let path = data.join(name);
-            fs::write(&path, content).expect("a file of the server can be written");
-            fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("a mode can be set");
-            user.own(&path);
-        }
         let mut settings = vec![
             "max_connections=200".to_owned(),
             "shared_buffers=32MB".to_owned(),
@@ -77,12 +70,35 @@ impl Server {
             settings.extend(["fsync=off", "full_page_writes=off", "autovacuum=off"].map(str::to_owned));
         }
         settings.extend(options.settings);
+        let data = folder.path().join("data");
+        // The keeper comes before anything that could be left behind.
+        let mut keeper = user.command("sh");
+        keeper.args(["-c", KEEPER]).arg(folder.path());
+        keeper.arg(programs.path("postgres"));
+        keeper.arg("-D").arg(&data).arg("-k").arg(folder.path());
+        for setting in &settings {
+            keeper.args(["-c", setting]);
+        }
+        let mut keeper = keeper
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("a shell can be started");
+        let answers = BufReader::new(keeper.stdout.take().expect("its output is a pipe"));
+        template::create(&data, &programs, user);
+        let access = options.access.map(|lines| ("pg_hba.conf".to_owned(), lines));
+        for (name, content) in options.files.into_iter().chain(access) {
+            let path = data.join(name);
+            fs::write(&path, content).expect("a file of the server can be written");
+            fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("a mode can be set");
+            user.own(&path);
+        }
         let mut server = Server {
-            programs,
-            user,
-            settings,
             port,
-            keeper: None,
+            keeper,
+            answers,
+            runs: false,
             folder,
         };
         server.start_again();
@@ -98,21 +114,9 @@ impl Server {
     }
 
     pub(super) fn start_again(&mut self) {
-        assert!(self.keeper.is_none(), "the server runs already");
-        let mut command = self.user.command("sh");
-        command.args(["-c", KEEPER]).arg(self.folder());
-        command.arg(self.programs.path("postgres"));
-        command.arg("-D").arg(self.data()).arg("-k").arg(self.folder());
-        for setting in &self.settings {
-            command.args(["-c", setting]);
-        }
-        let keeper = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("a shell can be started");
-        self.keeper = Some(keeper);
+        assert!(!self.runs, "the server runs already");
+        self.tell("start");
+        self.runs = true;
         let began = Instant::now();
         while !self.is_ready() {
             assert!(
@@ -126,6 +130,17 @@ impl Server {
             )]
             thread::sleep(LOOK);
         }
+    }
+
+    /// Tells the keeper, and waits until it has done so.
+    fn tell(&mut self, what: &str) {
+        let told = self.keeper.stdin.as_mut().map(|stdin| writeln!(stdin, "{what}"));
+        let mut answer = String::new();
+        let answered = self.answers.read_line(&mut answer);
+        assert!(
+            matches!((told, answered), (Some(Ok(())), Ok(1..))),
+            "who keeps the server is gone"
+        );
     }
 
     /// What `pg_ctl` looks at, too.
@@ -151,20 +166,19 @@ impl Server {
     }
 
     fn end(&mut self, how: &str) {
-        if let Some(mut keeper) = self.keeper.take() {
-            if let Some(stdin) = &mut keeper.stdin {
-                let _ = writeln!(stdin, "{how}");
-            }
-            let _ = keeper.wait();
+        if self.runs {
+            self.tell(how);
+            self.runs = false;
+            // A crashed server leaves it.
+            let _ = fs::remove_file(self.data().join("postmaster.pid"));
         }
-        // A crashed server leaves it.
-        let _ = fs::remove_file(self.data().join("postmaster.pid"));
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.crash();
+        drop(self.keeper.stdin.take());
+        let _ = self.keeper.wait();
     }
 }
 

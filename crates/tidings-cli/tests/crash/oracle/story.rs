@@ -24,10 +24,7 @@ impl Story {
     fn new() -> Self {
         Self {
             now: "2030-01-01T00:00:00Z".parse().unwrap(),
-            evidence: Evidence {
-                deliveries: Some(Vec::new()),
-                ..Evidence::default()
-            },
+            evidence: Evidence::default(),
         }
     }
 
@@ -39,7 +36,7 @@ impl Story {
     /// Accepts a message and puts it on record, not yet sent.
     fn owe(mut self, text: &str) -> Self {
         let now = self.tick();
-        let deliveries = self.evidence.deliveries.as_mut().unwrap();
+        let deliveries = &mut self.evidence.deliveries;
         let id = 1 + deliveries.len() as i64;
         let mut owed = Owed::new(text.to_owned(), CONVERSATION, CLASS);
         owed.id = Some(id);
@@ -75,7 +72,7 @@ impl Story {
     }
 
     fn record(&mut self, text: &str) -> &mut Delivery {
-        let deliveries = self.evidence.deliveries.as_mut().unwrap();
+        let deliveries = &mut self.evidence.deliveries;
         let is_it = |delivery: &&mut Delivery| delivery.content.text.as_deref() == Some(text);
         deliveries.iter_mut().find(is_it).unwrap()
     }
@@ -183,7 +180,7 @@ fn what_is_lost_is_found() {
     let open = Story::new().owe("a").post("a", Reply::Accept);
     open.does_not("it is available");
     let mut gone = two();
-    gone.evidence.deliveries.as_mut().unwrap().pop();
+    gone.evidence.deliveries.pop();
     gone.does_not("`b` is on record 0 times");
     gone.owed("b", |owed| owed.doubtful = true).adds_up();
 }
@@ -191,7 +188,7 @@ fn what_is_lost_is_found() {
 #[test]
 fn a_doubled_record_is_found() {
     let mut twice = two();
-    let deliveries = twice.evidence.deliveries.as_mut().unwrap();
+    let deliveries = &mut twice.evidence.deliveries;
     let mut again = deliveries[1].clone();
     again.id = 3;
     deliveries.push(again);

@@ -7,8 +7,10 @@ use jiff::Timestamp;
 use tidings_store::{StoreError, Tx, params};
 
 use super::{Done, NotDone};
+use crate::ledger::claim::FAR;
+use crate::ledger::lane::{Lane, LaneId};
 use crate::ledger::read::Stopped;
-use crate::ledger::rearm::{FAR, Lane, begin_wait};
+use crate::ledger::rearm::{begin_wait, ready_heads, rearm};
 
 /// How many lanes are woken in one transaction.
 const AT_ONCE: i64 = 500;
@@ -23,11 +25,14 @@ pub(crate) fn pause_lane(tx: &Tx<'_>, lane: i64) -> Done<()> {
 
 /// Lets a lane go on.
 pub(crate) fn resume_lane(tx: &Tx<'_>, lane: i64, now: Timestamp) -> Done<()> {
-    let Some(mut lane) = Lane::lock(tx, lane)? else {
+    let Some(mut lane) = Lane::by_id(tx, LaneId(lane))? else {
         return Ok(Err(NotDone::Unknown));
     };
     if lane.paused {
-        tx.execute("UPDATE lanes SET paused = FALSE WHERE id = ?1", params![lane.id])?;
+        tx.execute(
+            "UPDATE lanes SET paused = FALSE WHERE id = ?1",
+            params![lane.id.0],
+        )?;
         lane.paused = false;
         wake_lane(tx, &lane, now)?;
     }
@@ -68,7 +73,7 @@ pub(crate) fn wake(tx: &Tx<'_>, after: i64, now: Timestamp) -> Result<Option<i64
         if stopped.includes(channel) {
             continue;
         }
-        match Lane::lock(tx, *lane)? {
+        match Lane::by_id(tx, LaneId(*lane))? {
             Some(lane) if !lane.paused => wake_lane(tx, &lane, now)?,
             _ => {}
         }
@@ -78,42 +83,53 @@ pub(crate) fn wake(tx: &Tx<'_>, after: i64, now: Timestamp) -> Result<Option<i64
 }
 
 fn wake_lane(tx: &Tx<'_>, lane: &Lane, now: Timestamp) -> Result<(), StoreError> {
-    for head in lane.heads(tx)?.iter().filter(|head| head.due_at.is_none()) {
+    for head in ready_heads(tx, lane.id)? {
         let ended = tx.execute(
             "UPDATE delivery_waits SET until = ?2 WHERE delivery_id = ?1 AND reason = 'paused' AND until IS NULL",
             params![head.id, now.as_microsecond()],
         )?;
         // A lane that was empty when it was paused: nobody has looked at what came since.
-        if ended == 0 && lane.next_at.is_none() && !lane.claimed && head.updated_at < now {
+        if ended == 0 && lane.next_at.is_none() && lane.node.is_none() && head.updated_at < now {
             begin_wait(tx, head.id, head.updated_at, Some(now), "paused")?;
         }
     }
-    lane.rearm(tx, now)
+    rearm(tx, lane, now)
 }
 
 /// Opens a closed lane.
 #[cfg_attr(not(test), expect(dead_code, reason = "a retry opens the lane by itself"))]
 pub(crate) fn reopen(tx: &Tx<'_>, lane: i64, now: Timestamp) -> Done<()> {
-    let Some(mut lane) = Lane::lock(tx, lane)? else {
+    let Some(mut lane) = Lane::by_id(tx, LaneId(lane))? else {
         return Ok(Err(NotDone::Unknown));
     };
-    if lane.closed_reason.take().is_some() {
-        open(tx, lane.id)?;
-        lane.rearm(tx, now)?;
+    if lane.closed {
+        open(tx, &mut lane)?;
+        rearm(tx, &lane, now)?;
     }
     Ok(Ok(()))
 }
 
-pub(super) fn open(tx: &Tx<'_>, lane: i64) -> Result<(), StoreError> {
+pub(super) fn open(tx: &Tx<'_>, lane: &mut Lane) -> Result<(), StoreError> {
     tx.execute(
         "UPDATE lanes SET closed_reason = NULL WHERE id = ?1",
-        params![lane],
+        params![lane.id.0],
     )?;
     tx.execute(
         "UPDATE lane_addresses SET closed_at = NULL, evidence = NULL WHERE lane_id = ?1",
-        params![lane],
+        params![lane.id.0],
     )?;
+    lane.closed = false;
     Ok(())
+}
+
+/// Why a lane is closed.
+pub(super) fn closed_reason(tx: &Tx<'_>, lane: LaneId) -> Result<String, StoreError> {
+    let reason: Option<Option<String>> = tx.first(
+        "SELECT closed_reason FROM lanes WHERE id = ?1",
+        params![lane.0],
+        |row| row.get(0),
+    )?;
+    Ok(reason.flatten().unwrap_or_default())
 }
 
 fn scope(channel: Option<&str>) -> (&'static str, &str) {

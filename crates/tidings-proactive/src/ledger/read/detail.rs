@@ -1,11 +1,15 @@
 //! One delivery with its attempts and its waits.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tidings_store::{Row, StoreError, Tx, params};
 
 use super::row::{self, ACTIVITY, BEGAN_AT, NODE, PAYLOAD, select};
 use super::summary::Stopped;
 use crate::delivery::{Attempt, Body, Content, Delivery, DeliveryDetail, DeliveryId, DeliveryState, Wait};
+use crate::wait_reason::WaitReason;
+
+/// Nobody asks what a delivery did for less.
+const A_MOMENT: SignedDuration = SignedDuration::from_millis(10);
 
 pub(super) const BY_ID: &str = select!("WHERE d.id = ?1");
 pub(super) const ATTEMPTS: &str =
@@ -50,12 +54,61 @@ pub(crate) fn detail(
         })
     })?;
     waits.reverse();
+    if delivery.state == DeliveryState::Scheduled {
+        waits.push(Wait {
+            since: delivery.created_at,
+            until: delivery.due_at,
+            reason: WaitReason::Scheduled.as_str().to_owned(),
+        });
+    }
+    for wait in &mut waits {
+        wait.until = ended(wait, &attempts, &delivery);
+    }
+    let turns = turns(&waits, &attempts, &delivery);
+    waits.extend(turns);
+    waits.sort_by_key(|wait| wait.since);
     Ok(Some(DeliveryDetail {
         delivery,
         body,
         attempts,
         waits,
     }))
+}
+
+/// A wait is put on record with the end it was meant to have; it was over earlier if something happened earlier.
+fn ended(wait: &Wait, attempts: &[Attempt], delivery: &Delivery) -> Option<Timestamp> {
+    let tried = attempts
+        .iter()
+        .map(|attempt| attempt.began_at)
+        .find(|began| *began >= wait.since);
+    [wait.until, tried, delivery.ended_at].into_iter().flatten().min()
+}
+
+/// Waits are put on record for what is the next of its class. The rest of the time it was not: others of its conversation
+/// came first, or nobody was free to look.
+fn turns(waits: &[Wait], attempts: &[Attempt], delivery: &Delivery) -> Vec<Wait> {
+    let known = waits.iter().map(|wait| (wait.since, wait.until));
+    let tried = attempts
+        .iter()
+        .map(|attempt| (attempt.began_at, attempt.ended_at));
+    let end = delivery.ended_at.map(|ended| (ended, delivery.ended_at));
+    let mut spans: Vec<_> = known.chain(tried).chain(end).collect();
+    spans.sort_unstable();
+    let mut turns = Vec::new();
+    // Until then it is told what it did.
+    let mut told = Some(delivery.created_at);
+    for (since, until) in spans {
+        let Some(before) = told else { break };
+        if since.duration_since(before) > A_MOMENT {
+            turns.push(Wait {
+                since: before,
+                until: Some(since),
+                reason: "turn".to_owned(),
+            });
+        }
+        told = until.map(|until| until.max(before));
+    }
+    turns
 }
 
 fn attempt(row: &Row<'_>) -> Result<Attempt, StoreError> {

@@ -15,8 +15,6 @@ use crate::delivery::{Delivery, DeliveryFilter, DeliveryId, DeliveryPage, Delive
 
 /// The most rows of a stream that are looked at for one page.
 const WALK: usize = 20_000;
-/// The most channels that a conversation is looked for in when the channel is not named.
-const MOST_CHANNELS: usize = 100;
 /// Ids rise with time, but the clocks of nodes differ, and one may be set back. No further than this.
 const DISORDER: SignedDuration = SignedDuration::from_mins(10);
 /// How many deliveries one statement fetches.
@@ -38,8 +36,9 @@ const ALL: &str = walk!("");
 const IN_STATE: &str = walk!("AND d.state = ?4 AND d.state <> 'delivered' AND d.state <> 'sending'");
 const SENDING: &str = walk!("AND d.state = 'sending'");
 const OF_LANE: &str = walk!("AND d.lane_id = ?4");
-const LANE: &str = "SELECT id FROM lanes WHERE channel_id = ?1 AND conversation_id = ?2";
-const NEXT_CHANNEL: &str = "SELECT channel_id FROM lanes WHERE channel_id > ?1 ORDER BY channel_id LIMIT 1";
+const LANES: &str =
+    "SELECT id FROM lanes WHERE conversation_id = ?1 ORDER BY conversation_id, channel_id LIMIT 100";
+const LANE: &str = "SELECT id FROM lanes WHERE conversation_id = ?1 AND channel_id = ?2";
 const FROM_ID: &str = "SELECT id, created_at FROM deliveries WHERE id >= ?1 ORDER BY id LIMIT 1";
 const LAST_ID: &str = "SELECT id FROM deliveries ORDER BY id DESC LIMIT 1";
 const BY_IDS: &str = select!(
@@ -61,11 +60,11 @@ pub(super) const STATEMENTS: [(&str, &str); 8] = [
         OF_LANE,
         "SEARCH d USING INDEX deliveries_by_lane (lane_id=? AND id>? AND id<?)",
     ),
+    (LANES, "sqlite_autoindex_lanes_1 (conversation_id=?)"),
     (
         LANE,
-        "sqlite_autoindex_lanes_1 (channel_id=? AND conversation_id=?)",
+        "sqlite_autoindex_lanes_1 (conversation_id=? AND channel_id=?)",
     ),
-    (NEXT_CHANNEL, "sqlite_autoindex_lanes_1 (channel_id>?)"),
     (FROM_ID, "INTEGER PRIMARY KEY (rowid>?)"),
     (BY_IDS, "SEARCH d USING INTEGER PRIMARY KEY (rowid=?)"),
 ];
@@ -107,18 +106,10 @@ pub(crate) fn page(
 
 /// The lanes of a conversation: one, or one in each channel if the channel is not named.
 pub(crate) fn lanes(tx: &Tx<'_>, channel: Option<&str>, conversation: &str) -> Result<Vec<i64>, StoreError> {
-    let in_channel = |channel: &str| tx.first(LANE, params![channel, conversation], |row| row.get(0));
-    if let Some(channel) = channel {
-        return Ok(in_channel(channel)?.into_iter().collect());
+    match channel {
+        None => tx.all(LANES, params![conversation], |row| row.get(0)),
+        Some(channel) => tx.all(LANE, params![conversation, channel], |row| row.get(0)),
     }
-    let mut lanes = Vec::new();
-    let mut channel = Some(String::new());
-    for _ in 0..MOST_CHANNELS {
-        let Some(name) = channel else { break };
-        lanes.extend(in_channel(&name)?);
-        channel = tx.first(NEXT_CHANNEL, params![name], |row| row.get(0))?;
-    }
-    Ok(lanes)
 }
 
 /// A walk along an index, from the newest id down.

@@ -29,20 +29,7 @@ pub(super) const NODE: usize = 28;
 pub(super) const BEGAN_AT: usize = 29;
 pub(super) const PAYLOAD: usize = 30;
 
-/// A column of Unix microseconds.
-pub(crate) fn time(row: &Row<'_>, column: usize) -> Result<Timestamp, StoreError> {
-    Timestamp::from_microsecond(row.get(column)?).map_err(StoreError::other)
-}
-
-/// A column of Unix microseconds or NULL.
-pub(crate) fn optional_time(row: &Row<'_>, column: usize) -> Result<Option<Timestamp>, StoreError> {
-    match row.get::<Option<i64>>(column)? {
-        None => Ok(None),
-        Some(micros) => Timestamp::from_microsecond(micros)
-            .map(Some)
-            .map_err(StoreError::other),
-    }
-}
+pub(crate) use crate::row::{optional_timestamp as optional_time, timestamp as time};
 
 /// A column that holds a state.
 pub(crate) fn state(row: &Row<'_>, column: usize) -> Result<DeliveryState, StoreError> {

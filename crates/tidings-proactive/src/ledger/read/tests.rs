@@ -1,7 +1,6 @@
 use tidings_store::{Database, ToColumn, Tx, params};
 
 use super::*;
-
 use crate::delivery::{Body, DeliveryFilter, DeliveryId, DeliveryState, Waiting};
 use crate::ledger::{prune, rearm};
 use crate::test_ledger::{at, database, delivery as deliver, lane, set, write};
@@ -323,6 +322,56 @@ async fn the_summary_counts_and_names_what_is_paused() {
     assert_eq!(oldest, Some(at(2 * 3_600)));
 }
 
+#[tokio::test]
+async fn a_wait_is_over_when_something_happens() {
+    let database = database();
+    let (tried, cancelled, scheduled, behind) = write(&database, |tx| {
+        let lane = lane(tx, "msteams", "a");
+        let wait = |id: i64, since: i64, until: Option<i64>| {
+            tx.execute(
+                "INSERT INTO delivery_waits (delivery_id, since, until, reason) VALUES (?1, ?2, ?3, 'backoff')",
+                params![id, at(since).as_microsecond(), until.map(|until| at(until).as_microsecond())],
+            )
+        };
+        let tried = deliver(tx, lane, "message", DeliveryState::Delivered, 50);
+        set(tx, tried, "ended_at", at(60).as_microsecond());
+        wait(tried, 10, Some(20))?;
+        wait(tried, 30, None)?;
+        wait(tried, 40, Some(900))?;
+        let cancelled = deliver(tx, lane, "message", DeliveryState::Cancelled, 70);
+        wait(cancelled, 65, Some(900))?;
+        let scheduled = deliver(tx, lane, "message", DeliveryState::Scheduled, 80);
+        set(tx, scheduled, "due_at", at(90).as_microsecond());
+        let behind = deliver(tx, lane, "message", DeliveryState::Expired, 90);
+        set(tx, behind, "ended_at", at(99).as_microsecond());
+        wait(behind, 95, Some(97))?;
+        Ok((tried, cancelled, scheduled, behind))
+    })
+    .await;
+    let waits = async |id: i64| {
+        let detail = database.read(move |tx| detail(tx, DeliveryId(id), at(NOW))).await;
+        let waits = detail.unwrap().unwrap().waits;
+        let told: Vec<_> = waits
+            .into_iter()
+            .map(|wait| {
+                (
+                    wait.reason,
+                    wait.since.as_second(),
+                    wait.until.map(|until| until.as_second()),
+                )
+            })
+            .collect();
+        told
+    };
+    let backoff = |since, until| ("backoff".to_owned(), since, Some(until));
+    assert_eq!(
+        waits(tried).await,
+        [backoff(10, 20), backoff(30, 50), backoff(40, 50)]
+    );
+    assert_eq!(waits(cancelled).await, [backoff(65, 70)]);
+    assert_eq!(waits(scheduled).await, [("scheduled".to_owned(), 80, Some(90))]);
+}
+
 /// No statement reads more of the record than it gives, however long that is.
 #[tokio::test]
 async fn nothing_is_found_by_scanning() {
@@ -379,4 +428,40 @@ async fn nothing_is_found_by_scanning() {
         }
     }
     assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+/// Teams takes 60 messages of a conversation in half a minute, and 50 requests of a tenant in a second.
+#[tokio::test]
+async fn a_batch_is_predicted_by_the_limits_of_its_channels() {
+    let database = database();
+    let (in_one, in_many, elsewhere) = write(&database, |tx| {
+        let one = lane(tx, "msteams", "one");
+        let in_one = (0..121).map(|_| deliver(tx, one, "message", DeliveryState::Available, NOW));
+        let in_one: Vec<i64> = in_one.collect();
+        let in_many: Vec<i64> = (0..200)
+            .map(|number| {
+                let lane = lane(tx, "msteams", &number.to_string());
+                deliver(tx, lane, "message", DeliveryState::Available, NOW)
+            })
+            .collect();
+        let other = lane(tx, "webchat", "a");
+        Ok((
+            in_one,
+            in_many,
+            deliver(tx, other, "message", DeliveryState::Available, NOW),
+        ))
+    })
+    .await;
+    let predict = async |ids: Vec<i64>| {
+        let finish = database.read(move |tx| predicted_finish(tx, &ids, at(NOW))).await;
+        finish
+            .unwrap()
+            .map(|finish| finish.duration_since(at(NOW)).as_secs())
+    };
+    let seconds = predict(in_one).await.unwrap();
+    assert!((54..=66).contains(&seconds), "{seconds}");
+    let seconds = predict(in_many).await.unwrap();
+    assert!((2..=4).contains(&seconds), "{seconds}");
+    assert_eq!(predict(vec![elsewhere]).await, None);
+    assert_eq!(predict(vec![]).await, None);
 }

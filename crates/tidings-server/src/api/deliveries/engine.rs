@@ -1,6 +1,5 @@
-//! The door, as the engine opens it.
+//! The engine behind the API's door.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,45 +10,35 @@ use tidings_proactive::{Enqueue, Proactive, ProactiveError};
 use super::intake::{Intake, NotTaken, Taken, Why};
 use super::order::{Order, OrderContent};
 
-/// What whoever finds a conversation's backlog full is asked to wait: some of it will have ended by then, if anything
-/// ends there.
-const BACKLOG_PAUSE: Duration = Duration::from_secs(5);
+/// When a caller may try again whose conversation has too much waiting.
+const BACKLOG_EASES: Duration = Duration::from_secs(10);
 
 #[async_trait]
 impl Intake for Proactive {
     async fn take(&self, orders: Vec<Order>) -> Result<Taken, NotTaken> {
-        let mut known = HashMap::new();
+        let wanted = orders
+            .iter()
+            .map(|order| (order.channel_id.clone(), order.conversation_id.clone()))
+            .collect();
+        let conversations = self.conversations(wanted).await.map_err(|error| NotTaken {
+            order: 0,
+            why: why(error),
+        })?;
         let mut all = Vec::with_capacity(orders.len());
-        for (order, wanted) in orders.into_iter().enumerate() {
-            let refused = |error| NotTaken {
-                order,
-                why: why(error),
-            };
-            let place = (wanted.channel_id.clone(), wanted.conversation_id.clone());
-            let conversation: Conversation = match known.get(&place) {
-                Some(conversation) => Conversation::clone(conversation),
-                None => {
-                    let conversation = self
-                        .conversation(place.0.as_deref(), &place.1)
-                        .await
-                        .map_err(refused)?;
-                    known.insert(place, conversation.clone());
-                    conversation
-                }
-            };
-            all.push(enqueue(self, conversation, wanted).map_err(refused)?);
+        for (place, (order, conversation)) in orders.into_iter().zip(conversations).enumerate() {
+            let refused = |why| NotTaken { order: place, why };
+            let conversation = conversation.ok_or_else(|| refused(Why::UnknownConversation))?;
+            all.push(enqueue(self, order, conversation).map_err(|error| refused(why(error)))?);
         }
         let accepted = self.enqueue_all(all).await.map_err(|refused| NotTaken {
             order: refused.index,
             why: why(refused.error),
         })?;
-        let predicted_finish = self
-            .predicted_finish(known.values())
-            .await
-            .unwrap_or_else(|error| {
-                tracing::warn!(%error, "the end of a batch cannot be predicted");
-                None
-            });
+        let ids: Vec<_> = accepted.iter().map(|one| one.id).collect();
+        let predicted_finish = match ids.len() {
+            1 => None,
+            _ => self.deliveries().predicted_finish(ids).await.unwrap_or(None),
+        };
         Ok(Taken {
             deliveries: accepted.into_iter().map(|one| (one.id, one.state)).collect(),
             predicted_finish,
@@ -57,14 +46,12 @@ impl Intake for Proactive {
     }
 }
 
-fn enqueue(engine: &Proactive, conversation: Conversation, order: Order) -> Result<Enqueue, ProactiveError> {
+fn enqueue(engine: &Proactive, order: Order, conversation: Conversation) -> Result<Enqueue, ProactiveError> {
     let mut enqueue = match order.content {
         OrderContent::Activity(activity) => Enqueue::new(engine, conversation, &activity)?,
         OrderContent::Handler { name, payload } => {
-            let payload = RawValue::from_string(payload).map_err(|source| ProactiveError::Unwritable {
-                what: "payload",
-                source,
-            })?;
+            // It was cut out of the body, so it is JSON.
+            let payload = RawValue::from_string(payload).ok();
             Enqueue::handler(engine, conversation, name, &payload)?
         }
     };
@@ -92,13 +79,13 @@ fn why(error: ProactiveError) -> Why {
         ProactiveError::DedupeConflict { id } => Why::DedupeConflict(id),
         ProactiveError::TooLarge { limit, .. } => Why::TooLarge { limit },
         ProactiveError::BacklogFull => Why::BacklogFull {
-            retry_after: BACKLOG_PAUSE,
+            retry_after: BACKLOG_EASES,
         },
         ProactiveError::ExpiresBeforeDue { .. } => Why::Expired,
         ProactiveError::CannotReconcile { .. } => Why::NoReconcile,
-        error @ (ProactiveError::NoConversation
-        | ProactiveError::BadName { .. }
-        | ProactiveError::Unwritable { .. }) => Why::Invalid(error.to_string()),
+        error @ (ProactiveError::BadName { .. } | ProactiveError::NoConversation) => {
+            Why::Invalid(error.to_string())
+        }
         error => Why::Failed(error.to_string()),
     }
 }

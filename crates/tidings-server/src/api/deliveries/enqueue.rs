@@ -98,7 +98,7 @@ fn answer(NotTaken { why, .. }: NotTaken) -> ApiError {
         Why::TooLarge { limit } => ApiError::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "MessageSizeTooBig",
-            format!("activity is larger than the {limit} bytes that the channel takes; shorten or split it"),
+            format!("activity is larger in UTF-16 than the {limit} bytes that the channel takes; shorten or split it"),
         )
         .field("activity"),
         Why::BacklogFull { retry_after } => {

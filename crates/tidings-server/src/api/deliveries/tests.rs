@@ -6,7 +6,7 @@ use std::time::Duration;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tidings_proactive::{DeliveryState, MIGRATIONS};
-use tidings_store::{Database, Migrations, params};
+use tidings_store::{Database, params};
 
 use super::intake::{NotTaken, Taken, Why};
 use super::order::Order;
@@ -15,24 +15,13 @@ use crate::access::ApiAccess;
 use crate::api::tests::{Ask, Rig, read};
 use crate::schema;
 
-/// The engine's tables with lanes.
-const WITH_LANES: Migrations = Migrations {
-    sqlite: &[
-        MIGRATIONS.sqlite[0],
-        MIGRATIONS.sqlite[1],
-        MIGRATIONS.sqlite[2],
-        include_str!("../../../../tidings-proactive/migrations/0004_lanes.sql"),
-    ],
-    ..MIGRATIONS
-};
-
 /// One delivery in each of these states, with ids from 1, in the conversation `19:abc@thread` of Teams.
 const STATES: [&str; 5] = ["delivered", "dead", "unknown", "available", "scheduled"];
 /// 2026-11-27T12:00:00Z, as the rig's clock has it.
 const NOW: i64 = 1_795_780_800_000_000;
 
 async fn database() -> Database {
-    let database = Database::temporary([WITH_LANES, schema::MIGRATIONS]).unwrap();
+    let database = Database::temporary([MIGRATIONS, schema::MIGRATIONS]).unwrap();
     database
         .write(|tx| {
             tx.execute(

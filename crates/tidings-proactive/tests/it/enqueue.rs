@@ -1,0 +1,312 @@
+//! What is put on record, and what is not.
+
+use jiff::SignedDuration;
+use tidings_activity::{Activity, ConversationReference};
+use tidings_proactive::{DeliveryState, Enqueue, ProactiveError, UnknownPolicy};
+use tidings_store::DatabaseOptions;
+
+use crate::desk::{Desk, options, reference, unreachable};
+
+#[tokio::test(start_paused = true)]
+async fn a_replay_of_a_dedupe_key_answers_with_the_first_delivery() {
+    let desk = Desk::new();
+    let first = desk.owe("alice", "x").dedupe_key("k").accept().await.unwrap();
+    assert!(!first.replay);
+    let again = desk.owe("alice", "x").dedupe_key("k").accept().await.unwrap();
+    assert_eq!(
+        (again.id, again.state, again.replay),
+        (first.id, DeliveryState::Available, true)
+    );
+    let running = desk.run();
+    desk.deliver("x").await;
+    let again = desk.owe("alice", "x").dedupe_key("k").accept().await.unwrap();
+    assert_eq!((again.id, again.state), (first.id, DeliveryState::Delivered));
+    running.stop().await;
+    desk.check().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_body_under_a_known_dedupe_key_is_a_conflict() {
+    let desk = Desk::new();
+    let first = desk.owe("alice", "x").dedupe_key("k").commit().await.unwrap();
+    let handler = Enqueue::handler(&desk.proactive, reference("alice"), "x", &1).unwrap();
+    for other in [
+        desk.owe("alice", "y"),
+        desk.owe("bob", "x"),
+        desk.owe("alice", "x").class("other"),
+        handler,
+    ] {
+        let error = other.dedupe_key("k").commit().await.unwrap_err();
+        assert!(
+            matches!(error, ProactiveError::DedupeConflict { id } if id == first),
+            "{error}"
+        );
+    }
+    assert_eq!(desk.ledger().await, [("available".to_owned(), 1)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dedupe_key_belongs_to_its_tenant_and_is_forgotten_after_a_week() {
+    let desk = Desk::new();
+    let owe = |tenant: &str| {
+        let mut reference = reference("alice");
+        reference.conversation.as_mut().unwrap().tenant_id = Some(tenant.to_owned());
+        Enqueue::new(&desk.proactive, reference, &Activity::message("x"))
+            .unwrap()
+            .dedupe_key("k")
+    };
+    let one = owe("one").commit().await.unwrap();
+    let two = owe("two").commit().await.unwrap();
+    assert_ne!(one, two);
+    desk.clock
+        .advance(SignedDuration::from_hours(7 * 24) - SignedDuration::from_micros(1));
+    assert_eq!(owe("one").commit().await.unwrap(), one);
+    desk.clock.advance(SignedDuration::from_micros(1));
+    let anew = owe("one").accept().await.unwrap();
+    assert!(anew.id != one && !anew.replay);
+    assert_eq!(owe("one").commit().await.unwrap(), anew.id);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conversation_has_as_many_open_deliveries_as_it_may() {
+    let mut options = options(4);
+    options.max_backlog = 3;
+    let desk = Desk::on(DatabaseOptions::temporary(), options);
+    desk.owe("alice", "0").dedupe_key("k").commit().await.unwrap();
+    for text in ["1", "2"] {
+        desk.enqueue("alice", text).await;
+    }
+    let error = desk.owe("alice", "3").commit().await.unwrap_err();
+    assert!(matches!(error, ProactiveError::BacklogFull), "{error}");
+    // Neither what is known already nor another conversation is concerned.
+    assert!(
+        desk.owe("alice", "0")
+            .dedupe_key("k")
+            .accept()
+            .await
+            .unwrap()
+            .replay
+    );
+    desk.enqueue("bob", "b").await;
+    // A job's notice must not fail.
+    let job = desk.jobs.start(reference("alice")).await.unwrap();
+    desk.jobs.complete(job, "Done.").await.unwrap();
+    desk.check().await;
+    let running = desk.run();
+    for _ in 0..2 {
+        desk.call().await.deliver();
+    }
+    desk.call().await.deliver();
+    desk.call().await.deliver();
+    desk.deliver("Done.").await;
+    desk.enqueue("alice", "room again").await;
+    desk.deliver("room again").await;
+    desk.check().await;
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_waits_to_be_tried_again_counts_into_the_backlog() {
+    let mut options = options(4);
+    options.max_backlog = 1;
+    let desk = Desk::on(DatabaseOptions::temporary(), options);
+    let running = desk.run();
+    let id = desk.enqueue("alice", "0").await;
+    desk.call().await.fail(unreachable());
+    desk.until(id, DeliveryState::Retryable).await;
+    assert!(desk.owe("alice", "1").commit().await.is_err());
+    desk.clock.advance(SignedDuration::from_secs(1));
+    desk.deliver("0").await;
+    desk.enqueue("alice", "1").await;
+    desk.deliver("1").await;
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn names_are_neither_empty_nor_too_long() {
+    let desk = Desk::new();
+    let long = "é".repeat(128);
+    let too_long = format!("{long}x");
+    for bad in ["", too_long.as_str(), "nul\0"] {
+        let errors = [
+            desk.owe("alice", "x").class(bad).commit().await.unwrap_err(),
+            desk.owe("alice", "x").dedupe_key(bad).commit().await.unwrap_err(),
+            Enqueue::handler(&desk.proactive, reference("alice"), bad, &1)
+                .err()
+                .unwrap(),
+        ];
+        for (error, name) in errors.into_iter().zip(["class", "dedupe key", "handler"]) {
+            assert!(
+                matches!(error, ProactiveError::BadName { what, limit: 256 } if what == name),
+                "{error}"
+            );
+        }
+    }
+    assert!(desk.ledger().await.is_empty());
+    let all = desk.owe("alice", "x").class(&long).dedupe_key(&long);
+    assert!(all.commit().await.is_ok());
+    assert!(Enqueue::handler(&desk.proactive, reference("alice"), &*long, &1).is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_activity_is_as_large_as_its_channel_takes() {
+    let desk = Desk::new();
+    let units = |activity: &Activity| serde_json::to_string(activity).unwrap().encode_utf16().count();
+    let envelope = units(&Activity::message("x")) - 1;
+    for (channel, limit) in [("test", 256 * 1024), ("msteams", 100 * 1024)] {
+        let to = ConversationReference {
+            channel_id: Some(channel.to_owned()),
+            ..reference("alice")
+        };
+        // Two bytes in UTF-16, whatever they are in UTF-8.
+        for letter in ["x", "é", "語"] {
+            for (more, fits) in [(-1, true), (0, true), (1, false)] {
+                let letters = (limit / 2 - envelope).checked_add_signed(more).unwrap();
+                let activity = Activity::message(letter.repeat(letters));
+                let delivery = Enqueue::new(&desk.proactive, &to, &activity).unwrap();
+                match delivery.commit().await {
+                    Ok(_) => assert!(fits, "{channel} {letter} {more}"),
+                    Err(ProactiveError::TooLarge { size, limit: told }) => {
+                        assert!(!fits && told == limit && size == limit + 2);
+                    }
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_is_answered_in_its_order() {
+    let desk = Desk::new();
+    let running = desk.run();
+    desk.until_it_runs().await;
+    let texts = ["c1", "a1", "b1", "a2", "c2", "a3"];
+    let batch = texts.iter().map(|text| desk.owe(&text[..1], text)).collect();
+    let accepted = desk.proactive.enqueue_all(batch).await.unwrap();
+    let mut sent: Vec<String> = Vec::new();
+    for _ in texts {
+        let call = desk.call().await;
+        sent.push(call.text().to_owned());
+        call.deliver();
+    }
+    running.stop().await;
+    for (accepted, text) in accepted.iter().zip(texts) {
+        let delivery = desk.delivery(accepted.id).await;
+        assert_eq!(
+            (delivery.conversation_id.as_str(), delivery.state),
+            (&text[..1], DeliveryState::Delivered)
+        );
+    }
+    let of_a: Vec<_> = sent.iter().filter(|text| text.starts_with('a')).collect();
+    assert_eq!(of_a, ["a1", "a2", "a3"]);
+    assert!(desk.proactive.enqueue_all(Vec::new()).await.unwrap().is_empty());
+    desk.check().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_is_kept_whole_or_not_at_all() {
+    let mut options = options(4);
+    options.max_backlog = 2;
+    let desk = Desk::on(DatabaseOptions::temporary(), options);
+    desk.owe("zoe", "taken").dedupe_key("k").commit().await.unwrap();
+    let before = desk.ledger().await;
+    let bad_name = vec![desk.owe("alice", "0"), desk.owe("alice", "1").class("")];
+    let full = ["b", "a", "b", "a", "b", "c"];
+    let full = full.iter().map(|to| desk.owe(to, "x")).collect();
+    let conflict = vec![
+        desk.owe("yan", "0"),
+        desk.owe("zoe", "other").dedupe_key("k"),
+        desk.owe("alice", "0"),
+    ];
+    let repeated = vec![
+        desk.owe("alice", "0").dedupe_key("twice"),
+        desk.owe("alice", "1").dedupe_key("twice"),
+    ];
+    for (batch, index) in [(bad_name, 1), (full, 4), (conflict, 1), (repeated, 1)] {
+        let error = desk.proactive.enqueue_all(batch).await.unwrap_err();
+        assert_eq!(error.index, index, "{error}");
+    }
+    assert_eq!(desk.ledger().await, before);
+    // The same twice in one batch is one delivery.
+    let same = vec![
+        desk.owe("alice", "0").dedupe_key("twice"),
+        desk.owe("alice", "0").dedupe_key("twice"),
+    ];
+    let accepted = desk.proactive.enqueue_all(same).await.unwrap();
+    assert_eq!(accepted[0].id, accepted[1].id);
+    assert!(accepted[1].replay);
+    desk.check().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn to_reconcile_is_refused_where_the_channel_cannot() {
+    let desk = Desk::new();
+    let running = desk.run();
+    desk.until_it_runs().await;
+    let error = desk
+        .owe("alice", "x")
+        .policy(UnknownPolicy::Reconcile)
+        .commit()
+        .await
+        .unwrap_err();
+    assert!(matches!(error, ProactiveError::CannotReconcile { .. }), "{error}");
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conversation_is_known_once_something_was_owed_or_started_there() {
+    let desk = Desk::new();
+    let error = desk.proactive.conversation(None, "alice").await.unwrap_err();
+    assert!(
+        matches!(error, ProactiveError::UnknownConversation { .. }),
+        "{error}"
+    );
+    desk.jobs.start(reference("alice")).await.unwrap();
+    desk.enqueue("bob", "x").await;
+    for name in ["alice", "bob"] {
+        let found = desk.proactive.conversation(Some("test"), name).await.unwrap();
+        assert_eq!(found.reference, reference(name));
+        assert!(desk.proactive.conversation(Some("other"), name).await.is_err());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lane_has_the_tenant_and_the_host_of_its_reference() {
+    let desk = Desk::new();
+    let mut to = reference("alice");
+    to.service_url = Some("https://user@SMBA.example:8443/teams/?x#y".to_owned());
+    to.conversation.as_mut().unwrap().tenant_id = Some("contoso".to_owned());
+    let news = Activity::message("x");
+    desk.proactive.enqueue(&to, &news).await.unwrap();
+    desk.enqueue("bob", "x").await;
+    let of_lanes = "SELECT tenant || ' ' || host FROM lanes JOIN lane_addresses ON lane_id = id ORDER BY id";
+    assert_eq!(
+        desk.texts(of_lanes).await,
+        ["contoso smba.example:8443", " 127.0.0.1:1"]
+    );
+    // While something is owed by the old address, the new one goes with its own delivery; then it becomes the lane's.
+    to.service_url = Some("https://emea.example/".to_owned());
+    desk.proactive.enqueue(&to, &news).await.unwrap();
+    assert_eq!(desk.texts(of_lanes).await[0], "contoso smba.example:8443");
+    let running = desk.run();
+    let mut urls = Vec::new();
+    for _ in 0..3 {
+        let call = desk.call().await;
+        if call.conversation() == "alice" {
+            urls.push(call.conversation.reference.service_url.clone().unwrap());
+        }
+        call.deliver();
+    }
+    assert_eq!(
+        urls,
+        [
+            "https://user@SMBA.example:8443/teams/?x#y",
+            "https://emea.example/"
+        ]
+    );
+    running.stop().await;
+    desk.proactive.enqueue(&to, &news).await.unwrap();
+    assert_eq!(desk.texts(of_lanes).await[0], "contoso emea.example");
+    desk.check().await;
+}
