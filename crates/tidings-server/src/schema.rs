@@ -76,4 +76,3 @@ pub(crate) fn test_database() -> tidings_store::Database {
     }
     tidings_store::Database::temporary([MIGRATIONS]).unwrap()
 }
-

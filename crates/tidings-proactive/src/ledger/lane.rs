@@ -26,6 +26,8 @@ pub(super) struct Lane {
     pub(super) backlog: i64,
     pub(super) meter: Option<String>,
     pub(super) host: String,
+    /// Until when the call may be made that a claim of it has paid for; not on record.
+    pub(super) call_by: Option<Timestamp>,
 }
 
 macro_rules! columns {
@@ -67,6 +69,7 @@ impl Lane {
             backlog: row.get(9)?,
             meter: row.get(10)?,
             host: row.get(11)?,
+            call_by: None,
         })
     }
 

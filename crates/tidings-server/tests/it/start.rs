@@ -102,7 +102,7 @@ async fn a_missing_folder_a_full_disk_and_another_kind_of_database() {
     .await;
     assert_eq!(code, 74, "{message}");
     let (code, message) = refused(&Config {
-        database: "postgres://db/tidings".to_owned(),
+        database: "mysql://db/tidings".to_owned(),
         ..config(&folder)
     })
     .await;
