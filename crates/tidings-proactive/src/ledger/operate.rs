@@ -56,6 +56,7 @@ pub(crate) fn cancel(tx: &Tx<'_>, id: DeliveryId, now: Timestamp) -> Done<()> {
     )?;
     end_waits(tx, id.0, now)?;
     rearm(tx, &lane, now)?;
+    pause::note(tx, &lane, now)?;
     Ok(Ok(()))
 }
 
@@ -146,6 +147,7 @@ pub(crate) fn hold(
     end_waits(tx, id.0, now)?;
     begin_wait(tx, id.0, now, until, "held")?;
     rearm(tx, &lane, now)?;
+    pause::note(tx, &lane, now)?;
     Ok(Ok(()))
 }
 

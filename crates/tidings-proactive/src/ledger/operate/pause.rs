@@ -82,6 +82,24 @@ pub(crate) fn wake(tx: &Tx<'_>, after: i64, now: Timestamp) -> Result<Option<i64
     Ok(lanes.last().filter(|_| more).map(|(lane, _)| *lane))
 }
 
+/// Puts on record that what has become the next of its class waits for the end of a pause: a claim has met only what was
+/// next before.
+pub(super) fn note(tx: &Tx<'_>, lane: &Lane, now: Timestamp) -> Result<(), StoreError> {
+    if !lane.paused && !Stopped::read(tx)?.includes(&lane.channel_id) {
+        return Ok(());
+    }
+    for head in ready_heads(tx, lane.id)? {
+        let is_told = tx.exists(
+            "SELECT 1 FROM delivery_waits WHERE delivery_id = ?1 AND reason = 'paused' AND until IS NULL",
+            params![head.id],
+        )?;
+        if !is_told {
+            begin_wait(tx, head.id, now, None, "paused")?;
+        }
+    }
+    Ok(())
+}
+
 fn wake_lane(tx: &Tx<'_>, lane: &Lane, now: Timestamp) -> Result<(), StoreError> {
     for head in ready_heads(tx, lane.id)? {
         let ended = tx.execute(

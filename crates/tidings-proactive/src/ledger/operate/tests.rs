@@ -308,6 +308,33 @@ async fn what_came_into_a_paused_lane_has_its_wait_on_record_too() {
     .await;
 }
 
+#[tokio::test]
+async fn what_becomes_the_next_during_a_pause_waits_for_its_end() {
+    let database = database();
+    write(&database, |tx| {
+        let lane = lane(tx, "msteams", "a");
+        let first = delivery(tx, lane, "message", DeliveryState::Available, 1);
+        let second = delivery(tx, lane, "message", DeliveryState::Available, 2);
+        assert_eq!(pause_lane(tx, lane)?, Ok(()));
+        put_off(tx, lane, first, 10);
+        assert_eq!(cancel(tx, DeliveryId(first), at(15))?, Ok(()));
+        assert_eq!(resume_lane(tx, lane, at(20))?, Ok(()));
+        check_lanes(tx);
+        let waits = tx.all(
+            "SELECT delivery_id, since, until FROM delivery_waits ORDER BY since",
+            &[],
+            |row| Ok((row.get::<i64>(0)?, row.get::<i64>(1)?, row.get::<i64>(2)?)),
+        )?;
+        let micros = |second| at(second).as_microsecond();
+        assert_eq!(
+            waits,
+            [(first, micros(10), micros(15)), (second, micros(15), micros(20))]
+        );
+        Ok(())
+    })
+    .await;
+}
+
 /// What paces a lane is not forgotten over a pause.
 #[tokio::test]
 async fn a_lane_that_has_to_wait_anyway_goes_on_no_earlier() {
