@@ -1,6 +1,9 @@
 // The page at `/#/deliveries` in Chromium: what became of every message, live, and what an operator can do about it.
 import assert from 'node:assert/strict';
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 
 import { launch, Page, skip, visitor } from './support/browser.mjs';
 import { Deliveries } from './support/deliveries.mjs';
@@ -145,7 +148,7 @@ describe('the deliveries page', { skip }, () => {
   });
 
   it('pauses a conversation, which holds its notices back, and lets them go again', async () => {
-    const page = await open();
+    const page = await open({ height: 820, deviceScaleFactor: 2 });
     const { deliveries, you } = page;
     const first = await runAndDone(page);
     await you.shows(notice(first));
@@ -166,6 +169,13 @@ describe('the deliveries page', { skip }, () => {
     await deliveries.open(notice(second));
     await deliveries.timeline.getByText('Waits: paused by an operator').waitFor();
     assert.equal(await you.bubble(notice(second)).count(), 0, 'nobody is told yet');
+
+    if (process.env.UPDATE_SCREENSHOTS === '1') {
+      const path = fileURLToPath(new URL('../docs/images/deliveries.png', import.meta.url));
+      mkdirSync(dirname(path), { recursive: true });
+      await deliveries.pointElsewhere();
+      await page.page.screenshot({ path, animations: 'disabled', caret: 'hide' });
+    }
 
     await paused.getByRole('button', { name: 'Resume conversation You' }).click();
     await deliveries.state(notice(second), 'delivered');

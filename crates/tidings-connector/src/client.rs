@@ -316,7 +316,7 @@ impl ConnectorClient {
             span.in_scope(|| propagate(request.headers_mut()));
         }
         let exchange = self.inner.transport.exchange(request, deadline, limit);
-        let answer = exchange.instrument(span.clone().or_current()).await?;
+        let answer = exchange.instrument(span.clone()).await?;
         span.record(spans::STATUS, answer.status.as_u16());
         tracing::debug!(
             http.status = answer.status.as_u16(),

@@ -37,7 +37,7 @@ pub(crate) struct Endpoint {
 impl Endpoint {
     pub(crate) async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Response, Infallible> {
         let span = request::span(request.method(), PATH, request.headers());
-        let answer = self.receive(request).instrument(span.clone().or_current()).await;
+        let answer = self.receive(request).instrument(span.clone()).await;
         let answer = answer.unwrap_or_else(IntoResponse::into_response);
         request::answered(&span, &answer);
         Ok(answer)

@@ -364,7 +364,6 @@ async fn a_wait_is_over_when_something_happens() {
         told
     };
     let backoff = |since, until| ("backoff".to_owned(), since, Some(until));
-    let turn = |since, until| ("turn".to_owned(), since, Some(until));
     assert_eq!(
         waits(tried).await,
         [backoff(10, 20), backoff(30, 50), backoff(40, 50)]
