@@ -5,13 +5,11 @@ mod pause;
 use jiff::Timestamp;
 use tidings_store::{StoreError, Tx, params};
 
-use super::lane::{Lane, LaneId};
+use super::lane::{self, Lane, LaneId};
 use super::read::row;
 use super::rearm::{begin_wait, end_waits, rearm};
 use crate::delivery::{DeliveryId, DeliveryState};
 
-#[cfg(test)]
-pub(crate) use pause::reopen;
 pub(crate) use pause::{pause, pause_lane, resume, resume_lane, wake};
 
 /// Why something was not done.
@@ -88,7 +86,8 @@ pub(crate) fn retry(tx: &Tx<'_>, id: DeliveryId, reopen_lane: bool, now: Timesta
         if !reopen_lane {
             return Ok(Err(NotDone::Closed(pause::closed_reason(tx, lane.id)?)));
         }
-        pause::open(tx, &mut lane)?;
+        lane::reopen(tx, lane.id)?;
+        lane.closed = false;
     }
     let micros = now.as_microsecond();
     let new = tx.insert(

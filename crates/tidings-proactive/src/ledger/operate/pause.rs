@@ -114,32 +114,6 @@ fn wake_lane(tx: &Tx<'_>, lane: &Lane, now: Timestamp) -> Result<(), StoreError>
     rearm(tx, lane, now)
 }
 
-/// Opens a closed lane.
-#[cfg_attr(not(test), expect(dead_code, reason = "a retry opens the lane by itself"))]
-pub(crate) fn reopen(tx: &Tx<'_>, lane: i64, now: Timestamp) -> Done<()> {
-    let Some(mut lane) = Lane::by_id(tx, LaneId(lane))? else {
-        return Ok(Err(NotDone::Unknown));
-    };
-    if lane.closed {
-        open(tx, &mut lane)?;
-        rearm(tx, &lane, now)?;
-    }
-    Ok(Ok(()))
-}
-
-pub(super) fn open(tx: &Tx<'_>, lane: &mut Lane) -> Result<(), StoreError> {
-    tx.execute(
-        "UPDATE lanes SET closed_reason = NULL WHERE id = ?1",
-        params![lane.id.0],
-    )?;
-    tx.execute(
-        "UPDATE lane_addresses SET closed_at = NULL, evidence = NULL WHERE lane_id = ?1",
-        params![lane.id.0],
-    )?;
-    lane.closed = false;
-    Ok(())
-}
-
 /// Why a lane is closed.
 pub(super) fn closed_reason(tx: &Tx<'_>, lane: LaneId) -> Result<String, StoreError> {
     let reason: Option<Option<String>> = tx.first(
