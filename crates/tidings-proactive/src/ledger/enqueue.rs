@@ -249,7 +249,7 @@ impl Address {
 fn find_or_open(tx: &Tx<'_>, new: &NewDelivery) -> Result<(Lane, Address)> {
     let sql = match tx.dialect() {
         Dialect::Postgres => FIND_LOCKED,
-        _ => FIND,
+        Dialect::Sqlite => FIND,
     };
     let find = || {
         tx.first(sql, params![new.channel_id, new.conversation_id], |row| {

@@ -40,7 +40,10 @@ fn kind(engine_type: &str) -> &'static str {
     }
 }
 
-fn column(row: &Row<'_>) -> Result<((String, String), (&'static str, bool)), StoreError> {
+/// Table and name of a column, and its kind and whether it may be NULL.
+type Column = ((String, String), (&'static str, bool));
+
+fn column(row: &Row<'_>) -> Result<Column, StoreError> {
     let engine_type = row.text(2)?.to_uppercase();
     Ok(((row.get(0)?, row.get(1)?), (kind(&engine_type), row.get(3)?)))
 }
