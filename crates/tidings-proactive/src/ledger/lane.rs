@@ -150,3 +150,16 @@ pub(super) fn close(
     lane.backlog = 0;
     Ok(())
 }
+
+/// The channel takes something there again. Nothing waits in a closed lane, so there is nothing to wake.
+pub(super) fn reopen(tx: &Tx<'_>, lane: LaneId) -> Result<()> {
+    tx.execute(
+        "UPDATE lanes SET closed_reason = NULL WHERE id = ?1",
+        params![lane.0],
+    )?;
+    tx.execute(
+        "UPDATE lane_addresses SET closed_at = NULL, evidence = NULL WHERE lane_id = ?1",
+        params![lane.0],
+    )?;
+    Ok(())
+}
