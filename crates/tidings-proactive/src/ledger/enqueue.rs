@@ -133,7 +133,7 @@ pub(crate) fn enqueue(
     // Lanes of the first versions have an address without a host.
     let is_known = known.is_this(&new) && !lane.host.is_empty();
     let own_address = !(is_known || (lane.backlog == 0 && readdress(tx, &mut lane, &new)?));
-    let due_at = new.not_before.filter(|at| *at > now);
+    let due_at = new.not_before.filter(|at| *at > now && !lane.closed);
     let state = if lane.closed {
         DeliveryState::Refused
     } else if due_at.is_some() {
@@ -249,7 +249,7 @@ impl Address {
 fn find_or_open(tx: &Tx<'_>, new: &NewDelivery) -> Result<(Lane, Address)> {
     let sql = match tx.dialect() {
         Dialect::Postgres => FIND_LOCKED,
-        _ => FIND,
+        Dialect::Sqlite => FIND,
     };
     let find = || {
         tx.first(sql, params![new.channel_id, new.conversation_id], |row| {

@@ -150,6 +150,8 @@ impl Running {
 pub(crate) fn options(concurrency: usize) -> ProactiveOptions {
     let mut options = ProactiveOptions::default();
     options.concurrency = concurrency;
+    // The runtime's time goes on while the database is at work, however long that takes on a busy machine.
+    options.lease = Duration::from_hours(24);
     options.backoff = Backoff {
         jitter: 0.0,
         ..Backoff::default()
@@ -272,17 +274,17 @@ impl Desk {
 
     /// Gives the worker every occasion to do what it should not.
     pub(crate) async fn nothing_happens(&self) {
-        for _ in 0..10 {
+        for _ in 0..4 {
             tokio::time::sleep(Duration::from_secs(2)).await;
             self.db.write(|_| Ok(())).await.unwrap();
         }
         assert!(self.nothing_is_on_its_way().await);
     }
 
-    /// Lets the worker look a few times.
-    pub(crate) async fn nothing_before_the_poll(&self) {
-        for _ in 0..3 {
-            tokio::time::sleep(Duration::from_secs(2)).await;
+    /// Lets the worker poll.
+    pub(crate) async fn until_it_looked(&self) {
+        for _ in 0..2 {
+            tokio::time::sleep(Duration::from_secs(1)).await;
             self.db.write(|_| Ok(())).await.unwrap();
         }
     }
@@ -326,6 +328,19 @@ impl Desk {
         let (next_at, reason) = found.await.unwrap().unwrap();
         let next_at = next_at.map(|at| Timestamp::from_microsecond(at).unwrap_or(Timestamp::MAX));
         (next_at, reason)
+    }
+
+    /// Waits until a conversation waits for this reason; until when it does.
+    pub(crate) async fn until_waits(&self, conversation: &'static str, reason: &str) -> Timestamp {
+        let mut changes = self.jobs.watch();
+        loop {
+            changes.borrow_and_update();
+            let (next_at, why) = self.lane(conversation).await;
+            if why.as_deref() == Some(reason) {
+                return next_at.unwrap();
+            }
+            changes.changed().await.unwrap();
+        }
     }
 
     /// The book is right: see the invariants of the table of lanes.

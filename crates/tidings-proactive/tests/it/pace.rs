@@ -33,9 +33,7 @@ async fn enqueue(desk: &Desk, to: ConversationReference, text: &str) -> Delivery
 
 /// Moves the clock to when the conversation may be claimed; nothing was sent there just before.
 async fn until_its_turn(desk: &Desk, conversation: &'static str, reason: &str) -> Timestamp {
-    let (next_at, why) = desk.lane(conversation).await;
-    let next_at = next_at.unwrap();
-    assert_eq!(why.as_deref(), Some(reason));
+    let next_at = desk.until_waits(conversation, reason).await;
     desk.clock.set(next_at - SignedDuration::from_micros(1));
     desk.nothing_happens().await;
     desk.clock.set(next_at);
@@ -228,11 +226,7 @@ async fn a_host_that_fails_is_left_alone_until_one_probe_succeeds() {
     enqueue(&desk, at_host("g", "sound.example"), "g").await;
     desk.deliver("g").await;
     desk.nothing_happens().await;
-    let (next_at, reason) = desk.lane("f").await;
-    assert_eq!(
-        (next_at, reason.as_deref()),
-        (Some(opened + seconds(5)), Some("breaker"))
-    );
+    assert_eq!(desk.until_waits("f", "breaker").await, opened + seconds(5));
     // What is due meanwhile waits too.
     desk.clock.set(opened + seconds(2));
     desk.nothing_happens().await;
@@ -297,10 +291,9 @@ async fn everything_can_be_paused_and_goes_on_where_it_was() {
     for text in ["0", "1"] {
         desk.enqueue("alice", text).await;
     }
+    let next_at = desk.until_waits("alice", "paused").await;
     desk.nothing_happens().await;
-    let (next_at, reason) = desk.lane("alice").await;
-    assert_eq!(reason.as_deref(), Some("paused"));
-    assert!(next_at.unwrap() > desk.now() + SignedDuration::from_hours(24 * 365));
+    assert!(next_at > desk.now() + SignedDuration::from_hours(24 * 365));
     desk.execute("DELETE FROM pauses").await;
     desk.execute("UPDATE lanes SET next_at = 0, wait_reason = NULL WHERE wait_reason = 'paused'")
         .await;
@@ -373,9 +366,9 @@ async fn a_clock_that_is_set_back_does_not_stop_the_pace() {
     desk.clock.advance(SignedDuration::from_mins(-5));
     // Clocks may differ by two seconds, and a budget is charged for a tenth of one.
     for text in ["1", "2"] {
-        for _ in 0..8 {
-            desk.clock.advance(seconds(1));
-            desk.nothing_before_the_poll().await;
+        for _ in 0..6 {
+            desk.clock.advance(seconds(2));
+            desk.until_it_looked().await;
         }
         desk.deliver(text).await;
     }

@@ -126,9 +126,8 @@ async fn what_expires_while_its_conversation_is_paused_is_not_sent_afterwards() 
         .await
         .unwrap();
     let long = desk.enqueue("alice", "long").await;
+    desk.until_waits("alice", "paused").await;
     desk.nothing_happens().await;
-    let (_, reason) = desk.lane("alice").await;
-    assert_eq!(reason.as_deref(), Some("paused"), "it says why it waits");
     assert_eq!(
         desk.texts("SELECT reason FROM delivery_waits").await,
         ["paused".to_owned()]
@@ -214,6 +213,22 @@ async fn however_many_classes_are_blocked_another_goes_on() {
     }
     desk.owe("alice", "last").class("zz").commit().await.unwrap();
     desk.deliver("last").await;
+    desk.check().await;
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_scheduled_for_a_closed_conversation_is_refused() {
+    let desk = Desk::new();
+    let running = desk.run();
+    desk.enqueue("alice", "x").await;
+    desk.call().await.fail(crate::desk::status(403));
+    let at = desk.now() + seconds(60);
+    // Before the lane is closed or after it.
+    let later = desk.owe("alice", "later").not_before(at).commit().await.unwrap();
+    desk.until(later, DeliveryState::Refused).await;
+    let after = desk.owe("alice", "after").not_before(at).accept().await.unwrap();
+    assert_eq!(after.state, DeliveryState::Refused);
     desk.check().await;
     running.stop().await;
 }

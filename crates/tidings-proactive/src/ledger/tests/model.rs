@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{CLASSES, CONVERSATIONS, DeliveryState, Event, How, LaneStanding, Next, Op, Standing, UnknownPolicy};
+use super::{
+    CLASSES, CONVERSATIONS, DeliveryState, Event, How, LaneStanding, Next, Op, Standing, UnknownPolicy,
+};
 
 #[derive(Clone, Debug)]
 struct Delivery {
@@ -91,7 +93,10 @@ impl Model {
     }
 
     fn backlog(&self, lane: usize) -> i64 {
-        let open = self.deliveries.iter().filter(|one| one.lane == lane && one.is_open());
+        let open = self
+            .deliveries
+            .iter()
+            .filter(|one| one.lane == lane && one.is_open());
         i64::try_from(open.count()).unwrap()
     }
 
