@@ -113,7 +113,6 @@ pub(crate) struct Claimed {
     pub(crate) place: i64,
     pub(crate) policy: UnknownPolicy,
     pub(crate) starts: u32,
-    pub(crate) repeat_possible: bool,
     pub(crate) began_at: Timestamp,
     pub(crate) expires_at: Timestamp,
 }
@@ -136,7 +135,6 @@ impl Claimed {
             place: new.parent.map_or(id.0, |parent| parent.place),
             policy: new.policy,
             starts: 1,
-            repeat_possible: false,
             began_at: now,
             expires_at: new.expires_at,
         }
@@ -437,7 +435,7 @@ fn start(tx: &Tx<'_>, lane: Lane, node: NodeId, head: Head, now: Timestamp) -> R
     let claimed = tx.first(
         "SELECT coalesce(deliveries.reference, lane_addresses.reference),
                 CASE WHEN deliveries.reference IS NULL THEN lane_addresses.identity ELSE deliveries.identity END,
-                activity, handler, payload, policy, starts, repeat_possible, expires_at
+                activity, handler, payload, policy, starts, expires_at
          FROM deliveries JOIN lane_addresses USING (lane_id) WHERE deliveries.id = ?1",
         params![head.id.0],
         |row| {
@@ -458,15 +456,14 @@ fn start(tx: &Tx<'_>, lane: Lane, node: NodeId, head: Head, now: Timestamp) -> R
                 content,
                 policy: UnknownPolicy::from_row(row.text(5)?).unwrap_or_default(),
                 starts: row.get(6)?,
-                repeat_possible: row.get(7)?,
-                expires_at: Timestamp::from_microsecond(row.get(8)?).unwrap_or(Timestamp::MAX),
+                expires_at: Timestamp::from_microsecond(row.get(7)?).unwrap_or(Timestamp::MAX),
                 began_at: now,
-                class: head.class.clone(),
+                class: head.class,
                 place: head.place,
-                channel_id: lane.channel_id.clone(),
-                conversation_id: lane.conversation_id.clone(),
-                tenant: lane.tenant.clone(),
-                host: lane.host.clone(),
+                channel_id: lane.channel_id,
+                conversation_id: lane.conversation_id,
+                tenant: lane.tenant,
+                host: lane.host,
             })
         },
     )?;

@@ -249,13 +249,13 @@ impl Address {
 fn find_or_open(tx: &Tx<'_>, new: &NewDelivery) -> Result<(Lane, Address)> {
     let sql = match tx.dialect() {
         Dialect::Postgres => FIND_LOCKED,
-        _ => FIND,
+        Dialect::Sqlite => FIND,
     };
     let find = || {
         tx.first(sql, params![new.channel_id, new.conversation_id], |row| {
             let address = Address {
-                reference: row.get(13)?,
-                identity: row.get(14)?,
+                reference: row.get(12)?,
+                identity: row.get(13)?,
             };
             Ok((Lane::from_row(row)?, address))
         })

@@ -21,7 +21,6 @@ pub(super) struct Lane {
     pub(super) closed: bool,
     pub(super) paused: bool,
     pub(super) next_at: Option<i64>,
-    pub(super) waits: bool,
     pub(super) node: Option<i64>,
     pub(super) epoch: i64,
     pub(super) backlog: i64,
@@ -32,7 +31,7 @@ pub(super) struct Lane {
 macro_rules! columns {
     () => {
         "lanes.id, channel_id, conversation_id, tenant, closed_reason IS NOT NULL, paused, next_at, \
-         wait_reason IS NOT NULL, node, epoch, backlog, meter, host"
+         node, epoch, backlog, meter, host"
     };
 }
 pub(super) use columns;
@@ -63,12 +62,11 @@ impl Lane {
             closed: row.get(4)?,
             paused: row.get(5)?,
             next_at: row.get(6)?,
-            waits: row.get(7)?,
-            node: row.get(8)?,
-            epoch: row.get(9)?,
-            backlog: row.get(10)?,
-            meter: row.get(11)?,
-            host: row.get(12)?,
+            node: row.get(7)?,
+            epoch: row.get(8)?,
+            backlog: row.get(9)?,
+            meter: row.get(10)?,
+            host: row.get(11)?,
         })
     }
 
