@@ -4,6 +4,7 @@ import { after, afterEach, before, describe, it } from 'node:test';
 
 import { launch, skip, visitor } from './support/browser.mjs';
 import { Channel } from './support/channel.mjs';
+import { Deliveries } from './support/deliveries.mjs';
 import { CHANNEL_ISSUER, IdentityProvider } from './support/identity-provider.mjs';
 import { Server } from './support/server.mjs';
 
@@ -31,7 +32,7 @@ describe('the page of a server with an app id', { skip }, () => {
       }
     });
     // As an operator does: the first key before the server runs, all others with it.
-    const scopes = ['--scope', 'keys:write', '--scope', 'jobs:write'];
+    const scopes = ['--scope', 'keys:write', '--scope', 'jobs:write', '--scope', 'deliveries:write'];
     first = server.command('keys', 'create', ...scopes, '--database', server.database);
     await server.start();
     browser = await launch();
@@ -122,6 +123,47 @@ describe('the page of a server with an app id', { skip }, () => {
     await page.getByRole('button', { name: `Complete job ${number}`, exact: true }).click();
     await page.getByRole('alert').filter({ hasText: 'This API key lacks the scope jobs:write' }).waitFor();
     await page.locator(`#job-log tr[data-job="${number}"]`).getByText('Running').waitFor();
+  });
+
+  it('shows the deliveries to a key that may read only them', async () => {
+    const number = await run('barbara');
+    const response = await fetch(`${server.url}/api/v1/jobs/${number}/complete`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${first}` },
+      body: '{}'
+    });
+    assert.ok(response.ok, await response.text());
+    const notice = `Job ${number} is complete.`;
+    const { page, signIn, complaints } = await open();
+    await signIn(create('deliveries:read'));
+    await page.getByText('This key may not see the job log.').waitFor();
+    await page.setViewportSize({ width: 360, height: 740 });
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360, 'nothing to scroll sideways');
+    await page.setViewportSize({ width: 1280, height: 860 });
+
+    const deliveries = new Deliveries(page);
+    await deliveries.visit();
+    await deliveries.state(notice, 'delivered');
+    await deliveries.open(notice);
+    await deliveries.panel.getByRole('button', { name: 'Pause conversation' }).click();
+    await deliveries.panel.getByRole('alert').filter({ hasText: 'This API key lacks the scope deliveries:write' }).waitFor();
+    await page.reload();
+    await deliveries.timeline.waitFor();
+    assert.deepEqual(
+      complaints.filter(complaint => !complaint.includes('403')),
+      []
+    );
+  });
+
+  it('says so if the key may not see deliveries, and takes another', async () => {
+    const { page, field, signIn } = await open();
+    await signIn(create('jobs:read'));
+    await page.getByRole('link', { name: 'Deliveries', exact: true }).click();
+    await page.getByText('This API key lacks the scope deliveries:read').waitFor();
+    await page.getByRole('button', { name: 'Use another key' }).click();
+    await field.waitFor();
+    await signIn(create('deliveries:write'));
+    await new Deliveries(page).live();
   });
 
   it('asks again when the key is revoked', async () => {

@@ -58,6 +58,53 @@ pub(crate) fn chromium(steps: &mut Steps) -> Result<()> {
     }
 }
 
+/// PostgreSQL's server programs, for the tests that start a server of their own.
+pub(crate) fn postgresql(steps: &mut Steps) -> Result<()> {
+    let there = || {
+        std::env::var_os("TIDINGS_TEST_POSTGRES_BIN").is_some()
+            || ["initdb", "postgres"]
+                .iter()
+                .all(|name| output(name, &["--version"]).is_some())
+            || ["/usr/lib/postgresql", "/opt/homebrew/opt", "/usr/local/opt"]
+                .iter()
+                .any(|place| holds_postgresql(Path::new(place)))
+    };
+    if there() {
+        return Ok(());
+    }
+    // No server of the system's: nothing here would use it.
+    let by_hand = "mkdir -p /etc/postgresql-common/createcluster.d \
+                   && echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.d/tidings.conf \
+                   && apt-get update && apt-get install --yes postgresql";
+    if !(is_root() && output("apt-get", &["--version"]).is_some()) {
+        bail!(
+            "PostgreSQL is missing: the tests start servers of their own; on Debian run `sudo apt-get install postgresql`, on macOS `brew install postgresql@17`"
+        );
+    }
+    steps.quiet(
+        "postgresql: apt-get install",
+        Command::new("sh").args(["-c", by_hand]),
+    )?;
+    if there() {
+        Ok(())
+    } else {
+        bail!(
+            "PostgreSQL was installed, but is not in /usr/lib/postgresql: name the folder of initdb in TIDINGS_TEST_POSTGRES_BIN"
+        )
+    }
+}
+
+/// Whether a folder such as `15` or `postgresql@17` in `place` has the server's programs.
+fn holds_postgresql(place: &Path) -> bool {
+    let Ok(versions) = std::fs::read_dir(place) else {
+        return false;
+    };
+    versions.flatten().any(|version| {
+        let programs = version.path().join("bin");
+        programs.join("initdb").is_file() && programs.join("postgres").is_file()
+    })
+}
+
 /// cargo-nextest, which runs the tests.
 pub(crate) fn nextest(steps: &mut Steps) -> Result<()> {
     cargo_tool(steps, "nextest", "cargo-nextest", NEXTEST)
@@ -116,7 +163,19 @@ fn at_least(version: &str, (major, minor): (u32, u32)) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::at_least;
+    use super::{at_least, holds_postgresql};
+
+    #[test]
+    fn finds_the_programs_of_any_version() {
+        let place = tempfile::tempdir().unwrap();
+        assert!(!holds_postgresql(&place.path().join("nowhere")));
+        let programs = place.path().join("15/bin");
+        std::fs::create_dir_all(&programs).unwrap();
+        std::fs::write(programs.join("initdb"), "").unwrap();
+        assert!(!holds_postgresql(place.path()), "the client's alone do not do");
+        std::fs::write(programs.join("postgres"), "").unwrap();
+        assert!(holds_postgresql(place.path()));
+    }
 
     #[test]
     fn compares_versions_as_numbers() {

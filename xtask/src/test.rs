@@ -17,6 +17,7 @@ pub(crate) fn run() -> Result<()> {
 pub(crate) fn run_as_steps(steps: &mut Steps) -> Result<()> {
     prerequisite::node()?;
     prerequisite::chromium(steps)?;
+    prerequisite::postgresql(steps)?;
     prerequisite::nextest(steps)?;
 
     // The page first: the server embeds it.

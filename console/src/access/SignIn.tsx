@@ -28,8 +28,8 @@ export function SignIn({ access }: { access: Access }) {
     <section className="card sign-in" aria-labelledby={`${id}-title`}>
       <h2 id={`${id}-title`}>Sign in</h2>
       <p id={`${id}-help`}>
-        This server asks for an API key with the scope <code>jobs:read</code>. Its operator makes one with{' '}
-        <code>tidings keys create --scope jobs:read</code>.
+        This server asks for an API key with the scopes <code>jobs:read</code> and <code>deliveries:read</code>. Its operator
+        makes one with <code>tidings keys create --scope jobs:read --scope deliveries:read</code>.
       </p>
       <form onSubmit={event => void submit(event)} noValidate>
         <label htmlFor={`${id}-key`}>API key</label>

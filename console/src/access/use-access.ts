@@ -10,7 +10,7 @@ export interface Access {
   readonly refusal: string | undefined;
   /** Whether the server has refused what this page asked without a key, or with one. */
   readonly refused: boolean;
-  /** Tries a key, and keeps it if it opens the job log. */
+  /** Tries a key, and keeps it if it opens the job log, or the deliveries. */
   signIn(key: string): Promise<void>;
   signOut(): void;
   /** The server wants another key, for this reason. */
@@ -28,7 +28,7 @@ export function useAccess(): Access {
 
   const signIn = useCallback(async (key: string) => {
     try {
-      await call('/jobs?limit=1', { key, signal: AbortSignal.timeout(20_000) });
+      await tryKey(key);
       saveKey(key);
       setState({ key, refused: false });
     } catch (error) {
@@ -56,4 +56,15 @@ export function useAccess(): Access {
     () => ({ key: state.key, refusal: state.refusal, refused: state.refused, signIn, signOut, refuse }),
     [state, signIn, signOut, refuse]
   );
+}
+
+/** Throws what the server says about the job log, unless the key opens that or the deliveries. */
+async function tryKey(key: string): Promise<void> {
+  const ask = (path: string) => call(path, { key, signal: AbortSignal.timeout(20_000) });
+  try {
+    await ask('/jobs?limit=1');
+  } catch (error) {
+    if (!(error instanceof ApiRefusal) || error.status !== 403) throw error;
+    await ask('/deliveries?limit=1').catch(() => Promise.reject(error));
+  }
 }

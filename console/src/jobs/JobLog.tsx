@@ -1,5 +1,8 @@
+import { everything } from '../deliveries/filter';
 import { Empty } from '../page/Empty';
-import { describeNotice, formatFullTime, formatTime, shortId, type Job } from './job';
+import { Moment } from '../page/Moment';
+import { deliveriesHref } from '../page/route';
+import { describeNotice, shortId, type Job } from './job';
 import type { Jobs } from './use-jobs';
 
 interface Props {
@@ -13,7 +16,7 @@ interface Props {
 }
 
 /** The live job log. */
-export function JobLog({ jobs: { page, state }, nameOf, complete, chats = true }: Props) {
+export function JobLog({ jobs: { page, state, reason }, nameOf, complete, chats = true }: Props) {
   return (
     <section className="card job-log" id="job-log" aria-labelledby="job-log-title" tabIndex={-1}>
       <header className="card-header">
@@ -27,7 +30,11 @@ export function JobLog({ jobs: { page, state }, nameOf, complete, chats = true }
           </span>
         )}
       </header>
-      <Body page={page} nameOf={nameOf} complete={complete} chats={chats} lost={state === 'lost'} />
+      {state === 'forbidden' ? (
+        <Empty title="This key may not see the job log.">{reason}</Empty>
+      ) : (
+        <Body page={page} nameOf={nameOf} complete={complete} chats={chats} lost={state === 'lost'} />
+      )}
     </section>
   );
 }
@@ -104,7 +111,16 @@ function Row({ job, name, now, complete, chats }: RowProps) {
       </td>
       <td data-label="Notification">
         <span className="notice-state" data-tone={notice.tone}>
-          {notice.text}
+          {job.notice === null ? (
+            notice.text
+          ) : (
+            <a
+              href={deliveriesHref({ filter: { ...everything, channel: job.channelId, conversation: job.conversationId } })}
+              title="The deliveries of this conversation"
+            >
+              {notice.text}
+            </a>
+          )}
         </span>
       </td>
       <td data-label="Conversation" title={job.conversationId}>
@@ -112,9 +128,9 @@ function Row({ job, name, now, complete, chats }: RowProps) {
         <code>{shortId(job.conversationId)}</code>
       </td>
       <td data-label="Started">
-        <Time iso={job.startedAt} now={now} />
+        <Moment iso={job.startedAt} now={now} />
       </td>
-      <td data-label="Completed">{job.completedAt ? <Time iso={job.completedAt} now={now} /> : <span className="none">–</span>}</td>
+      <td data-label="Completed">{job.completedAt ? <Moment iso={job.completedAt} now={now} /> : <span className="none">–</span>}</td>
       <td className="job-action">
         {job.state === 'running' && (
           <button
@@ -132,14 +148,6 @@ function Row({ job, name, now, complete, chats }: RowProps) {
         )}
       </td>
     </tr>
-  );
-}
-
-function Time({ iso, now }: { iso: string; now: Date }) {
-  return (
-    <time dateTime={iso} title={formatFullTime(iso)}>
-      {formatTime(iso, now)}
-    </time>
   );
 }
 

@@ -1,26 +1,34 @@
-import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore, type KeyboardEvent } from 'react';
+import { useEffect, useMemo, useRef, useState, type KeyboardEvent, type ReactNode } from 'react';
 
 import type { ChatCommands } from '../chat/Chat';
-import { Connection } from '../conversation/connection';
+import type { Connection } from '../conversation/connection';
 import { exclusiveTab } from '../conversation/exclusive-tab';
 import { JobLog } from '../jobs/JobLog';
 import type { Job } from '../jobs/job';
 import type { Jobs } from '../jobs/use-jobs';
 import { ChatWindow } from './ChatWindow';
+import { connections, useConnection } from './connections';
 import { Hint } from './Hint';
-import { Top } from './Top';
 import { useMediaQuery } from './use-media-query';
 import { useStoredFlag } from './use-stored-flag';
 import { jobSystem, you, type WindowDescription, type WindowId } from './windows';
 
-/** Both conversations outlive every drawing of the page, so they are made once. */
-const connections: Record<WindowId, Connection> = {
-  you: new Connection('you', you.title),
-  'job-system': new Connection('job-system', jobSystem.title)
-};
+interface Props {
+  readonly jobs: Jobs;
+  /** What to call a conversation, if one of the two windows has it. */
+  readonly nameOf: (conversationId: string) => string | undefined;
+  /** The head of the page. */
+  readonly top: ReactNode;
+  /** Whether another view is shown in its place. Its conversations go on meanwhile. */
+  readonly away: boolean;
+  /** The bot spoke in a window that can not be seen. */
+  readonly onNews: () => void;
+  /** That other view. */
+  readonly children: ReactNode;
+}
 
 /** Two chat windows beside each other, or as tabs on a small screen, and the job log under them. */
-export function Desk({ jobs, signOut }: { jobs: Jobs; signOut: (() => void) | undefined }) {
+export function Desk({ jobs, nameOf, top, away, onNews, children }: Props) {
   const takeOver = useExclusiveConnections();
   const narrow = useMediaQuery('(max-width: 759px)');
   const [shown, setShown] = useState<WindowId>('you');
@@ -28,10 +36,8 @@ export function Desk({ jobs, signOut }: { jobs: Jobs; signOut: (() => void) | un
   const [commands, setCommands] = useState<ChatCommands | undefined>();
   const hint = useStoredFlag('hint-closed');
 
-  const yours = useSnapshot('you');
-  const systems = useSnapshot('job-system');
-  const yourId = yours.session?.conversationId;
-  const systemsId = systems.session?.conversationId;
+  const systems = useConnection('job-system');
+  const yourId = useConnection('you').session?.conversationId;
 
   const show = (id: WindowId) => {
     setShown(id);
@@ -39,13 +45,9 @@ export function Desk({ jobs, signOut }: { jobs: Jobs; signOut: (() => void) | un
   };
   const botSpoke = (id: WindowId) => {
     if (id !== shown) setUnread(id);
+    if (away) onNews();
   };
 
-  const nameOf = useCallback(
-    (conversationId: string) =>
-      conversationId === yourId ? you.title : conversationId === systemsId ? jobSystem.title : undefined,
-    [yourId, systemsId]
-  );
   const complete = useMemo(
     () => (commands && systems.state === 'live' ? (job: Job) => commands.send(`done ${job.number}`) : undefined),
     [commands, systems.state]
@@ -81,17 +83,22 @@ export function Desk({ jobs, signOut }: { jobs: Jobs; signOut: (() => void) | un
 
   return (
     <>
-      <nav className="skip" aria-label="Skip to">
-        <SkipToChat window={you} before={show} />
-        <SkipToChat window={jobSystem} before={show} />
-        <a href="#job-log">Skip to the job log</a>
-      </nav>
-      <Top signOut={signOut} />
-      <main data-shown={shown}>
-        {!hint.raised && <Hint step={step} job={latest?.number} dismiss={hint.raise} />}
-        {narrow && <Tabs shown={shown} unread={unread} show={show} />}
-        {windows}
-        <JobLog jobs={jobs} nameOf={nameOf} complete={complete} />
+      {!away && (
+        <nav className="skip" aria-label="Skip to">
+          <SkipToChat window={you} before={show} />
+          <SkipToChat window={jobSystem} before={show} />
+          <a href="#job-log">Skip to the job log</a>
+        </nav>
+      )}
+      {top}
+      <main>
+        <div className="desk" data-shown={shown} data-away={away || undefined} aria-hidden={away || undefined}>
+          {!hint.raised && <Hint step={step} job={latest?.number} dismiss={hint.raise} />}
+          {narrow && <Tabs shown={shown} unread={unread} show={show} />}
+          {windows}
+          <JobLog jobs={jobs} nameOf={nameOf} complete={complete} />
+        </div>
+        {children}
       </main>
     </>
   );
@@ -146,10 +153,6 @@ function SkipToChat({ window, before }: { window: WindowDescription; before: (id
       Skip to the window “{window.title}”
     </a>
   );
-}
-
-function useSnapshot(id: WindowId) {
-  return useSyncExternalStore(connections[id].subscribe, connections[id].getSnapshot);
 }
 
 function useExclusiveConnections(): () => void {

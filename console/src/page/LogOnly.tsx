@@ -1,20 +1,20 @@
-import { useState } from 'react';
+import { useState, type ReactNode } from 'react';
 
 import type { Access } from '../access/use-access';
 import { JobLog } from '../jobs/JobLog';
 import type { Job } from '../jobs/job';
 import type { Jobs } from '../jobs/use-jobs';
 import { ApiRefusal, call, sentence } from '../server/api';
-import { Top } from './Top';
 
 interface Props {
   readonly jobs: Jobs;
   readonly access: Access;
-  readonly signOut: (() => void) | undefined;
+  /** The head of the page. */
+  readonly top: ReactNode;
 }
 
 /** The job log of a server whose conversations are all elsewhere. */
-export function LogOnly({ jobs, access, signOut }: Props) {
+export function LogOnly({ jobs, access, top }: Props) {
   const [problem, setProblem] = useState<string | undefined>();
 
   const complete = async ({ number }: Job) => {
@@ -33,7 +33,7 @@ export function LogOnly({ jobs, access, signOut }: Props) {
 
   return (
     <>
-      <Top signOut={signOut} />
+      {top}
       <main>
         <p className="without-windows">
           There are no chat windows here: this server’s local channel is off, and the bot speaks in real channels. Jobs

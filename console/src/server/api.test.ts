@@ -30,9 +30,10 @@ describe('call', () => {
   it('says what the server says when it refuses', async () => {
     answering(401, '{"error":{"code":"InvalidKey","message":"this API key was revoked: ask for another"}}');
     const refusal = (await call('/jobs', { signal }).catch((error: unknown) => error)) as ApiRefusal;
-    expect([refusal.status, refusal.message, refusal.wantsKey]).toEqual([
+    expect([refusal.status, refusal.message, refusal.code, refusal.wantsKey]).toEqual([
       401,
       'this API key was revoked: ask for another',
+      'InvalidKey',
       true
     ]);
   });

@@ -1,10 +1,11 @@
 /** Calls of the server's own API, `/api/v1`. */
 
-/** The server answered, and the answer was no. `status` is HTTP's. */
+/** The server answered, and the answer was no. `status` is HTTP's, `code` the word for programs, if there was one. */
 export class ApiRefusal extends Error {
   constructor(
     readonly status: number,
-    message: string
+    message: string,
+    readonly code?: string
   ) {
     super(message);
     this.name = 'ApiRefusal';
@@ -22,12 +23,13 @@ export interface Call {
   readonly accept?: string;
   /** Makes it a POST. */
   readonly body?: unknown;
+  readonly method?: 'DELETE';
 }
 
 /** The answer, if it was a yes. */
-export async function call(path: string, { key, signal, accept = 'application/json', body }: Call): Promise<Response> {
+export async function call(path: string, { key, signal, accept = 'application/json', body, method }: Call): Promise<Response> {
   const response = await fetch(`/api/v1${path}`, {
-    method: body === undefined ? 'GET' : 'POST',
+    method: method ?? (body === undefined ? 'GET' : 'POST'),
     headers: {
       Accept: accept,
       ...(key === undefined ? {} : { Authorization: `Bearer ${key}` }),
@@ -39,8 +41,12 @@ export async function call(path: string, { key, signal, accept = 'application/js
   });
   if (response.ok) return response;
   const answer: unknown = await response.json().catch(() => undefined);
-  const message = (answer as { error?: { message?: unknown } } | undefined)?.error?.message;
-  throw new ApiRefusal(response.status, typeof message === 'string' ? message : `the server answered ${response.status}`);
+  const { message, code } = (answer as { error?: { message?: unknown; code?: unknown } } | undefined)?.error ?? {};
+  throw new ApiRefusal(
+    response.status,
+    typeof message === 'string' ? message : `the server answered ${response.status}`,
+    typeof code === 'string' ? code : undefined
+  );
 }
 
 /** A sentence of its own, from a message that stands after a colon elsewhere. */

@@ -71,6 +71,10 @@ impl InFlight {
         }
     }
 
+    pub(crate) fn is_closing(&self) -> bool {
+        self.inner.state().closing
+    }
+
     pub(crate) fn running(&self) -> usize {
         self.inner.state().running
     }

@@ -1,8 +1,9 @@
 //! What is known of inbound activities, in the database: which have had their turn and what they were answered, and
 //! which were acknowledged before their turn was over.
 //!
-//! The rows are the truth. In memory is only what tells, without asking the database, that an activity has *not* been
-//! seen, which is what is true of almost all: a fingerprint and the number of the row for each.
+//! The rows are the truth. Where one process has the database to itself, it keeps in memory what tells, without asking
+//! the database, that an activity has *not* been seen, which is what is true of almost all: a fingerprint and the number
+//! of the row for each. Where several nodes share it, the table is asked: see [`shared`].
 
 use std::collections::HashSet;
 use std::collections::hash_map::RandomState;
@@ -10,9 +11,10 @@ use std::fmt;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tidings_activity::Raw;
-use tidings_store::{Clock, Database, StoreError};
+use tidings_store::{Clock, Database, StoreError, Tx};
 use tokio::sync::OnceCell;
 
 use crate::activity_key::ActivityKey;
@@ -20,14 +22,19 @@ use crate::error::Result;
 use crate::inbound::{Inbound, TurnResponse};
 use crate::observer::DeduplicationLimits;
 
+mod custody;
 mod register;
+mod schema;
+mod shared;
 mod tables;
 
-pub use tables::MIGRATIONS;
+pub use schema::MIGRATIONS;
+pub(crate) use shared::Superseded;
 pub(crate) use tables::{Acknowledged, Record};
 
-use register::{Entry, Register};
-use tables::Progress;
+use custody::Custody;
+use register::{Entry, Forget, Register};
+use tables::{Answer, Progress, ToAcknowledge};
 
 /// The longest body of an answer that is kept, in bytes. A repeated activity whose answer was longer gets its status.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
@@ -49,6 +56,7 @@ pub(crate) struct Inbox {
     waiting: Mutex<HashSet<ActivityKey>>,
     /// The last row of an earlier process, until its rows are taken up.
     unfinished_up_to: AtomicI64,
+    custody: Custody,
     opened: OnceCell<()>,
 }
 
@@ -71,12 +79,19 @@ pub(crate) struct Noted {
 }
 
 impl Inbox {
-    pub(crate) fn new(database: Database, limits: DeduplicationLimits, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(
+        database: Database,
+        limits: DeduplicationLimits,
+        clock: Arc<dyn Clock>,
+        take_over_after: Duration,
+    ) -> Self {
+        let fingerprints = RandomState::new();
         Self {
             database,
             limits,
             clock,
-            fingerprints: RandomState::new(),
+            custody: Custody::new(take_over_after, fingerprints.hash_one("holder")),
+            fingerprints,
             register: Mutex::default(),
             next: AtomicI64::new(1),
             waiting: Mutex::default(),
@@ -93,8 +108,22 @@ impl Inbox {
         Ok(())
     }
 
+    /// Whether other nodes may have the database open too.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.database.is_multi_node()
+    }
+
     async fn load(&self) -> Result<()> {
-        let (turns, bodies, waiting) = self.read_all().await?;
+        if self.is_shared() {
+            self.prune_aside();
+            return Ok(());
+        }
+        let fingerprints = self.fingerprints.clone();
+        let read = move |tx: &Tx<'_>| {
+            let turns = tables::turns(tx, |key| fingerprints.hash_one(key))?;
+            Ok((turns, tables::bodies(tx)?, tables::acknowledged(tx)?))
+        };
+        let (turns, bodies, waiting) = self.database.read(read).await?;
         let now_ms = self.now_ms();
         let mut register = Register::default();
         let mut lengths = bodies.into_iter().peekable();
@@ -110,7 +139,7 @@ impl Inbox {
                 now_ms,
             );
         }
-        last = waiting.iter().map(|(number, _)| *number).fold(last, i64::max);
+        last = waiting.iter().map(|row| row.number).fold(last, i64::max);
         let stale = register.forgotten_up_to();
         tracing::debug!(
             activities = register.len(),
@@ -118,41 +147,10 @@ impl Inbox {
             "the inbox is open"
         );
         *self.register() = register;
-        *self.waiting() = waiting.into_iter().filter_map(|(_, key)| key).collect();
+        *self.waiting() = waiting.into_iter().filter_map(|row| row.key).collect();
         self.next.store(last + 1, Ordering::Relaxed);
         self.unfinished_up_to.store(last, Ordering::Relaxed);
         self.delete_up_to(stale).await
-    }
-
-    async fn read_all(&self) -> Result<(Vec<Entry>, Vec<(i64, usize)>, Vec<(i64, Option<ActivityKey>)>)> {
-        let fingerprints = self.fingerprints.clone();
-        let read = move |connection: &tidings_store::Tx<'_>| {
-            let mut turns = Vec::new();
-            let mut select = connection
-                .prepare("SELECT number, committed_at_ms, activity_key FROM bot_turns ORDER BY number")?;
-            let mut rows = select.query([])?;
-            while let Some(row) = rows.next()? {
-                turns.push(Entry {
-                    number: row.get(0)?,
-                    at_ms: row.get(1)?,
-                    fingerprint: fingerprints.hash_one(row.get_ref(2)?.as_blob().unwrap_or_default()),
-                });
-            }
-            let mut select =
-                connection.prepare("SELECT number, octet_length(body) FROM bot_answers ORDER BY number")?;
-            let bodies = select
-                .query_map([], |row| {
-                    Ok((row.get(0)?, usize::try_from(row.get::<_, i64>(1)?).unwrap_or(0)))
-                })?
-                .collect::<Result<_, _>>()?;
-            let waiting = tables::acknowledged(connection)?;
-            Ok((
-                turns,
-                bodies,
-                waiting.into_iter().map(|row| (row.number, row.key)).collect(),
-            ))
-        };
-        Ok(self.database.read(read).await?)
     }
 
     async fn delete_up_to(&self, number: i64) -> Result<()> {
@@ -160,24 +158,8 @@ impl Inbox {
             return Ok(());
         }
         loop {
-            let deleted = self
-                .database
-                .write(move |connection| {
-                    let mut delete = connection.prepare_cached(
-                        "DELETE FROM bot_turns WHERE number IN
-                            (SELECT number FROM bot_turns WHERE number <= ?1 ORDER BY number LIMIT ?2)",
-                    )?;
-                    let deleted = delete.execute([number, DELETED_AT_START])?;
-                    if deleted == 0 {
-                        connection.execute(
-                            "DELETE FROM bot_answers WHERE number <= ?1",
-                            tidings_store::params![number],
-                        )?;
-                    }
-                    Ok(deleted)
-                })
-                .await?;
-            if deleted == 0 {
+            let delete = move |tx: &Tx<'_>| tables::delete_up_to(tx, number, DELETED_AT_START);
+            if self.database.write(delete).await? == 0 {
                 return Ok(());
             }
         }
@@ -185,6 +167,9 @@ impl Inbox {
 
     /// What is known of the activity. Its turn must not be running.
     pub(crate) async fn find(&self, key: &ActivityKey) -> Result<Known> {
+        if self.is_shared() {
+            return Box::pin(self.find_shared(key, true)).await;
+        }
         if self.waiting().contains(key) {
             return Ok(Known::Answered(TurnResponse::accepted()));
         }
@@ -193,6 +178,9 @@ impl Inbox {
 
     /// As [`find`](Self::find), but only by the rows of turns.
     pub(crate) async fn find_turn(&self, key: &ActivityKey) -> Result<Known> {
+        if self.is_shared() {
+            return Box::pin(self.find_shared(key, false)).await;
+        }
         let fingerprint = self.fingerprint(key);
         let now_ms = self.now_ms();
         let found = self.register().find(fingerprint, &self.limits, now_ms);
@@ -206,20 +194,19 @@ impl Inbox {
         let wanted = key.clone();
         let found = self
             .database
-            .read(move |connection| tables::find(connection, number, &wanted))
+            .read(move |tx| tables::find(tx, number, &wanted))
             .await?;
-        let Some(answer) = found else {
-            return Ok(Known::No);
-        };
-        let Some(status) = answer.status else {
-            return Ok(Known::Half(number));
-        };
-        let body = answer.body.map(Raw::from_json).transpose()?;
-        Ok(Known::Answered(TurnResponse { status, body }))
+        match found {
+            None => Ok(Known::No),
+            Some(answer) => known(number, answer),
+        }
     }
 
     /// The number of a turn, in the order in which they arrive.
     pub(crate) fn number(&self) -> i64 {
+        if self.is_shared() {
+            return self.shared_number();
+        }
         self.next.fetch_add(1, Ordering::Relaxed)
     }
 
@@ -254,6 +241,11 @@ impl Inbox {
             number,
             at_ms,
         });
+        let sharing = self.sharing(at_ms);
+        let forget = match sharing {
+            None => self.register().forget(body_len, &self.limits),
+            Some(_) => Forget::default(),
+        };
         let record = Record {
             number,
             key: key.cloned(),
@@ -261,7 +253,8 @@ impl Inbox {
             body: body.cloned(),
             progress,
             acknowledged,
-            forget: self.register().forget(body_len, &self.limits),
+            forget,
+            sharing,
         };
         (record, Noted { entry, body_len })
     }
@@ -276,43 +269,50 @@ impl Inbox {
 
     /// Commits a record that nothing goes with.
     pub(crate) async fn write(&self, record: Record) -> Result<(), StoreError> {
-        self.database
-            .write(move |connection| record.write(connection))
-            .await
+        self.database.write(move |tx| record.write(tx)).await
+    }
+
+    /// Commits a record that nothing depends on: if another node has had the turn meanwhile, that stands.
+    pub(crate) async fn write_if_first(&self, mut record: Record) -> Result<(), StoreError> {
+        if let Some(sharing) = &mut record.sharing {
+            sharing.may_yield = true;
+        }
+        self.write(record).await
     }
 
     /// A record was committed.
     pub(crate) fn committed(&self, noted: Noted) {
+        if self.is_shared() {
+            return self.count_for_pruning(noted.body_len);
+        }
         if let Some(entry) = noted.entry {
             self.register()
                 .insert(entry, noted.body_len, &self.limits, entry.at_ms);
         }
     }
 
-    /// Stores an activity, so that its sender can be told 202: whatever happens, its turn comes.
+    /// Stores an activity, so that its sender can be told 202: whatever happens, its turn comes. False if another node
+    /// has stored it before: then its turn is that node's to bring.
     pub(crate) async fn acknowledge(
-        &self,
+        self: &Arc<Self>,
         number: i64,
         key: Option<&ActivityKey>,
         inbound: &Inbound,
         started: bool,
-    ) -> Result<()> {
-        let activity = serde_json::to_string(&inbound.activity)?;
-        let identity = inbound.identity.to_json()?;
-        let (key, now_ms) = (key.cloned(), self.now_ms());
-        let insert = move |connection: &tidings_store::Tx<'_>| {
-            let mut insert = connection.prepare_cached(
-                "INSERT INTO bot_acknowledged
-                    (number, activity_key, activity, identity, starts, acknowledged_at_ms)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            )?;
-            let key = key.as_ref().map(|key| key.as_str().as_bytes());
-            insert.execute(tidings_store::rusqlite::params![
-                number, key, activity, identity, started, now_ms
-            ])?;
-            Ok(())
+    ) -> Result<bool> {
+        let row = ToAcknowledge {
+            number,
+            key: key.cloned(),
+            activity: serde_json::to_string(&inbound.activity)?,
+            identity: inbound.identity.to_json()?,
+            started,
+            at_ms: self.now_ms(),
         };
-        Ok(self.database.write(insert).await?)
+        if self.is_shared() {
+            return Ok(self.acknowledge_shared(row).await?);
+        }
+        self.database.write(move |tx| row.write(tx)).await?;
+        Ok(true)
     }
 
     /// Notes, before it begins, that the turn of an acknowledged activity is started.
@@ -326,19 +326,22 @@ impl Inbox {
     }
 
     async fn count_starts(&self, number: i64, by: i64) -> Result<(), StoreError> {
-        let update = move |connection: &tidings_store::Tx<'_>| {
-            connection
-                .prepare_cached("UPDATE bot_acknowledged SET starts = starts + ?2 WHERE number = ?1")?
-                .execute([number, by])?;
-            Ok(())
+        let holder = self.is_shared().then(|| self.custody.holder());
+        let count = move |tx: &Tx<'_>| match &holder {
+            Some(holder) => shared::count_starts(tx, number, by, holder),
+            None => tables::count_starts(tx, number, by),
         };
-        self.database.write(update).await
+        self.database.write(count).await
     }
 
-    /// What earlier processes acknowledged and did not finish, in the order of arrival; nothing when asked again.
-    pub(crate) async fn unfinished(&self) -> Result<Vec<Acknowledged>> {
+    /// What earlier processes, or nodes that are gone, acknowledged and did not finish, in the order of arrival;
+    /// nothing when asked again, but what came since.
+    pub(crate) async fn unfinished(self: &Arc<Self>) -> Result<Vec<Acknowledged>> {
+        if self.is_shared() {
+            return Ok(self.take_up().await?);
+        }
         let up_to = self.unfinished_up_to.load(Ordering::Relaxed);
-        let mut rows = self.database.read(|tx| tables::acknowledged(tx)).await?;
+        let mut rows = self.database.read(tables::acknowledged).await?;
         // Two may ask at once: one gets them.
         if self.unfinished_up_to.swap(0, Ordering::Relaxed) != up_to {
             return Ok(Vec::new());
@@ -367,6 +370,15 @@ impl Inbox {
     fn waiting(&self) -> MutexGuard<'_, HashSet<ActivityKey>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What the row `number` says.
+fn known(number: i64, answer: Answer) -> Result<Known> {
+    let Some(status) = answer.status else {
+        return Ok(Known::Half(number));
+    };
+    let body = answer.body.map(Raw::from_json).transpose()?;
+    Ok(Known::Answered(TurnResponse { status, body }))
 }
 
 impl fmt::Debug for Inbox {

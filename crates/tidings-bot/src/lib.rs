@@ -99,6 +99,7 @@ mod outbound;
 mod process_error;
 mod router;
 mod services;
+pub mod spans;
 mod state;
 mod test_adapter;
 mod turn;

@@ -8,7 +8,7 @@ use tidings_server::{Config, Scope};
 
 use crate::Failure;
 use crate::arguments::Access;
-use crate::request::{self, Ask, NOTHING_LISTENS};
+use crate::request::{self, Ask, Events, NOTHING_LISTENS};
 
 /// A server and the key for it.
 pub(crate) struct Api {
@@ -67,6 +67,23 @@ impl Api {
         }
     }
 
+    /// A stream of events. `Err` in the second place if nothing listens there now, or whatever does is stopping.
+    pub(crate) async fn events(
+        &self,
+        target: &str,
+        scope: Scope,
+    ) -> Result<Result<Events, Failure>, Failure> {
+        match request::open(&self.server, self.key.as_ref(), Ask::get(target)).await {
+            Ok(Ok(events)) => Ok(Ok(events)),
+            Ok(Err((status @ StatusCode::SERVICE_UNAVAILABLE, body))) => {
+                Ok(Err(self.refused(status, &body, scope)))
+            }
+            Ok(Err((status, body))) => Err(self.refused(status, &body, scope)),
+            Err(NOTHING_LISTENS) => Ok(Err(self.no_server(NOTHING_LISTENS))),
+            Err(problem) => Err(self.no_server(problem)),
+        }
+    }
+
     fn refused(&self, status: StatusCode, body: &str, scope: Scope) -> Failure {
         let server = &self.server;
         let Ok(Refusal { error }) = serde_json::from_str(body) else {
@@ -78,7 +95,7 @@ impl Api {
         match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 let other_way = match scope {
-                    Scope::JobsRead | Scope::JobsWrite => "",
+                    Scope::JobsRead | Scope::JobsWrite | Scope::DeliveriesRead | Scope::DeliveriesWrite => "",
                     _ => "; or stop the server and run this again, which then opens the database itself",
                 };
                 // A key can give away only what it has itself.
@@ -91,6 +108,9 @@ impl Api {
                      Put a key with {wanted} into TIDINGS_API_KEY{other_way}"
                 ))
             }
+            _ if error.field.as_deref() == Some("reopen") => Failure::Other(format!(
+                "the server at {server} refused: {message}. With --reopen the conversation is opened first"
+            )),
             _ => Failure::Other(format!("the server at {server} refused: {message}")),
         }
     }

@@ -7,7 +7,9 @@ use jiff::{SignedDuration, Span, SpanRelativeTo};
 use secrecy::SecretString;
 use tidings_server::{Flags, Scope};
 
+use crate::backup::BackUp;
 use crate::bot_file::BotFileCommand;
+use crate::deliveries::DeliveriesCommand;
 use crate::doctor::Examine;
 
 const EXAMPLES: &str = "\
@@ -15,8 +17,13 @@ Examples:
   tidings                                    serve the bot; open http://127.0.0.1:3978
   tidings serve --listen 127.0.0.1:4000      on another port
   tidings serve --database /var/lib/bot.db   keep everything there
+  tidings serve --database postgres://bot@db.example/bots
+                                             one of many servers that share everything
   tidings jobs list                          the job log of the running server
+  tidings deliveries list --state dead       what nobody was told, and why
+  tidings deliveries show 17                 one message from its acceptance to its end
   tidings keys create --scope jobs:write     a key for the API, shown once
+  tidings backup --to /backup/tidings.db     a copy of the database, also while a server runs
   tidings doctor                             what is wrong with the configuration
   tidings bot-file show herald.bot           what a .bot file holds
   tidings config > tidings.toml              every setting with its default, to edit
@@ -38,13 +45,14 @@ Environment (also read from the file .env; flags win):
 Exit codes:
   0   stopped as asked
   2   wrong arguments
-  65  the file is not a database, or one of a newer version
+  65  the database is none of ours, or one of a newer version
   66  the file named cannot be read
-  69  the address is taken, or no server answers
+  69  the address is taken, or no server answers, or not the database's
   73  the database or the file named cannot be read or written
   74  the disk is full or fails
   75  the database is in use by another process
-  77  the server wants another API key, or the secret of a .bot file is missing or incorrect
+  77  the server wants another API key, the database's server another login, or the secret of a .bot file is missing or
+      incorrect
   78  wrong configuration
   1   anything else";
 
@@ -69,12 +77,17 @@ pub(crate) enum Command {
     /// Look at the jobs of a running server
     #[command(subcommand)]
     Jobs(JobsCommand),
+    /// See what was sent to whom, and why something was not; retry, cancel, pause
+    #[command(subcommand, after_help = crate::deliveries::EXAMPLES)]
+    Deliveries(DeliveriesCommand),
     /// Make, list and revoke keys for the API
     #[command(subcommand)]
     Keys(KeysCommand),
     /// See what was changed through the API
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Copy the database, also while a server runs
+    Backup(BackUp),
     /// Say what is wrong with the configuration, before a user notices
     Doctor(Examine),
     /// Look into a .bot file, decrypt or encrypt it
@@ -193,7 +206,8 @@ pub(crate) enum KeysCommand {
 /// Flags of `tidings keys create`.
 #[derive(Debug, Args)]
 pub(crate) struct KeysCreate {
-    /// What the key may do: jobs:read, jobs:write, keys:read, keys:write, audit:read, metrics:read; may be repeated
+    /// What the key may do: jobs:read, jobs:write, deliveries:read, deliveries:write, keys:read, keys:write, audit:read,
+    /// metrics:read; may be repeated
     #[arg(long = "scope", value_name = "SCOPE", required = true)]
     pub(crate) scopes: Vec<Scope>,
     /// What the key is for

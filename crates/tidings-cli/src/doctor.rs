@@ -1,6 +1,5 @@
 //! `tidings doctor`: what is wrong with the configuration, before a user notices.
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -8,6 +7,7 @@ use tidings_server::Config;
 use tidings_server::doctor::{Doctor, Finding, Report, Verdict};
 
 use crate::arguments::Serve;
+use crate::ink::Ink;
 use crate::{Failure, print, runtime};
 
 const HELP: &str = "\
@@ -61,9 +61,7 @@ pub(crate) fn run(arguments: &Examine) -> Result<ExitCode, Failure> {
     if arguments.json {
         print(&json(&report))?;
     } else {
-        let coloured = std::io::stdout().is_terminal()
-            && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        print(&lines(&report, coloured))?;
+        print(&lines(&report, Ink::of_stdout() == Ink::Coloured))?;
     }
     Ok(ExitCode::from(code))
 }

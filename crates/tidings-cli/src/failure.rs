@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use tidings_connector::BotFileError;
 use tidings_server::{ConfigError, StartError};
+use tidings_store::BackupError;
 
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -14,6 +15,7 @@ pub(crate) enum Failure {
     NotAllowed(String),
     /// A running server has the database.
     Locked(String),
+    Backup(BackupError),
     BotFile(BotFileError),
     Secret(String),
     Other(String),
@@ -26,6 +28,13 @@ impl Failure {
             Self::NoServer(_) => 69,
             Self::Locked(_) => 75,
             Self::NotAllowed(_) => 77,
+            Self::Backup(error) => match error {
+                BackupError::Damaged { .. } => 65,
+                BackupError::Missing { .. } => 66,
+                BackupError::Full { .. } => 74,
+                BackupError::Stopped => 130,
+                _ => 73,
+            },
             Self::BotFile(error) => match error {
                 BotFileError::Unreadable { .. } | BotFileError::NoneInFolder { .. } => 66,
                 BotFileError::Unwritable { .. } => 73,
@@ -46,6 +55,15 @@ impl From<StartError> for Failure {
     }
 }
 
+impl From<BackupError> for Failure {
+    fn from(error: BackupError) -> Self {
+        match error {
+            BackupError::Open(error) => Self::Start(error.into()),
+            error => Self::Backup(error),
+        }
+    }
+}
+
 impl From<BotFileError> for Failure {
     fn from(error: BotFileError) -> Self {
         Self::BotFile(error)
@@ -62,6 +80,9 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let line = match self {
             Self::Start(error) => error.to_string(),
+            Self::Backup(error @ BackupError::Exists { .. }) => format!("{error} with --force"),
+            Self::Backup(error @ BackupError::Missing { .. }) => format!("{error} with --database"),
+            Self::Backup(error) => error.to_string(),
             Self::BotFile(error @ BotFileError::SecretMissing) => {
                 format!("{error}: give it with --secret-file or botFileSecret")
             }

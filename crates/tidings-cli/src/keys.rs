@@ -118,7 +118,11 @@ async fn list(place: &Place) -> Result<(), Failure> {
             (body, ring)
         }
         Found::Database(database) => {
-            let listed = keys(&database).await?.list();
+            let listed = keys(&database)
+                .await?
+                .list()
+                .await
+                .map_err(|error| Failure::Other(format!("the keys cannot be read: {error}")))?;
             database.close().await;
             own(json!({ "keys": listed }))?
         }

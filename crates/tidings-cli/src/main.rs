@@ -3,12 +3,17 @@
 mod api;
 mod arguments;
 mod audit;
+mod backup;
 mod banner;
 mod bot_file;
+mod deliveries;
 mod doctor;
 mod failure;
+mod ink;
 mod jobs;
 mod keys;
+mod moment;
+mod pg_dump;
 mod place;
 mod request;
 mod serve;
@@ -33,8 +38,10 @@ fn main() -> ExitCode {
         None => serve::run(&arguments.serve),
         Some(Command::Serve(serve)) => serve::run(&serve),
         Some(Command::Jobs(JobsCommand::List(list))) => jobs::list(&list),
+        Some(Command::Deliveries(command)) => deliveries::run(&command),
         Some(Command::Keys(command)) => keys::run(command),
         Some(Command::Audit(AuditCommand::List(list))) => audit::list(&list),
+        Some(Command::Backup(command)) => backup::run(&command),
         Some(Command::BotFile(command)) => bot_file::run(&command),
         Some(Command::Doctor(examine)) => match doctor::run(&examine) {
             Ok(code) => return code,

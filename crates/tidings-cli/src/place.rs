@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use tidings_server::{Config, Keys, Scope, database_exists, open_database};
+use tidings_server::{Config, Keys, Scope, database_exists, database_name, open_database};
 use tidings_store::{Database, SystemClock};
 
 use crate::Failure;
@@ -37,7 +37,7 @@ impl Place {
         if !makes && !database_exists(&config)? {
             return Err(Failure::NoServer(format!(
                 "there is neither a running server nor the database {}: name one with --server URL or --database URL",
-                config.database
+                database_name(&config)
             )));
         }
         match open_database(&config) {

@@ -8,14 +8,14 @@ use crate::{Failure, print, runtime};
 
 pub(crate) fn run(serve: &Serve) -> Result<(), Failure> {
     let config = Config::load(&serve.flags())?;
-    telemetry::init(&config)?;
+    let _until_the_end = telemetry::init(&config)?;
     runtime()?.block_on(async {
         let server = Server::bind(&config, proactive_bot::bot()).await?;
         match config.log_format {
             LogFormat::Text => print(&banner(
                 server.base_url(),
                 config.local_channel_is_on(),
-                server.database(),
+                &server.database(),
             ))?,
             LogFormat::Json => server.log_ready(),
         }

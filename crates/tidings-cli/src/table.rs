@@ -1,13 +1,15 @@
 //! Aligned columns, for people.
 
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{Cell, ContentArrangement, Table, presets};
 
 /// The rows under their header, each line with a line end.
-pub(crate) fn aligned<const N: usize>(
+pub(crate) fn aligned<const N: usize, C: Into<Cell>>(
     header: [&str; N],
-    rows: impl IntoIterator<Item = [String; N]>,
+    rows: impl IntoIterator<Item = [C; N]>,
 ) -> String {
     let mut table = Table::new();
+    // A cell has a colour only where colours are wanted.
+    table.enforce_styling();
     table
         .load_style(presets::NOTHING)
         .set_content_arrangement(ContentArrangement::Dynamic);

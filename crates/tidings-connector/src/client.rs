@@ -12,14 +12,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
-use http::{HeaderValue, Method, Request, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
 use serde::Serialize;
+use tracing::Instrument;
 
 use crate::answer::operation_id;
 use crate::path::Path;
 use crate::service_url::guard::{Guard, ServiceUrl};
 use crate::transport::{Answer, Deadline, Transport};
-use crate::{Credentials, Phase, SendError, ServiceUrlError, TokenRequest};
+use crate::{Credentials, Phase, SendError, ServiceUrlError, TokenRequest, spans};
 
 /// What is read of a JSON answer at most.
 const JSON_LIMIT: usize = 1024 * 1024;
@@ -49,6 +50,7 @@ const JSON_LIMIT: usize = 1024 * 1024;
 pub struct ConnectorClient {
     inner: Arc<Inner>,
     audience: Option<Arc<str>>,
+    delivery: Option<u64>,
 }
 
 struct Inner {
@@ -58,7 +60,14 @@ struct Inner {
     user_agent: HeaderValue,
     timeout: Duration,
     attachment_limit: usize,
+    propagate: Option<Propagate>,
 }
+
+/// Names the delivery that a call is for, where the connector recognises repeats.
+const DELIVERY: HeaderName = HeaderName::from_static("x-tidings-delivery");
+
+/// Adds to the headers of a request what its trace is known by.
+type Propagate = Box<dyn Fn(&mut HeaderMap) + Send + Sync>;
 
 impl fmt::Debug for ConnectorClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -100,6 +109,17 @@ impl ConnectorClient {
         Self {
             inner: Arc::clone(&self.inner),
             audience: audience.map(Arc::from),
+            delivery: self.delivery,
+        }
+    }
+
+    /// The same client, telling the connector with each call which delivery it is for (header `x-tidings-delivery`), so
+    /// that one that knows the header recognises a repeat. Tidings' own local channel does.
+    #[must_use]
+    pub fn for_delivery(&self, delivery: u64) -> Self {
+        Self {
+            delivery: Some(delivery),
+            ..self.clone()
         }
     }
 
@@ -288,7 +308,16 @@ impl ConnectorClient {
         if let Some(authorization) = authorization {
             headers.insert(AUTHORIZATION, authorization);
         }
-        let answer = self.inner.transport.exchange(request, deadline, limit).await?;
+        if let Some(delivery) = self.delivery {
+            headers.insert(DELIVERY, HeaderValue::from(delivery));
+        }
+        let span = spans::call(request.method(), request.uri());
+        if let Some(propagate) = self.inner.propagate.as_ref().filter(|_| !span.is_disabled()) {
+            span.in_scope(|| propagate(request.headers_mut()));
+        }
+        let exchange = self.inner.transport.exchange(request, deadline, limit);
+        let answer = exchange.instrument(span.clone()).await?;
+        span.record(spans::STATUS, answer.status.as_u16());
         tracing::debug!(
             http.status = answer.status.as_u16(),
             connector.operation_id = operation_id(&answer.headers),

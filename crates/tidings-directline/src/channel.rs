@@ -8,7 +8,8 @@ use tidings_activity::{Activity, ChannelAccount, RoleType, channel};
 use tidings_store::{Database, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
+use tracing::Instrument;
 
 use crate::bot_endpoint::BotEndpoint;
 use crate::connector_key::ConnectorKey;
@@ -20,6 +21,7 @@ use crate::options::{DirectLineOptions, Limits};
 use crate::order::Order;
 use crate::refusal::Refusal;
 use crate::token::TokenSigner;
+use crate::watcher::watch;
 
 /// How often old activities of quiet conversations are looked for.
 const SWEEP: std::time::Duration = std::time::Duration::from_secs(60 * 60);
@@ -41,18 +43,22 @@ pub(crate) struct Channel {
     pub(crate) bot_account: ChannelAccount,
     bot: RwLock<Option<Arc<dyn BotEndpoint>>>,
     swept_at: Mutex<i64>,
+    /// Where other nodes speak in the same conversations.
+    _watcher: Option<AbortOnDropHandle<()>>,
 }
 
 impl Channel {
     pub(crate) async fn open(db: Database, options: DirectLineOptions) -> Result<Arc<Self>, StoreError> {
-        let key = db.write(|tx| signing_key(tx)).await?;
+        let key = db.write(signing_key).await?;
+        let live = LiveSockets::new(options.limits.sockets);
         let channel = Arc::new(Self {
             tokens: TokenSigner::new(&key),
             connector_key: options
                 .secret
                 .as_ref()
                 .map(|_| Arc::new(ConnectorKey::derive(&key))),
-            live: LiveSockets::new(options.limits.sockets),
+            _watcher: db.is_multi_node().then(|| watch(db.clone(), Arc::clone(&live))),
+            live,
             order: Arc::default(),
             faults: Faults::default(),
             tasks: TaskTracker::new(),
@@ -97,7 +103,7 @@ impl Channel {
         work: impl Future<Output = Result<T, Refusal>> + Send + 'static,
     ) -> Result<T, Refusal> {
         self.tasks
-            .spawn(work)
+            .spawn(work.in_current_span())
             .await
             .unwrap_or_else(|panic| Err(Refusal::internal(&panic)))
     }
@@ -125,10 +131,7 @@ impl Channel {
     /// The conversation with this id, or 404.
     pub(crate) async fn conversation(&self, id: &str) -> Result<Conversation, Refusal> {
         let wanted = id.to_owned();
-        let found = self
-            .db
-            .read(move |connection| Conversation::find(connection, &wanted))
-            .await?;
+        let found = self.db.read(move |tx| Conversation::find(tx, &wanted)).await?;
         found.ok_or_else(|| Refusal::conversation_not_found(id))
     }
 
@@ -189,7 +192,7 @@ impl Channel {
         }
         let limits = self.limits().clone();
         self.db
-            .write(move |connection| forget_old_everywhere(connection, &limits, now))
+            .write(move |tx| forget_old_everywhere(tx, &limits, now))
             .await
     }
 }

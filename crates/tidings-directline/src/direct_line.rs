@@ -135,11 +135,11 @@ impl DirectLine {
         let id = conversation_id.to_owned();
         self.0
             .db
-            .read(move |connection| {
-                let Some(conversation) = Conversation::find(connection, &id)? else {
+            .read(move |tx| {
+                let Some(conversation) = Conversation::find(tx, &id)? else {
                     return Ok(None);
                 };
-                History::new(connection, conversation.number, &conversation.id)
+                History::new(tx, conversation.number, &conversation.id)
                     .all()
                     .map(Some)
             })

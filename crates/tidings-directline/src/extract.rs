@@ -13,6 +13,10 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Ids<T> 
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        // No id has it, and PostgreSQL does not take it in a text.
+        if parts.uri.path().contains("%00") {
+            return Err(Refusal::bad_argument("The path holds the NUL character (%00)"));
+        }
         let Path(ids) = Path::<T>::from_request_parts(parts, state)
             .await
             .map_err(|rejection| {

@@ -3,19 +3,22 @@
 //! An activity's number is in its id and never changes. Its position starts as its number; an update or a
 //! deletion moves the row to the next free position, so a client that reads "everything after my watermark"
 //! gets each activity once, as it is now, and once more when it changed since. Positions are assigned in the
-//! writer's transaction, so no reader ever sees a later one before an earlier one.
+//! writer's transaction, which holds the conversation's row until it ends, so no reader ever sees a later one
+//! before an earlier one, whichever node wrote it.
+
+use std::ops::ControlFlow;
 
 use jiff::Timestamp;
 use tidings_activity::{Activity, ActivityType};
-use tidings_store::StoreError;
-use tidings_store::rusqlite::{Connection, OptionalExtension as _, params};
+use tidings_store::{StoreError, Tx, params};
 
+use crate::conversation::Conversation;
 use crate::identifier::activity_id;
 use crate::options::Limits;
 
 /// One millisecond: activities of one conversation are at least this far apart, since Web Chat sorts by
 /// `timestamp`.
-const STEP: i64 = 1_000;
+pub(crate) const STEP: i64 = 1_000;
 
 /// Most bytes of one page, however few activities that is (but at least one).
 const PAGE_BYTES: usize = 4 * 1024 * 1024;
@@ -61,19 +64,21 @@ pub(crate) fn activity_set(activities: &[String], watermark: Option<i64>) -> Str
 }
 
 /// One conversation's history, inside a transaction or a read.
-pub(crate) struct History<'c> {
-    connection: &'c Connection,
+pub(crate) struct History<'t> {
+    tx: &'t Tx<'t>,
     conversation: i64,
-    id: &'c str,
+    id: &'t str,
 }
 
-impl<'c> History<'c> {
-    pub(crate) fn new(connection: &'c Connection, conversation: i64, id: &'c str) -> Self {
-        Self {
-            connection,
-            conversation,
-            id,
-        }
+impl<'t> History<'t> {
+    pub(crate) fn new(tx: &'t Tx<'t>, conversation: i64, id: &'t str) -> Self {
+        Self { tx, conversation, id }
+    }
+
+    /// As [`new`](Self::new), with every other node kept out until the transaction ends.
+    pub(crate) fn locked(tx: &'t Tx<'t>, conversation: i64, id: &'t str) -> Result<Self, StoreError> {
+        Conversation::lock(tx, conversation)?;
+        Ok(Self::new(tx, conversation, id))
     }
 
     /// Appends an activity: gives it its id and, unless it brings one (`keep_time`), its timestamp, and
@@ -93,40 +98,43 @@ impl<'c> History<'c> {
         if !keep_time || activity.timestamp.is_none() {
             activity.timestamp = Some(timestamp(at));
         }
-        self.connection
-            .prepare_cached(
-                "INSERT INTO directline_activities (conversation, number, position, at, from_bot, delivery, body)
-                 VALUES (?1, ?2, ?2, ?3, ?4, ?5, ?6)",
-            )?
-            .execute(params![self.conversation, position, at, from_bot, delivery, json(activity)?])?;
+        self.tx.execute(
+            "INSERT INTO directline_activities (conversation, number, position, at, from_bot, delivery, body)
+             VALUES (?1, ?2, ?2, ?3, ?4, ?5, ?6)",
+            params![
+                self.conversation,
+                position,
+                at,
+                from_bot,
+                delivery,
+                json(activity)?
+            ],
+        )?;
         self.forget_old(position, limits, now)?;
         Ok(Place { id, position })
     }
 
     /// The activity that a delivery with this id has already made.
     pub(crate) fn delivered(&self, delivery: &str) -> Result<Option<Place>, StoreError> {
-        let found: Option<(i64, i64)> = self
-            .connection
-            .prepare_cached(
-                "SELECT number, position FROM directline_activities WHERE conversation = ?1 AND delivery = ?2",
-            )?
-            .query_row((self.conversation, delivery), |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
-        Ok(found.map(|(number, position)| Place {
-            id: activity_id(self.id, number),
-            position,
-        }))
+        self.tx.first(
+            "SELECT number, position FROM directline_activities WHERE conversation = ?1 AND delivery = ?2",
+            params![self.conversation, delivery],
+            |row| {
+                Ok(Place {
+                    id: activity_id(self.id, row.get(0)?),
+                    position: row.get(1)?,
+                })
+            },
+        )
     }
 
     /// Whether an activity exists and is not deleted, and if so, whether the bot sent it.
     pub(crate) fn is_from_bot(&self, number: i64) -> Result<Option<bool>, StoreError> {
-        Ok(self
-            .connection
-            .prepare_cached(
-                "SELECT from_bot FROM directline_activities WHERE conversation = ?1 AND number = ?2 AND NOT deleted",
-            )?
-            .query_row((self.conversation, number), |row| row.get(0))
-            .optional()?)
+        self.tx.first(
+            "SELECT from_bot FROM directline_activities WHERE conversation = ?1 AND number = ?2 AND NOT deleted",
+            params![self.conversation, number],
+            |row| row.get(0),
+        )
     }
 
     /// Puts a changed activity in the place of an existing one. It keeps its id and timestamp, so that Web
@@ -157,58 +165,58 @@ impl<'c> History<'c> {
 
     /// Activities after the watermark; `None` is the start, and one beyond the end is the end.
     pub(crate) fn page(&self, watermark: Option<i64>, limit: usize) -> Result<Page, StoreError> {
-        let last: i64 = self
-            .connection
-            .prepare_cached("SELECT last_position FROM directline_conversations WHERE number = ?1")?
-            .query_row([self.conversation], |row| row.get(0))?;
-        let after = watermark.unwrap_or(0).min(last);
-        let mut statement = self.connection.prepare_cached(
-            "SELECT position, body FROM directline_activities
-             WHERE conversation = ?1 AND position > ?2 AND NOT (deleted AND number > ?2)
-             ORDER BY position LIMIT ?3",
+        let last: Option<i64> = self.tx.first(
+            "SELECT last_position FROM directline_conversations WHERE number = ?1",
+            params![self.conversation],
+            |row| row.get(0),
         )?;
+        let after = watermark.unwrap_or(0).min(last.unwrap_or(0));
         let fetch = i64::try_from(limit).unwrap_or(i64::MAX - 1) + 1;
-        let mut rows = statement.query((self.conversation, after, fetch))?;
         let mut page = Page {
             watermark: after,
             ..Page::default()
         };
         let mut bytes = 0;
-        while let Some(row) = rows.next()? {
-            let body: String = row.get(1)?;
-            bytes += body.len();
-            if page.activities.len() == limit || (bytes > PAGE_BYTES && !page.activities.is_empty()) {
-                page.more = true;
-                break;
-            }
-            page.watermark = row.get(0)?;
-            page.activities.push(body);
-        }
+        self.tx.visit(
+            "SELECT position, body FROM directline_activities
+             WHERE conversation = ?1 AND position > ?2 AND NOT (deleted AND number > ?2)
+             ORDER BY position LIMIT ?3",
+            params![self.conversation, after, fetch],
+            |row| {
+                let body = row.text(1)?;
+                bytes += body.len();
+                if page.activities.len() == limit || (bytes > PAGE_BYTES && !page.activities.is_empty()) {
+                    page.more = true;
+                    return Ok(ControlFlow::Break(()));
+                }
+                page.watermark = row.get(0)?;
+                page.activities.push(body.to_owned());
+                Ok(ControlFlow::Continue(()))
+            },
+        )?;
         Ok(page)
     }
 
     /// Every kept activity that is not deleted, in the order of numbers.
     pub(crate) fn all(&self) -> Result<Vec<Activity>, StoreError> {
-        let mut statement = self.connection.prepare_cached(
+        self.tx.all(
             "SELECT body FROM directline_activities WHERE conversation = ?1 AND NOT deleted ORDER BY number",
-        )?;
-        let bodies = statement.query_map([self.conversation], |row| row.get::<_, String>(0))?;
-        let bodies: Vec<String> = bodies.collect::<Result<_, _>>()?;
-        bodies
-            .iter()
-            .map(|body| serde_json::from_str(body).map_err(StoreError::other))
-            .collect()
+            params![self.conversation],
+            |row| serde_json::from_str(row.text(0)?).map_err(StoreError::other),
+        )
     }
 
     /// Takes the next position, and a time later than that of the activity before.
     fn advance(&self, now: i64) -> Result<(i64, i64), StoreError> {
-        Ok(self
-            .connection
-            .prepare_cached(
-                "UPDATE directline_conversations SET last_position = last_position + 1, last_at = max(?2, last_at + ?3)
+        self.tx
+            .first(
+                "UPDATE directline_conversations SET last_position = last_position + 1,
+                     last_at = CASE WHEN last_at + ?3 > ?2 THEN last_at + ?3 ELSE ?2 END
                  WHERE number = ?1 RETURNING last_position, last_at",
+                params![self.conversation, now, STEP],
+                |row| Ok((row.get(0)?, row.get(1)?)),
             )?
-            .query_row((self.conversation, now, STEP), |row| Ok((row.get(0)?, row.get(1)?)))?)
+            .ok_or_else(|| StoreError::message("a conversation that is spoken in is gone"))
     }
 
     fn replace(
@@ -218,28 +226,21 @@ impl<'c> History<'c> {
         deleted: bool,
         now: i64,
     ) -> Result<Option<Place>, StoreError> {
-        let at: Option<i64> = self
-            .connection
-            .prepare_cached("SELECT at FROM directline_activities WHERE conversation = ?1 AND number = ?2 AND NOT deleted")?
-            .query_row((self.conversation, number), |row| row.get(0))
-            .optional()?;
+        let at: Option<i64> = self.tx.first(
+            "SELECT at FROM directline_activities WHERE conversation = ?1 AND number = ?2 AND NOT deleted",
+            params![self.conversation, number],
+            |row| row.get(0),
+        )?;
         let Some(at) = at else { return Ok(None) };
         let (position, _) = self.advance(now)?;
         let id = activity_id(self.id, number);
         activity.id = Some(id.clone());
         activity.timestamp = Some(timestamp(at));
-        self.connection
-            .prepare_cached(
-                "UPDATE directline_activities SET position = ?3, body = ?4, deleted = ?5
-                 WHERE conversation = ?1 AND number = ?2",
-            )?
-            .execute(params![
-                self.conversation,
-                number,
-                position,
-                json(activity)?,
-                deleted
-            ])?;
+        self.tx.execute(
+            "UPDATE directline_activities SET position = ?3, body = ?4, deleted = ?5
+             WHERE conversation = ?1 AND number = ?2",
+            params![self.conversation, number, position, json(activity)?, deleted],
+        )?;
         Ok(Some(Place { id, position }))
     }
 
@@ -252,30 +253,26 @@ impl<'c> History<'c> {
         if position % (keep / 64).max(1) != 0 {
             return Ok(());
         }
-        self.connection
-            .prepare_cached(
-                "DELETE FROM directline_activities WHERE conversation = ?1 AND (at < ?3 OR position <= (
-                     SELECT position FROM directline_activities WHERE conversation = ?1
-                     ORDER BY position DESC LIMIT 1 OFFSET ?2))",
-            )?
-            .execute((
+        self.tx.execute(
+            "DELETE FROM directline_activities WHERE conversation = ?1 AND (at < ?3 OR position <= (
+                 SELECT position FROM directline_activities WHERE conversation = ?1
+                 ORDER BY position DESC LIMIT 1 OFFSET ?2))",
+            params![
                 self.conversation,
                 keep,
-                now.saturating_sub(micros(limits.history_life)),
-            ))?;
+                now.saturating_sub(micros(limits.history_life))
+            ],
+        )?;
         Ok(())
     }
 }
 
 /// Forgets what is older than `history_life` in every conversation, however quiet.
-pub(crate) fn forget_old_everywhere(
-    connection: &Connection,
-    limits: &Limits,
-    now: i64,
-) -> Result<(), StoreError> {
-    connection
-        .prepare_cached("DELETE FROM directline_activities WHERE at < ?1")?
-        .execute([now.saturating_sub(micros(limits.history_life))])?;
+pub(crate) fn forget_old_everywhere(tx: &Tx<'_>, limits: &Limits, now: i64) -> Result<(), StoreError> {
+    tx.execute(
+        "DELETE FROM directline_activities WHERE at < ?1",
+        params![now.saturating_sub(micros(limits.history_life))],
+    )?;
     Ok(())
 }
 

@@ -77,6 +77,7 @@ mod schema;
 mod sending;
 mod stream;
 mod token;
+mod watcher;
 
 pub use bot_endpoint::{BotEndpoint, BotReply};
 pub use direct_line::DirectLine;

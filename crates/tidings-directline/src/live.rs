@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 /// How many passing activities (`typing`) may wait for a slow socket; further ones are dropped.
@@ -19,7 +19,9 @@ pub(crate) struct Passing {
 /// The sockets of this process.
 #[derive(Debug)]
 pub(crate) struct LiveSockets {
-    sockets: Mutex<HashMap<String, Live>>,
+    /// By the number of the conversation.
+    sockets: Mutex<HashMap<i64, Live>>,
+    signed_on: Notify,
     seats: Arc<Semaphore>,
     generations: std::sync::atomic::AtomicU64,
 }
@@ -35,11 +37,11 @@ struct Live {
 /// What the task of one socket holds. Dropping it signs the socket off.
 pub(crate) struct Seat {
     sockets: Arc<LiveSockets>,
-    conversation: String,
+    conversation: i64,
     generation: u64,
     /// Ends when a newer socket took the conversation over.
     pub(crate) collision: CancellationToken,
-    /// The newest committed position that this process made.
+    /// The newest committed position that is known of.
     pub(crate) committed: watch::Receiver<i64>,
     pub(crate) passing: mpsc::Receiver<Passing>,
     _permit: OwnedSemaphorePermit,
@@ -49,6 +51,7 @@ impl LiveSockets {
     pub(crate) fn new(most: usize) -> Arc<Self> {
         Arc::new(Self {
             sockets: Mutex::default(),
+            signed_on: Notify::new(),
             seats: Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))),
             generations: std::sync::atomic::AtomicU64::new(0),
         })
@@ -61,7 +64,7 @@ impl LiveSockets {
 
     /// Signs a socket on; the conversation's older socket is told of the collision. From here on, no commit
     /// goes unnoticed.
-    pub(crate) fn sign_on(self: &Arc<Self>, conversation: &str, permit: OwnedSemaphorePermit) -> Seat {
+    pub(crate) fn sign_on(self: &Arc<Self>, conversation: i64, permit: OwnedSemaphorePermit) -> Seat {
         let generation = self
             .generations
             .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -74,12 +77,13 @@ impl LiveSockets {
             committed: committed_tx,
             passing: passing_tx,
         };
-        if let Some(older) = self.lock().insert(conversation.to_owned(), live) {
+        if let Some(older) = self.lock().insert(conversation, live) {
             older.collision.cancel();
         }
+        self.signed_on.notify_one();
         Seat {
             sockets: Arc::clone(self),
-            conversation: conversation.to_owned(),
+            conversation,
             generation,
             collision,
             committed,
@@ -89,8 +93,8 @@ impl LiveSockets {
     }
 
     /// Wakes the conversation's socket: history has been committed up to this position.
-    pub(crate) fn committed(&self, conversation: &str, position: i64) {
-        if let Some(live) = self.lock().get(conversation) {
+    pub(crate) fn committed(&self, conversation: i64, position: i64) {
+        if let Some(live) = self.lock().get(&conversation) {
             live.committed.send_if_modified(|known| {
                 let newer = position > *known;
                 *known = position.max(*known);
@@ -100,13 +104,25 @@ impl LiveSockets {
     }
 
     /// Shows a passing activity to the conversation's socket, if there is one with room for it.
-    pub(crate) fn pass(&self, conversation: &str, passing: Passing) {
-        if let Some(live) = self.lock().get(conversation) {
+    pub(crate) fn pass(&self, conversation: i64, passing: Passing) {
+        if let Some(live) = self.lock().get(&conversation) {
             let _no_room = live.passing.try_send(passing);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Live>> {
+    /// The conversations that somebody listens to.
+    pub(crate) fn conversations(&self) -> Vec<i64> {
+        self.lock().keys().copied().collect()
+    }
+
+    /// Returns once somebody listens.
+    pub(crate) async fn somebody_listens(&self) {
+        while self.lock().is_empty() {
+            self.signed_on.notified().await;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<i64, Live>> {
         self.sockets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,8 +1,7 @@
 //! The members of a conversation: its bot, and everybody who spoke in it.
 
 use tidings_activity::ChannelAccount;
-use tidings_store::StoreError;
-use tidings_store::rusqlite::{Connection, OptionalExtension as _, Row};
+use tidings_store::{Row, StoreError, Tx, params};
 
 /// Longest id and name of a user in characters.
 pub(crate) const NAME_CHARACTERS: usize = 256;
@@ -15,84 +14,74 @@ pub(crate) struct Member {
 }
 
 /// Adds a member unless present. True if it is new; an account without an id is nobody.
-pub(crate) fn join(
-    connection: &Connection,
-    conversation: i64,
-    account: &ChannelAccount,
-) -> Result<bool, StoreError> {
+pub(crate) fn join(tx: &Tx<'_>, conversation: i64, account: &ChannelAccount) -> Result<bool, StoreError> {
     let Some(id) = account.id.as_deref() else {
         return Ok(false);
     };
     let json = serde_json::to_string(account).unwrap_or_default();
-    let added = connection
-        .prepare_cached(
-            "INSERT INTO directline_members (conversation, id, account) VALUES (?1, ?2, ?3)
-             ON CONFLICT (conversation, id) DO NOTHING",
-        )?
-        .execute((conversation, id, json))?;
+    let added = tx.execute(
+        "INSERT INTO directline_members (conversation, id, account) VALUES (?1, ?2, ?3)
+         ON CONFLICT (conversation, id) DO NOTHING",
+        params![conversation, id, json],
+    )?;
     Ok(added == 1)
 }
 
 /// How many members there are.
-pub(crate) fn count(connection: &Connection, conversation: i64) -> Result<u64, StoreError> {
-    let count: i64 = connection
-        .prepare_cached("SELECT count(*) FROM directline_members WHERE conversation = ?1")?
-        .query_row([conversation], |row| row.get(0))?;
-    Ok(u64::try_from(count).unwrap_or(0))
+pub(crate) fn count(tx: &Tx<'_>, conversation: i64) -> Result<u64, StoreError> {
+    let count: Option<i64> = tx.first(
+        "SELECT count(*) FROM directline_members WHERE conversation = ?1",
+        params![conversation],
+        |row| row.get(0),
+    )?;
+    Ok(count.and_then(|count| count.try_into().ok()).unwrap_or(0))
 }
 
 /// Whether this account is a member.
-pub(crate) fn is_member(connection: &Connection, conversation: i64, id: &str) -> Result<bool, StoreError> {
-    Ok(find(connection, conversation, id)?.is_some())
+pub(crate) fn is_member(tx: &Tx<'_>, conversation: i64, id: &str) -> Result<bool, StoreError> {
+    Ok(find(tx, conversation, id)?.is_some())
 }
 
 /// One member.
-pub(crate) fn find(
-    connection: &Connection,
-    conversation: i64,
-    id: &str,
-) -> Result<Option<Member>, StoreError> {
-    Ok(connection
-        .prepare_cached(
-            "SELECT number, id, account FROM directline_members WHERE conversation = ?1 AND id = ?2",
-        )?
-        .query_row((conversation, id), from_row)
-        .optional()?)
+pub(crate) fn find(tx: &Tx<'_>, conversation: i64, id: &str) -> Result<Option<Member>, StoreError> {
+    tx.first(
+        "SELECT number, id, account FROM directline_members WHERE conversation = ?1 AND id = ?2",
+        params![conversation, id],
+        from_row,
+    )
 }
 
 /// Removes a member. True if it was there.
-pub(crate) fn leave(connection: &Connection, conversation: i64, id: &str) -> Result<bool, StoreError> {
-    let removed = connection
-        .prepare_cached("DELETE FROM directline_members WHERE conversation = ?1 AND id = ?2")?
-        .execute((conversation, id))?;
+pub(crate) fn leave(tx: &Tx<'_>, conversation: i64, id: &str) -> Result<bool, StoreError> {
+    let removed = tx.execute(
+        "DELETE FROM directline_members WHERE conversation = ?1 AND id = ?2",
+        params![conversation, id],
+    )?;
     Ok(removed == 1)
 }
 
 /// Members in the order of joining, after the one with the number `after`.
 pub(crate) fn page(
-    connection: &Connection,
+    tx: &Tx<'_>,
     conversation: i64,
     after: i64,
     limit: usize,
 ) -> Result<Vec<Member>, StoreError> {
-    let mut statement = connection.prepare_cached(
+    tx.all(
         "SELECT number, id, account FROM directline_members
          WHERE conversation = ?1 AND number > ?2 ORDER BY number LIMIT ?3",
-    )?;
-    let rows = statement.query_map(
-        (conversation, after, i64::try_from(limit).unwrap_or(i64::MAX)),
+        params![conversation, after, i64::try_from(limit).unwrap_or(i64::MAX)],
         from_row,
-    )?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    )
 }
 
-fn from_row(row: &Row<'_>) -> tidings_store::rusqlite::Result<Member> {
-    let id: String = row.get(1)?;
-    let json: String = row.get(2)?;
-    let account = serde_json::from_str(&json).unwrap_or_else(|_| ChannelAccount {
-        id: Some(id),
-        ..ChannelAccount::default()
-    });
+fn from_row(row: &Row<'_>) -> Result<Member, StoreError> {
+    let account = serde_json::from_str(row.text(2)?).or_else(|_| {
+        Ok::<_, StoreError>(ChannelAccount {
+            id: Some(row.get(1)?),
+            ..ChannelAccount::default()
+        })
+    })?;
     Ok(Member {
         number: row.get(0)?,
         account,

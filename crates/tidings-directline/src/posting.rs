@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use tidings_activity::{Activity, ActivityType, ChannelAccount, RoleType, channel};
-use tidings_store::StoreError;
-use tidings_store::rusqlite::Connection;
+use tidings_store::{StoreError, Tx};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
 
@@ -84,11 +83,11 @@ impl Channel {
             let bot = channel.bot_account.clone();
             let (conversation, new, joined) = channel
                 .db
-                .write(move |connection| {
+                .write(move |tx| {
                     let (conversation, new) =
-                        Conversation::start(connection, &id, user.as_ref(), locale.as_deref(), now)?;
+                        Conversation::start(tx, &id, user.as_ref(), locale.as_deref(), now)?;
                     let joined = match &conversation.user {
-                        Some(user) => join(connection, &conversation, &bot, user)?,
+                        Some(user) => join(tx, &conversation, &bot, user)?,
                         None => Vec::new(),
                     };
                     Ok((conversation, new, joined))
@@ -142,7 +141,7 @@ impl Channel {
         turn: Option<Turn>,
         place: Option<OwnedSemaphorePermit>,
     ) -> JoinHandle<BotReply> {
-        self.tasks.spawn(async move {
+        let handing_over = async move {
             let _held_to_the_end = place;
             let mut delivery = bot.deliver(activity);
             let begun = futures_util::poll!(&mut delivery);
@@ -151,7 +150,9 @@ impl Channel {
                 std::task::Poll::Ready(reply) => reply,
                 std::task::Poll::Pending => delivery.await,
             }
-        })
+        };
+        self.tasks
+            .spawn(tracing::Instrument::in_current_span(handing_over))
     }
 
     async fn accept(
@@ -169,7 +170,7 @@ impl Channel {
         } = self.write(&conversation, activity, uploads).await??;
         let id = activity.id.clone().unwrap_or_default();
         match place {
-            Some(place) => self.live.committed(&conversation.id, place.position),
+            Some(place) => self.live.committed(conversation.number, place.position),
             None => self.show_passing(&conversation, &activity),
         }
         let Some(bot) = self.bot() else {
@@ -221,25 +222,22 @@ impl Channel {
             activity.timestamp = Some(timestamp(now));
         }
         self.db
-            .write(move |connection| {
+            .write(move |tx| {
+                let history = History::locked(tx, conversation.number, &conversation.id)?;
                 let from = activity.from.clone().unwrap_or_default();
-                let known = member::is_member(
-                    connection,
-                    conversation.number,
-                    from.id.as_deref().unwrap_or_default(),
-                )?;
-                if !known && member::count(connection, conversation.number)? >= limits.members {
+                let known =
+                    member::is_member(tx, conversation.number, from.id.as_deref().unwrap_or_default())?;
+                if !known && member::count(tx, conversation.number)? >= limits.members {
                     return Ok(Err(Full::Members));
                 }
                 let until = now.saturating_add(micros(limits.attachment_life));
                 let most = limits.attachment_bytes;
                 if !uploads.is_empty()
-                    && !attachment::keep(connection, conversation.number, &uploads, now, until, most)?
+                    && !attachment::keep(tx, conversation.number, &uploads, now, until, most)?
                 {
                     return Ok(Err(Full::Files));
                 }
-                let joined = join(connection, &conversation, &bot, &from)?;
-                let history = History::new(connection, conversation.number, &conversation.id);
+                let joined = join(tx, &conversation, &bot, &from)?;
                 let place = if keep {
                     Some(history.append(&mut activity, false, None, false, &limits, now)?)
                 } else {
@@ -260,7 +258,7 @@ impl Channel {
             && let Ok(body) = serde_json::to_string(activity)
         {
             self.live.pass(
-                &conversation.id,
+                conversation.number,
                 Passing {
                     position: conversation.last_position,
                     body,
@@ -325,7 +323,7 @@ impl Channel {
 
 /// Adds the bot and the user unless they are members; who is new.
 fn join(
-    connection: &Connection,
+    tx: &Tx<'_>,
     conversation: &Conversation,
     bot: &ChannelAccount,
     user: &ChannelAccount,
@@ -339,7 +337,7 @@ fn join(
     };
     let mut joined = Vec::new();
     for account in [bot, &user] {
-        if member::join(connection, conversation.number, account)? {
+        if member::join(tx, conversation.number, account)? {
             joined.push(account.clone());
         }
     }

@@ -111,8 +111,8 @@ impl Channel {
             let id = conversation.id.clone();
             let last = channel
                 .db
-                .write(move |connection| {
-                    let history = History::new(connection, number, &id);
+                .write(move |tx| {
+                    let history = History::locked(tx, number, &id)?;
                     let mut last = None;
                     for (mut activity, from_bot) in kept {
                         last = Some(history.append(&mut activity, from_bot, None, true, &limits, now)?);
@@ -123,7 +123,7 @@ impl Channel {
             let Some(place) = last else {
                 return Ok(String::new());
             };
-            channel.live.committed(&conversation.id, place.position);
+            channel.live.committed(conversation.number, place.position);
             Ok(place.id)
         })
         .await
@@ -140,7 +140,7 @@ impl Channel {
         let (row, id) = (conversation.number, conversation.id.clone());
         let from_bot = self
             .db
-            .read(move |connection| History::new(connection, row, &id).is_from_bot(number))
+            .read(move |tx| History::new(tx, row, &id).is_from_bot(number))
             .await?;
         Ok((number, from_bot.ok_or_else(unknown)?))
     }
@@ -156,8 +156,8 @@ impl Channel {
         let (number, id) = (conversation.number, conversation.id.clone());
         let place = self
             .db
-            .write(move |connection| {
-                let history = History::new(connection, number, &id);
+            .write(move |tx| {
+                let history = History::locked(tx, number, &id)?;
                 if let Some(delivery) = &delivery
                     && let Some(place) = history.delivered(delivery)?
                 {
@@ -166,7 +166,7 @@ impl Channel {
                 history.append(&mut activity, true, delivery.as_deref(), false, &limits, now)
             })
             .await?;
-        self.live.committed(&conversation.id, place.position);
+        self.live.committed(conversation.number, place.position);
         Ok(place)
     }
 
@@ -190,8 +190,8 @@ impl Channel {
             let (row, id) = (conversation.number, conversation.id.clone());
             let place = channel
                 .db
-                .write(move |connection| {
-                    let history = History::new(connection, row, &id);
+                .write(move |tx| {
+                    let history = History::locked(tx, row, &id)?;
                     if delete {
                         history.delete(number, activity, now)
                     } else {
@@ -200,7 +200,7 @@ impl Channel {
                 })
                 .await?
                 .ok_or_else(|| Refusal::activity_not_found(&activity_id))?;
-            channel.live.committed(&conversation.id, place.position);
+            channel.live.committed(conversation.number, place.position);
             Ok(place.id)
         })
         .await

@@ -110,9 +110,7 @@ impl Stream {
         );
         self.channel
             .db
-            .read(move |connection| {
-                History::new(connection, number, &id).page(Some(position), FRAME_ACTIVITIES)
-            })
+            .read(move |tx| History::new(tx, number, &id).page(Some(position), FRAME_ACTIVITIES))
             .await
     }
 

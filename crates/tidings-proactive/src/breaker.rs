@@ -187,19 +187,6 @@ impl Breakers {
         true
     }
 
-    /// Where nothing may be sent now.
-    pub(crate) fn blocked(&self, now: Timestamp) -> Vec<Key> {
-        let blocked = |state| matches!(state, State::Open { until, wait, .. } if is_shut(until, wait, now));
-        let mut keys: Vec<_> = self
-            .by_key
-            .iter()
-            .filter(|(_, entry)| blocked(entry.state))
-            .map(|(key, _)| key.clone())
-            .collect();
-        keys.sort_unstable();
-        keys
-    }
-
     /// Every breaker that is open or lets one through to probe, in order.
     pub(crate) fn open(&self) -> Vec<(Key, OpenBreaker)> {
         let mut open: Vec<_> = self
@@ -303,10 +290,8 @@ mod tests {
         breakers.record(HOST, "t", Contact::Reached, at(0));
         fail(&mut breakers, 4, 0);
         assert_eq!(verdict(&mut breakers, 0), Breaker::Closed);
-        assert!(breakers.blocked(at(0)).is_empty());
         fail(&mut breakers, 1, 0);
         assert_eq!(verdict(&mut breakers, 0), open(5));
-        assert_eq!(breakers.blocked(at(0)), [key(HOST, "t")]);
         // Another tenant on the host, and the tenant on another host, are not concerned.
         assert_eq!(breakers.verdict(HOST, "u", at(0)), Breaker::Closed);
         assert_eq!(breakers.verdict("other.example", "t", at(0)), Breaker::Closed);
@@ -316,7 +301,6 @@ mod tests {
     fn one_probe_is_let_through_and_its_success_closes() {
         let mut breakers = open_at(0);
         assert_eq!(verdict(&mut breakers, 4), open(5));
-        assert!(breakers.blocked(at(5)).is_empty());
         assert_eq!(verdict(&mut breakers, 5), Breaker::Probe);
         assert_eq!(verdict(&mut breakers, 5), open(10));
         assert!(breakers.open()[0].1.probing);
@@ -359,10 +343,8 @@ mod tests {
     #[test]
     fn a_clock_that_is_set_back_does_not_keep_it_open() {
         let mut breakers = open_at(3_600);
-        assert!(breakers.blocked(at(0)).is_empty());
         assert_eq!(verdict(&mut breakers, 0), Breaker::Probe);
         assert_eq!(verdict(&mut breakers, 0), open(5));
-        assert_eq!(breakers.blocked(at(0)), [key(HOST, "t")]);
     }
 
     #[test]

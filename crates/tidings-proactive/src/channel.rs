@@ -1,7 +1,7 @@
 //! The way out: whoever brings an activity to its channel.
 
 use async_trait::async_trait;
-use tidings_activity::Activity;
+use tidings_activity::{Activity, ConversationReference};
 use tidings_bot::{Adapter, Conversation};
 use tidings_connector::SendError;
 
@@ -21,10 +21,10 @@ pub trait Channel: Send + Sync + 'static {
     /// What the channel said, or how far the request came. The engine decides from it whether to try again.
     async fn send(&self, outgoing: Outgoing<'_>) -> Result<Option<String>, SendError>;
 
-    /// Whether the channel recognises a repeat by the delivery's id, so that
+    /// Whether the channel of this conversation recognises a repeat by the delivery's id, so that
     /// [`UnknownPolicy::Reconcile`](crate::UnknownPolicy::Reconcile) can be had there. Most cannot.
-    fn reconciles(&self, channel_id: &str) -> bool {
-        let _ = channel_id;
+    fn reconciles(&self, conversation: &ConversationReference) -> bool {
+        let _ = conversation;
         false
     }
 

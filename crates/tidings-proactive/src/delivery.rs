@@ -1,12 +1,26 @@
 //! One activity owed to one conversation.
 
+mod attempt;
+mod content;
+mod detail;
+mod filter;
+mod summary;
+mod wait;
+
 use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use crate::reason::DeadReason;
+pub use attempt::Attempt;
+pub use content::Content;
+pub use detail::{Body, DeliveryDetail};
+pub use filter::{DeliveryFilter, DeliveryPage};
+pub use summary::{PausedLane, Pauses, Summary};
+pub use wait::{Wait, Waiting};
+
 pub(crate) use crate::state::DeliveryState;
+use crate::unknown_policy::UnknownPolicy;
 
 /// Names a delivery in the database. Rises with each; never given out twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -18,6 +32,12 @@ impl DeliveryId {
     #[must_use]
     pub fn get(self) -> i64 {
         self.0
+    }
+
+    /// The id that this integer is, if it is one: ids are positive.
+    #[must_use]
+    pub fn from_number(number: i64) -> Option<Self> {
+        (number > 0).then_some(DeliveryId(number))
     }
 }
 
@@ -37,11 +57,19 @@ pub struct Delivery {
     pub channel_id: String,
     /// The conversation it goes to.
     pub conversation_id: String,
+    /// Whose budget it uses; empty where the channel has no tenants.
+    pub tenant: String,
+    /// Order holds within a conversation and a class.
+    pub class: String,
     /// How far it is.
     pub state: DeliveryState,
-    /// Why it is dead, as [`DeadReason::as_str`] spells it.
+    /// Why it is dead, refused, held or waits, in one word: for a dead one as [`DeadReason::as_str`] spells it.
     pub reason: Option<String>,
-    /// When it may be sent next; `None` while it is being sent, waits behind another, or has ended.
+    /// What is done when nobody knows whether it arrived.
+    pub policy: UnknownPolicy,
+    /// What it waits for now, if it waits for anything but its turn to be claimed.
+    pub wait: Option<Waiting>,
+    /// When it is looked at again: set while it is scheduled, held with an end, or waits to be tried again.
     pub due_at: Option<Timestamp>,
     /// When it expires.
     pub expires_at: Timestamp,
@@ -53,6 +81,20 @@ pub struct Delivery {
     pub last_failure: Option<Failure>,
     /// The id the channel gave the activity.
     pub activity_id: Option<String>,
+    /// What is owed, in short.
+    pub content: Content,
+    /// The delivery whose handler sent this one.
+    pub parent_id: Option<DeliveryId>,
+    /// The delivery that this one repeats because somebody asked for it.
+    pub retry_of: Option<DeliveryId>,
+    /// The delivery that says this too, if it is merged.
+    pub merged_into: Option<DeliveryId>,
+    /// When it was put on record.
+    pub created_at: Timestamp,
+    /// When its row changed last.
+    pub updated_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
 }
 
 /// What a failed attempt said.

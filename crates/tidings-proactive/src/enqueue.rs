@@ -113,7 +113,7 @@ impl Enqueue {
             not_before: None,
             expires_at: worker.expiry(),
             parent: None,
-            retry_of: None,
+            trace: worker.trace(),
         };
         Ok(Enqueue {
             worker,
@@ -174,6 +174,7 @@ impl Enqueue {
     pub async fn accept(self) -> Result<Accepted, ProactiveError> {
         let (worker, delivery) = self.ready()?;
         let (now, most) = (worker.clock.now(), worker.options.max_backlog);
+        let counters = Arc::clone(&worker.counters);
         worker
             .commit(1, move |tx, allowance| {
                 let mut enqueued = ledger::enqueue(tx, delivery, now, most, allowance)?;
@@ -184,6 +185,7 @@ impl Enqueue {
                 Ok((enqueued, Vec::from_iter(claimed)))
             })
             .await?
+            .inspect(|_| counters.accepted(1))
             .map(Accepted::from)
             .map_err(|refusal| ProactiveError::from_refusal(&refusal))
     }
@@ -218,7 +220,9 @@ impl Enqueue {
                 return Err(ProactiveError::TooLarge { size, limit });
             }
         }
-        if delivery.policy == UnknownPolicy::Reconcile && !worker.reconciles(&delivery.channel_id) {
+        let reconciles =
+            || serde_json::from_str(&delivery.reference).is_ok_and(|reference| worker.reconciles(&reference));
+        if delivery.policy == UnknownPolicy::Reconcile && !reconciles() {
             return Err(ProactiveError::CannotReconcile {
                 channel_id: delivery.channel_id,
             });
@@ -284,7 +288,8 @@ impl Step for Enqueue {
             &mut Allowance::none(),
         )?;
         enqueued.map_err(|refusal: Refusal| StoreError::other(ProactiveError::from_refusal(&refusal)))?;
-        worker.wake();
+        worker.counters.accepted(1);
+        worker.staged();
         Ok(())
     }
 }

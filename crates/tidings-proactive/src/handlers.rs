@@ -168,11 +168,11 @@ impl Step for Handled {
                     id: delivery.id,
                     place: delivery.place,
                 }),
-                retry_of: None,
+                trace: delivery.trace.clone(),
             })
             .collect();
         ledger::settle_handled(tx, &delivery, children, now)?;
-        worker.wake();
+        worker.staged();
         Ok(())
     }
 }

@@ -3,6 +3,7 @@
 mod table;
 
 use std::fmt;
+use std::sync::Arc;
 
 use tidings_bot::Conversation;
 use tokio::sync::watch;
@@ -76,13 +77,19 @@ impl Jobs {
         let worker = &self.proactive.worker;
         let activity = write("activity", &notice.into().0)?;
         let (now, expires_at) = (worker.clock.now(), worker.expiry());
+        let (counters, trace) = (Arc::clone(&worker.counters), worker.trace());
         worker
             .commit(1, move |tx, allowance| {
                 let (completion, claimed) =
-                    table::complete(tx, number, activity, now, expires_at, allowance)?;
+                    table::complete(tx, number, activity, now, expires_at, trace, allowance)?;
                 Ok((completion, Vec::from_iter(claimed)))
             })
             .await
+            .inspect(|completion| {
+                if *completion == Completion::Completed {
+                    counters.accepted(1);
+                }
+            })
     }
 
     /// The job with this number.

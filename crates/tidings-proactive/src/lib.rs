@@ -10,6 +10,7 @@
 mod backoff;
 mod breaker;
 mod channel;
+mod deliveries;
 mod delivery;
 mod enqueue;
 mod error;
@@ -27,17 +28,27 @@ mod proactive;
 mod reason;
 mod rng;
 mod row;
+pub mod spans;
 mod state;
+mod stats;
 mod stored_reference;
 mod terms;
 mod test_channel;
+#[cfg(test)]
+mod test_ledger;
+mod trace_carrier;
 mod unknown_policy;
+mod wait_reason;
 mod worker;
 
 pub use backoff::Backoff;
 pub use breaker::BreakerOptions;
 pub use channel::{Channel, Outgoing};
-pub use delivery::{Delivery, DeliveryId, Failure};
+pub use deliveries::{Deliveries, DeliveriesError, PauseTarget, Pruned};
+pub use delivery::{
+    Attempt, Body, Content, Delivery, DeliveryDetail, DeliveryFilter, DeliveryId, DeliveryPage, Failure,
+    PausedLane, Pauses, Summary, Wait, Waiting,
+};
 pub use enqueue::{Accepted, Enqueue};
 pub use error::ProactiveError;
 pub use handlers::NamedHandler;
@@ -52,11 +63,13 @@ pub use proactive::{EnqueueAllError, Proactive, ProactiveOptions};
 pub use reason::{CloseReason, DeadReason, RefusedReason};
 pub use rng::{Rng, SeededRng, SystemRng};
 pub use state::{DeliveryState, TRANSITIONS, Transition};
+pub use stats::{Backlog, BreakerState, BreakerStats, EngineStats};
 pub use stored_reference::{StoredReference, last_reference};
-pub use terms::WaitReason;
 use tidings_store::Migrations;
 pub use tokio_util::sync::CancellationToken;
+pub use trace_carrier::TraceCarrier;
 pub use unknown_policy::UnknownPolicy;
+pub use wait_reason::WaitReason;
 
 /// The engine's tables. Hand it to the database when opening it.
 pub const MIGRATIONS: Migrations = Migrations {

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use tidings_activity::Activity;
-use tidings_bot::{Conversation, Identity};
+use tidings_bot::{Conversation, Identity, TurnFacts, TurnObserver, TurnResponse};
 use tidings_store::{Clock, Database, StoreError};
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
+use crate::breaker::BreakerOptions;
 use crate::channel::Channel;
+use crate::deliveries::Deliveries;
 use crate::delivery::{Delivery, DeliveryId};
 use crate::enqueue::{Accepted, Enqueue};
 use crate::error::ProactiveError;
@@ -20,6 +22,7 @@ use crate::jobs::Jobs;
 use crate::ledger;
 use crate::rng::{Rng, SystemRng};
 use crate::stored_reference::{StoredReference, last_reference};
+use crate::trace_carrier::TraceCarrier;
 use crate::worker::Worker;
 
 /// How the engine behaves. The defaults suit one bot on one machine.
@@ -39,8 +42,14 @@ pub struct ProactiveOptions {
     /// Whether other processes may send from the same database. If not, whatever an earlier process left under way is
     /// taken over at the start, whatever its lease.
     pub shared: bool,
+    /// How long deliveries that have ended stay on record, with their attempts.
+    pub retention: Duration,
     /// The most deliveries of one conversation that have not ended.
     pub max_backlog: u32,
+    /// When a host that fails is left alone.
+    pub breaker: BreakerOptions,
+    /// Who carries traces over the time that a delivery waits; nobody unless told.
+    pub trace: Option<Arc<dyn TraceCarrier>>,
     /// The waits between attempts.
     pub backoff: Backoff,
     /// The randomness of the waits.
@@ -58,7 +67,10 @@ impl Default for ProactiveOptions {
             lease: Duration::from_secs(15),
             node: "tidings".to_owned(),
             shared: false,
+            retention: Duration::from_hours(30 * 24),
             max_backlog: 10_000,
+            breaker: BreakerOptions::default(),
+            trace: None,
             backoff: Backoff::default(),
             rng: Arc::new(SystemRng),
         }
@@ -85,6 +97,7 @@ impl fmt::Debug for ProactiveOptions {
             .field("node", &self.node)
             .field("shared", &self.shared)
             .field("max_backlog", &self.max_backlog)
+            .field("breaker", &self.breaker)
             .field("backoff", &self.backoff)
             .finish_non_exhaustive()
     }
@@ -124,6 +137,12 @@ impl Proactive {
     #[must_use]
     pub fn jobs(&self) -> Jobs {
         Jobs::new(self.clone())
+    }
+
+    /// What is owed and was owed.
+    #[must_use]
+    pub fn deliveries(&self) -> Deliveries {
+        Deliveries::new(self.clone())
     }
 
     /// Puts `activity` on record for `conversation`. It is durable when this returns, and sent
@@ -178,7 +197,10 @@ impl Proactive {
             })
             .await;
         match (enqueued, refused.get()) {
-            (Ok(accepted), _) => Ok(accepted.into_iter().map(|(_, accepted)| accepted).collect()),
+            (Ok(accepted), _) => {
+                worker.counters.accepted(accepted.len());
+                Ok(accepted.into_iter().map(|(_, accepted)| accepted).collect())
+            }
             (Err(_), Some((index, refusal))) => Err(EnqueueAllError {
                 index: *index,
                 error: ProactiveError::from_refusal(refusal),
@@ -238,10 +260,11 @@ impl Proactive {
     /// # Errors
     /// The database refused.
     pub async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, ProactiveError> {
+        let now = self.worker.clock.now();
         Ok(self
             .worker
             .db
-            .read(move |conn| ledger::read::delivery(conn, id))
+            .read(move |tx| ledger::read::one(tx, id, now))
             .await?)
     }
 
@@ -275,6 +298,14 @@ impl Proactive {
         shutdown: CancellationToken,
     ) -> Result<(), ProactiveError> {
         self.worker.run(channel, shutdown).await
+    }
+}
+
+/// Register it at the adapter: then what a turn stages is sent as soon as the turn is committed, also where other nodes
+/// write to the same database. Without it, it is found at the next look.
+impl TurnObserver for Proactive {
+    fn committed(&self, _: &TurnFacts<'_>, _: &TurnResponse) {
+        self.worker.committed();
     }
 }
 

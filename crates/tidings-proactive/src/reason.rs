@@ -53,7 +53,7 @@ reasons! {
         NotRegistered, "not_registered", "The app id is not registered as a bot.";
         WrongHost, "wrong_host", "The channel keeps this conversation on another host than its serviceUrl names.";
         HostRefused, "host_refused", "The serviceUrl of the reference is not one that is talked to.";
-        Closed, "closed", "The channel takes nothing more in this conversation.";
+        Closed, "closed", "Sending it showed that the channel takes nothing more in the conversation.";
         Unreadable, "unreadable", "The stored reference or activity does not decode.";
         NoHandler, "no_handler", "The bot has no handler of that name.";
         HandlerFailed, "handler_failed", "The handler failed each time that it ran.";
@@ -64,7 +64,7 @@ reasons! {
 reasons! {
     /// Why a delivery was refused: it must not be delivered.
     RefusedReason {
-        LaneClosed, "lane_closed", "The conversation was closed when it was to be put on record.";
+        LaneClosed, "lane_closed", "The channel takes nothing more in the conversation.";
         NoConsent, "no_consent", "Nobody in the conversation agreed to be written to.";
         OptedOut, "opted_out", "The conversation asked not to be written to.";
         QuietHours, "quiet_hours", "It would come in the quiet hours, and may not wait for their end.";

@@ -111,6 +111,8 @@ pub enum Transition {
     Claim,
     /// The channel took it.
     Deliver,
+    /// The node that took it gives it back without having called the channel.
+    PutBack,
     /// The attempt ended without success, and there will be another.
     Retry,
     /// It cannot be delivered, now or ever.
@@ -127,12 +129,14 @@ pub enum Transition {
     Merge,
 }
 
-use Transition::{Accept, Bury, Cancel, Claim, Deliver, Expire, Hold, Lose, Merge, Refuse, Release, Retry};
+use Transition::{
+    Accept, Bury, Cancel, Claim, Deliver, Expire, Hold, Lose, Merge, PutBack, Refuse, Release, Retry,
+};
 
 impl Transition {
     /// Every transition.
-    pub const ALL: [Transition; 12] = [
-        Accept, Release, Hold, Claim, Deliver, Retry, Bury, Lose, Expire, Cancel, Refuse, Merge,
+    pub const ALL: [Transition; 13] = [
+        Accept, Release, Hold, Claim, PutBack, Deliver, Retry, Bury, Lose, Expire, Cancel, Refuse, Merge,
     ];
 
     /// The transition as the diagram spells it.
@@ -144,6 +148,7 @@ impl Transition {
             Hold => "hold",
             Claim => "claim",
             Deliver => "deliver",
+            PutBack => "put_back",
             Retry => "retry",
             Bury => "bury",
             Lose => "lose",
@@ -193,6 +198,7 @@ pub const TRANSITIONS: &[(Option<DeliveryState>, Transition, DeliveryState)] = &
     (Some(Retryable), Expire, Expired),
     (Some(Retryable), Cancel, Cancelled),
     (Some(Retryable), Refuse, Refused),
+    (Some(Sending), PutBack, Available),
     (Some(Sending), Deliver, Delivered),
     (Some(Sending), Retry, Retryable),
     (Some(Sending), Bury, Dead),

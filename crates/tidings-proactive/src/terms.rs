@@ -2,14 +2,14 @@
 //! and if not, why not.
 
 use std::collections::{HashMap, HashSet};
-use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::breaker::{Breaker, Breakers};
+use crate::breaker::{Breaker, BreakerOptions, Breakers};
 use crate::limits::Limits;
 use crate::meter::Meter;
+use crate::wait_reason::WaitReason;
 
 /// How far the clocks of two nodes may differ. What was sent later than that from now was sent before the clock was set
 /// back.
@@ -22,63 +22,6 @@ pub(crate) const SPENDABLE: Duration = Duration::from_millis(100);
 /// The latest time of a send that is on record now.
 pub(crate) fn after_skew(now: Timestamp) -> Timestamp {
     now.checked_add(SKEW).unwrap_or(Timestamp::MAX)
-}
-
-/// Why a delivery waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum WaitReason {
-    /// It failed and is tried again after a while.
-    Backoff,
-    /// The channel asked for the wait.
-    RetryAfter,
-    /// The conversation has had as many messages as the channel's limits allow.
-    Pacing,
-    /// The tenant has had as many requests as the channel's limits allow.
-    Budget,
-    /// The channel's host fails; it is left alone for a while.
-    Breaker,
-    /// An operator stopped the conversation, its channel or everything.
-    Paused,
-    /// It was asked to be sent later.
-    Scheduled,
-    /// It steps aside until it is released.
-    Held,
-}
-
-impl WaitReason {
-    /// All reasons.
-    pub const ALL: [WaitReason; 8] = [
-        WaitReason::Backoff,
-        WaitReason::RetryAfter,
-        WaitReason::Pacing,
-        WaitReason::Budget,
-        WaitReason::Breaker,
-        WaitReason::Paused,
-        WaitReason::Scheduled,
-        WaitReason::Held,
-    ];
-
-    /// The reason as the database and the API spell it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            WaitReason::Backoff => "backoff",
-            WaitReason::RetryAfter => "retry_after",
-            WaitReason::Pacing => "pacing",
-            WaitReason::Budget => "budget",
-            WaitReason::Breaker => "breaker",
-            WaitReason::Paused => "paused",
-            WaitReason::Scheduled => "scheduled",
-            WaitReason::Held => "held",
-        }
-    }
-}
-
-impl fmt::Display for WaitReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
 }
 
 /// Whether something may be sent in a lane now.
@@ -131,6 +74,13 @@ struct Chunk {
 }
 
 impl Terms {
+    pub(crate) fn new(breaker: BreakerOptions) -> Self {
+        Self {
+            breakers: Breakers::new(breaker),
+            ..Self::default()
+        }
+    }
+
     /// The verdict over a lane, apart from its tenant's budget, which is changed by asking.
     pub(crate) fn verdict(&self, lane: &LaneFacts<'_>, now: Timestamp) -> Verdict {
         let wait = |until, reason| Verdict::Wait { until, reason };

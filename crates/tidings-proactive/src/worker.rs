@@ -10,6 +10,8 @@
 //! Every task that sends belongs to one `run`: when that is dropped, they end where they are, as in a crash.
 
 mod attempt;
+mod doubt;
+mod housekeeping;
 mod lease;
 mod settle;
 
@@ -18,6 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tidings_activity::ConversationReference;
 use tidings_store::{Clock, Database, StoreError, Tx};
 use tokio::sync::{Mutex as AsyncMutex, Notify, OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
@@ -29,8 +32,11 @@ use crate::error::ProactiveError;
 use crate::handlers::Handlers;
 use crate::ledger::{self, Allowance, Claimed, Claiming, NodeId};
 use crate::proactive::ProactiveOptions;
+use crate::state::DeliveryState;
+use crate::stats::EngineCounters;
 use crate::terms::{Terms, after_skew};
 
+use housekeeping::Housekeeping;
 use lease::Lease;
 use settle::{Settling, Tried};
 
@@ -42,6 +48,7 @@ pub(crate) struct Worker {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) options: ProactiveOptions,
     pub(crate) handlers: Handlers,
+    pub(crate) counters: Arc<EngineCounters>,
     /// What `run` was given, while it is running; slots are given out only then.
     open: Mutex<Option<Open>>,
     slots: Arc<Semaphore>,
@@ -51,8 +58,12 @@ pub(crate) struct Worker {
     next_look: AtomicI64,
     /// There may be lanes in the table that are ready and found no free slot.
     missed: AtomicBool,
+    /// Nobody knows whether a commit that claimed lanes was kept.
+    in_doubt: AtomicBool,
     /// Limits or pauses on record have changed.
     rules_changed: AtomicBool,
+    /// Something was put on record in a commit that may not be done yet.
+    staged: AtomicBool,
     settling: Settling,
     terms: Mutex<Terms>,
     changed: watch::Sender<u64>,
@@ -95,14 +106,17 @@ impl Worker {
             handlers: Handlers::default(),
             open: Mutex::new(None),
             slots: Arc::new(Semaphore::new(options.concurrency)),
-            options,
+            counters: Arc::default(),
             running: AsyncMutex::new(()),
             wake: Notify::new(),
             next_look: AtomicI64::new(i64::MAX),
             missed: AtomicBool::new(false),
+            in_doubt: AtomicBool::new(false),
             rules_changed: AtomicBool::new(false),
+            staged: AtomicBool::new(false),
             settling: Settling::default(),
-            terms: Mutex::default(),
+            terms: Mutex::new(Terms::new(options.breaker)),
+            options,
             changed: watch::Sender::new(0),
         }
     }
@@ -115,6 +129,21 @@ impl Worker {
     /// Has `run` look at the table soon; may be called before the commit.
     pub(crate) fn wake(&self) {
         self.wake.notify_one();
+    }
+
+    /// Something was put on record in somebody else's commit. Where that is the only writer, whoever looks at the table
+    /// next comes after it; elsewhere [`committed`](Self::committed) says when it is done.
+    pub(crate) fn staged(&self) {
+        self.staged.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    /// Somebody else's commit is done.
+    pub(crate) fn committed(&self) {
+        if self.staged.load(Ordering::Relaxed) && self.staged.swap(false, Ordering::AcqRel) {
+            self.wake();
+            self.bump();
+        }
     }
 
     /// After a commit: has `run` look in time at what got a time in it.
@@ -156,7 +185,10 @@ impl Worker {
                 .await;
             let (value, slots, claimed, left) = match committed {
                 Ok(committed) => committed,
-                Err(error) => return drop(answer.send(Err(error))),
+                Err(error) => {
+                    worker.claims_failed(&error);
+                    return drop(answer.send(Err(error)));
+                }
             };
             worker.bump();
             worker.look_in_time();
@@ -200,9 +232,11 @@ impl Worker {
             tasks: JoinSet::new(),
         });
         let open = CloseOnDrop(self);
+        let mut housekeeping = Housekeeping::new(self);
         let mut woken = true;
         let mut last = self.clock.now();
         loop {
+            housekeeping.keep().await;
             self.next_look.store(i64::MAX, Ordering::SeqCst);
             let pause = match self.round(node, &lease, woken, &mut last).await {
                 Ok(pause) => pause.min(lease.renew_at().saturating_duration_since(Instant::now())),
@@ -260,6 +294,9 @@ impl Worker {
         if lease.renew_at() <= Instant::now() {
             self.renew(node, lease).await?;
         }
+        if self.is_in_doubt() {
+            self.end_doubt(node, lease).await?;
+        }
         if self.rules_changed.swap(false, Ordering::AcqRel) {
             let read = self.read_rules().await;
             read.inspect_err(|_| self.rules_changed.store(true, Ordering::Release))?;
@@ -270,6 +307,7 @@ impl Worker {
         let mut woken_first = woken;
         let mut idle = false;
         loop {
+            self.counters.cycle();
             let now = self.clock.now();
             *last = now;
             if self.slots.available_permits() == 0 {
@@ -306,7 +344,8 @@ impl Worker {
                     let ready = ledger::claim_ready(tx, here.claiming(node), now, slots.len())?;
                     Ok((slots, released, ready))
                 })
-                .await?;
+                .await
+                .inspect_err(|error| self.claims_failed(error))?;
             let (claimed, more) = (ready.claimed, released.more || ready.more);
             if more {
                 // The tasks that hold the slots look for the rest.
@@ -346,11 +385,15 @@ impl Worker {
     }
 
     async fn send_here(self: &Arc<Self>, slot: Slot, delivery: Claimed, in_a_row: u32) {
+        let in_flight = self.counters.sending();
         let outcome = self.attempt(&*slot.channel, &slot.lease, delivery).await;
+        drop(in_flight);
         match outcome {
             Some(outcome) => self.settle(Tried::new(slot, outcome, in_a_row)).await,
             // Its handler's turn has settled it.
             None => {
+                self.counters.attempted(None);
+                self.counters.ended(DeliveryState::Delivered);
                 self.bump();
                 drop(slot);
                 self.wake();
@@ -367,6 +410,11 @@ impl Worker {
             }
             None => drop(tokio::spawn(task)),
         }
+    }
+
+    /// The trace that a delivery put on record now goes on with.
+    pub(crate) fn trace(&self) -> Option<String> {
+        self.options.trace.as_ref().and_then(|carrier| carrier.current())
     }
 
     /// When a delivery put on record now expires.
@@ -387,7 +435,7 @@ impl Worker {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn terms(&self) -> MutexGuard<'_, Terms> {
+    pub(crate) fn terms(&self) -> MutexGuard<'_, Terms> {
         self.terms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -395,14 +443,14 @@ impl Worker {
         Claiming {
             node,
             terms: &self.terms,
+            counters: &self.counters,
         }
     }
 
     /// Whether the channel recognises repeats there; nobody knows before a worker runs.
-    pub(crate) fn reconciles(&self, channel_id: &str) -> bool {
-        self.open()
-            .as_ref()
-            .is_some_and(|open| open.channel.reconciles(channel_id))
+    pub(crate) fn reconciles(&self, conversation: &ConversationReference) -> bool {
+        let channel = self.open().as_ref().map(|open| Arc::clone(&open.channel));
+        channel.is_some_and(|channel| channel.reconciles(conversation))
     }
 
     /// The node of the run that takes on deliveries.

@@ -1,6 +1,7 @@
 //! `/api/v1`: the product's API, each route behind the gate with the scope it needs.
 
 mod audit_log;
+mod deliveries;
 mod job_completion;
 mod key_ring;
 mod server_facts;
@@ -11,9 +12,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::MethodRouter;
 use http::{HeaderValue, header};
-use prometheus_client::metrics::counter::Counter;
-use tidings_connector::jwt::Authenticator;
-use tidings_proactive::Jobs;
+use tidings_proactive::Proactive;
 use tokio_util::sync::CancellationToken;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::RequestBodyTimeoutLayer;
@@ -23,18 +22,19 @@ use crate::api_error::ApiError;
 use crate::audit::Audit;
 use crate::gate::Gate;
 use crate::keys::Keys;
+use crate::metrics::Metrics;
 use crate::{jobs, metrics};
+pub(crate) use deliveries::intake::Intake;
 
 /// What the API stands on.
 pub(crate) struct Api {
     pub(crate) access: ApiAccess,
     pub(crate) keys: Keys,
     pub(crate) audit: Audit,
-    pub(crate) jobs: Jobs,
-    /// Who judges tokens, with an app id.
-    pub(crate) authenticator: Option<Arc<Authenticator>>,
-    /// Requests whose head was too large.
-    pub(crate) oversized: Counter,
+    pub(crate) proactive: Proactive,
+    /// Who takes what is to be owed.
+    pub(crate) intake: Arc<dyn Intake>,
+    pub(crate) metrics: Metrics,
     /// Whether the page has a local channel to chat through.
     pub(crate) local_channel: bool,
     /// How long the body of a request may pause.
@@ -53,12 +53,15 @@ impl Api {
             local_channel: self.local_channel,
             authenticated: self.access == ApiAccess::Keys,
         };
-        jobs::router(self.jobs.clone(), gate, closing)
-            .merge(job_completion::router(self.jobs, gate))
+        let jobs = self.proactive.jobs();
+        let deliveries = self.proactive.deliveries();
+        jobs::router(jobs.clone(), gate, closing.clone())
+            .merge(job_completion::router(jobs, gate))
+            .merge(deliveries::router(deliveries, self.intake, gate, closing))
             .merge(key_ring::router(self.keys, gate))
             .merge(audit_log::router(self.audit, gate))
             .merge(server_facts::router(facts))
-            .merge(metrics::router(self.authenticator, self.oversized, gate))
+            .merge(metrics::router(self.metrics, gate))
             .layer(RequestBodyTimeoutLayer::new(self.body_timeout))
             .layer(SetResponseHeaderLayer::if_not_present(
                 header::CACHE_CONTROL,

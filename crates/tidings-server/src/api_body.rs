@@ -1,6 +1,6 @@
 //! Bodies of the server's own API: a JSON object, field by field, so that an error can name the field.
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::{Map, Value};
@@ -28,25 +28,33 @@ pub(crate) fn check_content_type(headers: &HeaderMap) -> Result<(), ApiError> {
     Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "BadArgument", message).field("Content-Type"))
 }
 
+/// Reads a body that says it is JSON, or an empty one.
+pub(crate) async fn read_bytes(headers: &HeaderMap, body: Body, most: usize) -> Result<Bytes, ApiError> {
+    let bytes = match Limited::new(body, most).collect().await {
+        Ok(collected) => collected.to_bytes(),
+        Err(error) if error.is::<LengthLimitError>() => {
+            let message = format!("the body must not be larger than {most} bytes");
+            return Err(ApiError::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "MessageSizeTooBig",
+                message,
+            ));
+        }
+        Err(_) => return Err(bad_syntax("the body broke off or came too slowly")),
+    };
+    if !bytes.is_empty() {
+        check_content_type(headers)?;
+    }
+    Ok(bytes)
+}
+
 impl ApiBody {
     /// Reads the body; an empty one counts as an object without fields.
     pub(crate) async fn read(headers: &HeaderMap, body: Body) -> Result<Self, ApiError> {
-        let bytes = match Limited::new(body, MAX_BODY_BYTES).collect().await {
-            Ok(collected) => collected.to_bytes(),
-            Err(error) if error.is::<LengthLimitError>() => {
-                let message = format!("the body must not be larger than {MAX_BODY_BYTES} bytes");
-                return Err(ApiError::new(
-                    StatusCode::PAYLOAD_TOO_LARGE,
-                    "MessageSizeTooBig",
-                    message,
-                ));
-            }
-            Err(_) => return Err(bad_syntax("the body broke off or came too slowly")),
-        };
+        let bytes = read_bytes(headers, body, MAX_BODY_BYTES).await?;
         if bytes.is_empty() {
             return Ok(Self(Map::new()));
         }
-        check_content_type(headers)?;
         match serde_json::from_slice(&bytes) {
             Ok(Value::Object(fields)) => Ok(Self(fields)),
             Ok(_) => Err(bad_syntax("the body must be a JSON object")),
@@ -81,7 +89,7 @@ impl ApiBody {
     }
 }
 
-fn bad_syntax(message: impl Into<String>) -> ApiError {
+pub(crate) fn bad_syntax(message: impl Into<String>) -> ApiError {
     ApiError::new(StatusCode::BAD_REQUEST, "BadSyntax", message)
 }
 

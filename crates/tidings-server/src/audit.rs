@@ -12,8 +12,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use tidings_store::rusqlite::Connection;
-use tidings_store::{Clock, Database, StoreError};
+use tidings_store::{Clock, Database, StoreError, Tx};
 
 use crate::keys::Scope;
 
@@ -131,7 +130,7 @@ impl Audit {
     /// The database refused.
     pub async fn page(&self, limit: usize, cursor: Option<i64>) -> Result<AuditPage, StoreError> {
         self.database
-            .read(move |connection| table::page(connection, limit, cursor.unwrap_or(i64::MAX)))
+            .read(move |tx| table::page(tx, limit, cursor.unwrap_or(i64::MAX)))
             .await
     }
 
@@ -157,7 +156,7 @@ impl Audit {
 }
 
 /// Writes a use that is over when the commit it stands in is.
-pub(crate) fn write_done(tx: &Connection, done: Option<Use>, now: Timestamp) -> Result<(), StoreError> {
+pub(crate) fn write_done(tx: &Tx<'_>, done: Option<Use>, now: Timestamp) -> Result<(), StoreError> {
     if let Some(done) = done {
         table::insert(tx, &done, now, Some(200), BOUNDS)?;
     }

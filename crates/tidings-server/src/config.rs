@@ -9,6 +9,7 @@ mod layers;
 mod listen;
 mod names;
 mod secret;
+mod shown;
 mod value;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -24,7 +25,7 @@ use key::{APP_TENANT_ID, APP_TYPE, KEYS};
 use layers::{Layers, Setting};
 use names::Names;
 pub use secret::Secret;
-pub(crate) use value::is_loopback;
+pub(crate) use value::{header_list, is_loopback};
 
 /// Every setting of the server.
 ///
@@ -35,13 +36,13 @@ pub(crate) use value::is_loopback;
 /// let config = tidings_server::Config { listen: ([127, 0, 0, 1], 0).into(), ..Default::default() };
 /// assert_eq!(config.database, "sqlite://tidings.db");
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Config {
     /// The address to listen on; port 0 picks a free one.
     pub listen: SocketAddr,
-    /// The database: `sqlite://relative.db`, `sqlite:///absolute.db` or a path.
+    /// The database: `sqlite://relative.db`, `sqlite:///absolute.db`, a path, or `postgres://user:password@host/name`.
     pub database: String,
-    /// The largest size of the database in pages of 4096 bytes; `None` is no limit.
+    /// The largest size of an SQLite database in pages of 4096 bytes; `None` is no limit.
     pub database_max_pages: Option<u32>,
     /// The bot's name in the local channel.
     pub bot_name: String,
@@ -77,6 +78,12 @@ pub struct Config {
     pub direct_line_secret: Option<Secret>,
     /// How long a turn may run before the channel is told that its activity is taken care of: under 15 s.
     pub slow_turn_after: Duration,
+    /// How long a process that shows no life keeps its conversations; then others bring what is owed there.
+    pub lease: Duration,
+    /// The most deliveries of one conversation that have not ended.
+    pub max_backlog: u32,
+    /// How long deliveries that have ended stay on record.
+    pub retention: Duration,
     /// Names that may stand in `Host` and `Origin`, beside loopback ones; asked in local mode only.
     pub allowed_hosts: Vec<String>,
     /// Further hosts a serviceUrl may have: `host` for any port, or `host:port`. With an app id they get tokens.
@@ -93,6 +100,14 @@ pub struct Config {
     pub send_timeout: Duration,
     /// How long running turns may take to finish at shutdown.
     pub shutdown_timeout: Duration,
+    /// The collector that traces are sent to by OTLP over HTTP, without `/v1/traces`; `None`: there are no traces.
+    pub otlp_endpoint: Option<String>,
+    /// Headers for the collector, as `name=value,name=value`.
+    pub otlp_headers: Option<Secret>,
+    /// What this server is called in traces.
+    pub service_name: String,
+    /// Which share of the traces that begin here is collected, 0 to 1.
+    pub trace_ratio: f64,
     /// What is logged: a level or a filter.
     pub log: String,
     /// How log lines look.
@@ -145,6 +160,9 @@ impl Default for Config {
             local_channel: None,
             direct_line_secret: None,
             slow_turn_after: Duration::from_secs(5),
+            lease: Duration::from_secs(15),
+            max_backlog: 10_000,
+            retention: Duration::from_hours(30 * 24),
             allowed_hosts: Vec::new(),
             allowed_service_hosts: Vec::new(),
             max_connections: 1024,
@@ -153,6 +171,10 @@ impl Default for Config {
             connect_timeout: Duration::from_secs(5),
             send_timeout: Duration::from_secs(12),
             shutdown_timeout: Duration::from_secs(25),
+            otlp_endpoint: None,
+            otlp_headers: None,
+            service_name: "tidings".to_owned(),
+            trace_ratio: 1.0,
             log: "info".to_owned(),
             log_format: LogFormat::Text,
         }
@@ -242,6 +264,9 @@ impl Config {
             "local_channel" => self.local_channel = setting.parse(value::switch)?,
             "direct_line_secret" => self.direct_line_secret = Some(text.into()),
             "slow_turn_after" => self.slow_turn_after = setting.parse(value::slow_turn)?,
+            "lease" => self.lease = setting.parse(value::lease)?,
+            "max_backlog" => self.max_backlog = setting.parse(value::backlog)?,
+            "retention" => self.retention = setting.parse(value::retention)?,
             "allowed_hosts" => self.allowed_hosts = setting.parse(value::hosts)?,
             "allowed_service_hosts" => self.allowed_service_hosts = setting.parse(value::hosts_with_ports)?,
             "max_connections" => self.max_connections = setting.parse(value::at_least_one)?,
@@ -250,6 +275,13 @@ impl Config {
             "connect_timeout" => self.connect_timeout = setting.parse(value::duration)?,
             "send_timeout" => self.send_timeout = setting.parse(value::duration)?,
             "shutdown_timeout" => self.shutdown_timeout = setting.parse(value::duration)?,
+            "otlp_endpoint" => self.otlp_endpoint = Some(setting.parse(value::collector)?),
+            "otlp_headers" => {
+                setting.parse(header_list)?;
+                self.otlp_headers = Some(text.into());
+            }
+            "service_name" => self.service_name = setting.parse(value::not_empty)?,
+            "trace_ratio" => self.trace_ratio = setting.parse(value::ratio)?,
             "log" => self.log = text.to_owned(),
             "log_format" => self.log_format = setting.parse(str::parse)?,
             unknown => unreachable!("{unknown} stands in KEYS and is not read"),

@@ -22,9 +22,7 @@ pub(crate) fn router(database: Database) -> Router {
 
 /// Not ready when the database does not answer. While the server drains, the door in front says 503.
 async fn ready(State(database): State<Database>) -> Result<Json<Value>, ApiError> {
-    let answer = database
-        .read(|connection| Ok(connection.query_row("SELECT 1", [], |row| row.get::<_, i64>(0))?))
-        .await;
+    let answer = database.read(|tx| tx.exists("SELECT 1", &[])).await;
     match answer {
         Ok(_) => Ok(Json(json!({ "status": "ready" }))),
         Err(error) => {

@@ -1,8 +1,10 @@
 //! API keys: who may use `/api/v1`, and for what.
 //!
 //! The database keeps a key's SHA-256, name, scopes and times; the key itself is shown once. All keys are held in memory
-//! too: this process is the only one that has the database open, so what it revokes is revoked everywhere at once.
+//! too. Where one process has the database to itself, what it revokes is revoked everywhere at once; where several nodes
+//! share it, the others know within [`LOOK_EVERY`].
 
+mod news;
 pub(crate) mod scope;
 mod table;
 pub(crate) mod token;
@@ -10,6 +12,7 @@ pub(crate) mod token;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
@@ -20,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::audit::{self, Use};
 pub use scope::{Scope, UnknownScope};
+use table::Version;
 pub(crate) use table::is_any_live;
 use token::Token;
 
@@ -29,6 +33,8 @@ const MAX_KEYS: usize = 1000;
 const MAX_NAME: usize = 64;
 /// The longest life that can be given to a key; without one it lives until it is revoked.
 const MAX_LIFE: SignedDuration = SignedDuration::from_hours(10 * 366 * 24);
+/// How often a node looks for what others have made and revoked.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// How exactly the last use of a key is kept: each use would otherwise be a commit.
 const USE_GRAIN: SignedDuration = SignedDuration::from_mins(1);
 
@@ -157,8 +163,8 @@ struct Inner {
     clock: Arc<dyn Clock>,
     most: usize,
     known: RwLock<HashMap<String, Known>>,
-    /// Held while a key is made or revoked.
-    change: Mutex<()>,
+    /// What was last read. Held while a key is made or revoked, and while news is read.
+    change: Mutex<Version>,
 }
 
 /// Why a key that was presented does not open.
@@ -192,21 +198,24 @@ impl Keys {
     }
 
     async fn open_with(database: Database, clock: Arc<dyn Clock>, most: usize) -> Result<Self, StoreError> {
-        let known = database
-            .read(|tx| table::all(tx))
-            .await?
+        let (version, stored) = database
+            .read(|tx| Ok((table::version(tx)?, table::all(tx)?)))
+            .await?;
+        let known = stored
             .into_iter()
             .map(|stored| (stored.key.id.clone(), Known::new(stored)))
             .collect();
-        Ok(Self {
-            inner: Arc::new(Inner {
-                database,
-                clock,
-                most,
-                known: RwLock::new(known),
-                change: Mutex::default(),
-            }),
-        })
+        let inner = Arc::new(Inner {
+            database,
+            clock,
+            most,
+            known: RwLock::new(known),
+            change: Mutex::new(version),
+        });
+        if inner.database.is_multi_node() {
+            tokio::spawn(news::look(Arc::downgrade(&inner), LOOK_EVERY));
+        }
+        Ok(Self { inner })
     }
 
     /// Makes a key. `record` goes into the audit in the same commit, with the new id as its target; the HTTP routes
@@ -226,7 +235,7 @@ impl Keys {
     }
 
     async fn create_now(&self, new: NewKey, record: Option<Use>) -> Result<CreatedKey, KeyError> {
-        let _one_at_a_time = self.inner.change.lock().await;
+        let _one_at_a_time = self.inner.up_to_date().await?;
         let now = self.now();
         let makes_room = self.place(now)?;
         let (id, text, hash) = token::generate();
@@ -290,7 +299,7 @@ impl Keys {
     }
 
     async fn revoke_now(&self, id: String, record: Option<Use>) -> Result<Option<ListedKey>, StoreError> {
-        let _one_at_a_time = self.inner.change.lock().await;
+        let _one_at_a_time = self.inner.up_to_date().await?;
         if !self.known().contains_key(&id) {
             return Ok(None);
         }
@@ -312,14 +321,18 @@ impl Keys {
     }
 
     /// Every key, the newest first.
-    #[must_use]
-    pub fn list(&self) -> Vec<ListedKey> {
+    ///
+    /// # Errors
+    ///
+    /// The database refused.
+    pub async fn list(&self) -> Result<Vec<ListedKey>, StoreError> {
+        drop(self.inner.up_to_date().await?);
         let now = self.now();
         let mut keys: Vec<ListedKey> = self.known().values().map(|known| known.listed(now)).collect();
         keys.sort_by(|one, other| {
             (other.key.created_at, &other.key.id).cmp(&(one.key.created_at, &one.key.id))
         });
-        keys
+        Ok(keys)
     }
 
     /// Whether any key opens anything.

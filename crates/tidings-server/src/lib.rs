@@ -19,6 +19,10 @@
 //! | `GET /api/v1/jobs?limit=100` | the newest jobs, newest first |
 //! | `GET /api/v1/jobs/events` | the same as server-sent events, at once and after each change |
 //! | `POST /api/v1/jobs/{number}/complete` | completes a job and tells its creator |
+//! | `GET, POST /api/v1/deliveries` | what is owed, newest first; owes more |
+//! | `GET /api/v1/deliveries/events`, `/summary`, `/{id}` | the same live; in numbers; one with its attempts and waits |
+//! | `POST /api/v1/deliveries/{id}/cancel`, `/retry` | takes one back; owes a dead or unknown one again |
+//! | `GET, POST, DELETE /api/v1/pauses` | what is stopped; stops a conversation, a channel or everything, and lets it go on |
 //! | `GET, POST /api/v1/keys`, `DELETE /api/v1/keys/{id}` | the API's keys |
 //! | `GET /api/v1/audit?limit=100&cursor=` | what was changed through the API, newest first |
 //! | `GET /api/v1/server` | whether a key is needed, and whether there is a local channel |
@@ -41,6 +45,7 @@ mod health;
 mod http_server;
 mod jobs;
 mod keys;
+mod live;
 mod messages;
 mod metrics;
 mod page;
@@ -55,7 +60,7 @@ mod turns;
 
 pub use audit::{Audit, AuditEntry, AuditPage, Use};
 pub use config::{AppCredential, CertificateKey, Config, ConfigError, Flags, LogFormat, Secret};
-pub use database::{database_exists, open_database};
+pub use database::{back_up_database, database_exists, database_name, open_database};
 pub use keys::{ApiKey, CreatedKey, KeyError, KeyState, Keys, ListedKey, NewKey, Scope, UnknownScope};
 pub use server::Server;
 pub use start_error::StartError;

@@ -13,8 +13,10 @@ use tidings_activity::{Activity, DecodeError, DecodeErrorKind, RoleType, channel
 use tidings_bot::{Identity, Inbound};
 use tidings_connector::ConnectorClient;
 use tidings_connector::jwt::{self, Authenticator, Facts};
+use tracing::Instrument;
 
 use crate::api_error::ApiError;
+use crate::telemetry::request;
 use crate::turns::{self, Turns};
 
 /// The largest body. Direct Line allows 256 K characters and Teams about 100 KB, so nothing real comes near.
@@ -34,8 +36,11 @@ pub(crate) struct Endpoint {
 
 impl Endpoint {
     pub(crate) async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Response, Infallible> {
-        let answer = self.receive(request).await;
-        Ok(answer.unwrap_or_else(IntoResponse::into_response))
+        let span = request::span(request.method(), PATH, request.headers());
+        let answer = self.receive(request).instrument(span.clone()).await;
+        let answer = answer.unwrap_or_else(IntoResponse::into_response);
+        request::answered(&span, &answer);
+        Ok(answer)
     }
 
     async fn receive(&self, request: Request<Incoming>) -> Result<Response, Refusal> {

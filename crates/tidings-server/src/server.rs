@@ -3,7 +3,6 @@
 use std::future::Future;
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +15,7 @@ use tidings_bot::{Adapter, AdapterBuilder, Bot};
 use tidings_connector::ConnectorClient;
 use tidings_connector::jwt::Authenticator;
 use tidings_directline::{BaseUrl, DirectLine, DirectLineOptions};
-use tidings_proactive::Proactive;
+use tidings_proactive::{Proactive, ProactiveOptions};
 use tidings_store::{Database, SystemClock};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinHandle;
@@ -34,11 +33,13 @@ use crate::drain::Drain;
 use crate::guard::Guard;
 use crate::http_server::{self, Front};
 use crate::keys::Keys;
+use crate::metrics::Metrics;
 use crate::proactive_channel::ProactiveChannel;
 use crate::signal::StopSignals;
 use crate::start_error::StartError;
+use crate::telemetry::Propagation;
 use crate::turns::Turns;
-use crate::{health, messages, page};
+use crate::{health, messages, page, telemetry};
 
 /// The bot's id in the local channel.
 const BOT_ID: &str = "bot";
@@ -132,12 +133,22 @@ impl Server {
             Some(credentials) => connector.credentials(Arc::new(credentials)),
             None => connector,
         }
+        .propagate(telemetry::inject)
         .build()?;
-        let proactive = Proactive::new(database.clone(), Arc::new(SystemClock));
+        let mut options = ProactiveOptions::default();
+        options.lease = config.lease;
+        options.max_backlog = config.max_backlog;
+        options.retention = config.retention;
+        options.node = own(address).to_string();
+        options.shared = database.is_multi_node();
+        options.trace = Some(Arc::new(Propagation));
+        let proactive = Proactive::with_options(database.clone(), Arc::new(SystemClock), options);
         let adapter = Adapter::builder()
             .connector(connector.clone())
             .storage(Arc::new(database.clone()))
             .slow_turn_after(config.slow_turn_after)
+            .take_over_after(config.lease)
+            .observer(Arc::new(proactive.clone()))
             .service(proactive.clone())
             .service(proactive.jobs())
             .bot(bot);
@@ -173,10 +184,10 @@ impl Server {
         &self.base_url
     }
 
-    /// The database file.
+    /// Where the database is, for people: its file, or the address of its server without user and password.
     #[must_use]
-    pub fn database(&self) -> &Path {
-        self.database.path()
+    pub fn database(&self) -> String {
+        self.database.location()
     }
 
     /// The adapter, for turns that begin in the program itself.
@@ -209,7 +220,7 @@ impl Server {
             server.address = %self.address,
             server.page = format!("{}/", self.base_url),
             bot.endpoint = format!("{}/api/messages", self.base_url),
-            database.path = %self.database.path().display(),
+            database.location = %self.database.location(),
             "Tidings is ready: the bot is at {}/api/messages and the page at {}/",
             self.base_url,
             self.base_url,
@@ -303,6 +314,10 @@ impl Server {
         let channel = Arc::new(ProactiveChannel {
             adapter: self.adapter.clone(),
             connector: self.connector.clone(),
+            local: self
+                .config
+                .local_channel_is_on()
+                .then(|| self.direct_line.service_url()),
         });
         let proactive = self.proactive.clone();
         tokio::spawn(async move {
@@ -332,9 +347,14 @@ impl Server {
             access: self.access,
             keys: self.keys.clone(),
             audit: Audit::new(self.database.clone(), Arc::new(SystemClock)),
-            jobs: self.proactive.jobs(),
-            authenticator: self.authenticator.clone(),
-            oversized,
+            proactive: self.proactive.clone(),
+            intake: Arc::new(self.proactive.clone()),
+            metrics: Metrics {
+                authenticator: self.authenticator.clone(),
+                oversized,
+                proactive: self.proactive.clone(),
+                database: self.database.clone(),
+            },
             // With keys, the page has no secret to chat with: the channel is for clients of one's own.
             local_channel: self.config.local_channel_is_on() && self.access == ApiAccess::Local,
             body_timeout: self.config.body_timeout,
@@ -343,11 +363,12 @@ impl Server {
             .router(closing.clone())
             .merge(health::router(self.database.clone()))
             .merge(page::router(self.address, self.config.public_url.as_deref()));
-        if self.config.local_channel_is_on() {
+        let router = if self.config.local_channel_is_on() {
             router.merge(local_channel)
         } else {
             router
-        }
+        };
+        router.layer(axum::middleware::from_fn(telemetry::request::traced))
     }
 }
 

@@ -70,9 +70,10 @@ pub enum StartError {
 }
 
 impl StartError {
-    /// The exit code for a process that ends with this error, in the manner of `sysexits.h`: 65 the file is not a
-    /// database that this version can use, 69 the address cannot be listened on, 73 the database cannot be written
-    /// or read, 74 disk full or input/output error, 75 the database is locked, 78 wrong configuration, 1 anything else.
+    /// The exit code for a process that ends with this error, in the manner of `sysexits.h`: 65 the database is none
+    /// that this version can use, 69 the address cannot be listened on or the database's server does not answer, 73 the
+    /// database cannot be written or read, 74 disk full or input/output error, 75 the database is locked, 77 its server
+    /// does not let the user in, 78 wrong configuration, 1 anything else.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -84,16 +85,25 @@ impl StartError {
             | Self::Connector(_) => 78,
             Self::AddressTaken(_) | Self::Listen { .. } => 69,
             Self::Database(error) => match error {
-                OpenError::Url { .. } => 78,
+                OpenError::Url { .. }
+                | OpenError::NoSuchDatabase { .. }
+                | OpenError::Tls { .. }
+                | OpenError::ForeignSchema { .. }
+                | OpenError::NotForPostgres { .. } => 78,
+                OpenError::Unreachable { .. } => 69,
+                OpenError::LoginRefused { .. } => 77,
                 OpenError::NotADatabase { .. }
                 | OpenError::Foreign { .. }
                 | OpenError::Corrupt { .. }
                 | OpenError::NewerDatabase { .. }
                 | OpenError::UnknownComponent { .. }
+                | OpenError::ServerTooOld { .. }
+                | OpenError::Encoding { .. }
                 | OpenError::Migration { .. } => 65,
                 OpenError::FolderMissing { .. }
                 | OpenError::Unwritable { .. }
-                | OpenError::Unreadable { .. } => 73,
+                | OpenError::Unreadable { .. }
+                | OpenError::Standby { .. } => 73,
                 OpenError::Locked { .. } | OpenError::Busy { .. } => 75,
                 _ => 74,
             },

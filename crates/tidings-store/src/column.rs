@@ -2,6 +2,9 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 
 use crate::StoreError;
 
+mod numeric;
+mod postgres;
+
 /// A value in a column, borrowed from a row or from a parameter.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]

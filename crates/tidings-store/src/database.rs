@@ -1,110 +1,133 @@
 use std::collections::HashMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
-    Batch, Committed, Document, DocumentChange, ETag, OpenError, Storage, StorageError, StoreError, Tx,
+    Batch, Committed, Dialect, Document, DocumentChange, ETag, OpenError, Storage, StorageError, StoreError,
+    Tx,
 };
 
+mod backup;
 mod documents;
-mod file;
 mod inspection;
 mod migrations;
 mod options;
-mod readers;
+mod postgres;
+mod queue;
+mod sqlite;
 mod stats;
-mod transaction;
 mod worker;
-mod writer;
 
+pub use backup::{Backup, BackupError, BackupProgress, BackupWatch};
 pub use inspection::Inspection;
 pub use migrations::Migrations;
 pub use options::DatabaseOptions;
+pub(crate) use postgres::PostgresTx;
 pub use stats::Stats;
 
 use documents::EncodedChange;
-use file::DatabaseFile;
-use readers::Readers;
+use options::Place;
+use postgres::{Postgres, Threads};
+use sqlite::{FileOptions, Sqlite};
 use stats::Counters;
-use writer::{Message, Write, Writer};
 
-/// Operations that may wait for the writer; further callers wait for a place.
-const WRITE_QUEUE: usize = 1024;
-
-/// One SQLite file, written by one thread and read by a few.
+/// Where everything is kept: one SQLite file, or a PostgreSQL database that any number of nodes share.
 ///
-/// Writes that arrive while a commit runs share the next one (group commit, up to 256 operations); each is answered only
-/// after the `COMMIT` that holds it is on the disk (write-ahead log, `synchronous=FULL`). Reads run beside the writer on
-/// connections of their own and see what was committed before they began.
+/// **SQLite** is written by one thread. Writes that arrive while a commit runs share the next one (group commit, up to
+/// 256 operations); each is answered only after the `COMMIT` that holds it is on the disk (write-ahead log,
+/// `synchronous=FULL`). While a handle lives in this process, the file is locked against every other process.
 ///
-/// A handle is cheap to clone. While one lives in this process, the file is locked against every other process. When the
-/// last handle is dropped, what was taken in is committed and the file closed before the drop returns; [`Database::close`]
-/// does the same without blocking.
+/// **PostgreSQL** runs each write in a transaction of its own (`READ COMMITTED`), several at once, on threads with a
+/// connection each. When the server goes away, operations fail, those after them wait up to five seconds for it, and
+/// once it is back all works again.
+///
+/// Reads run beside the writers on connections of their own and see one state of the database, with everything that was
+/// committed before they began.
+///
+/// A handle is cheap to clone. When the last one is dropped, what was taken in is committed and everything closed before
+/// the drop returns; [`Database::close`] does the same without blocking.
 #[derive(Clone)]
 pub struct Database {
     shared: Arc<Shared>,
 }
 
 struct Shared {
-    path: PathBuf,
     components: Vec<&'static str>,
-    /// `None` only while the last handle is being dropped.
-    queue: Option<mpsc::Sender<Message>>,
-    readers: Arc<Readers>,
+    engine: Engine,
     counters: Arc<Counters>,
-    /// Its sender lives on the writer thread and goes when everything is closed.
-    finished: watch::Receiver<()>,
-    writer: Option<std::thread::JoinHandle<()>>,
+}
+
+enum Engine {
+    Sqlite(Sqlite),
+    Postgres(Box<Postgres>),
+    #[cfg(feature = "simulation")]
+    Simulated(crate::simulation::Simulated),
 }
 
 impl Database {
-    /// Opens the database, creates it if the file is not there, and brings its tables to the versions of the given
-    /// components. It blocks for as long as that takes: call it at the start.
+    /// Opens the database, creates file or schema if they are not there, and brings its tables to the versions of the
+    /// given components. It blocks for as long as that takes: call it at the start. Many nodes may open one PostgreSQL
+    /// database at once.
     ///
     /// # Errors
-    /// [`OpenError`]; the tables in the file are then as they were.
+    /// [`OpenError`]; the tables are then as they were.
     pub fn open(options: DatabaseOptions) -> Result<Database, OpenError> {
         let DatabaseOptions {
             place,
             components,
             max_pages,
-            readers: reader_count,
+            readers,
+            writers,
             busy_timeout,
+            statement_timeout,
         } = options;
         let components = migrations::with_own(components)?;
-        let file = DatabaseFile::acquire(place, busy_timeout)?;
-        let connection = file.connect_writer(&components, max_pages)?;
         let counters = Arc::new(Counters::default());
-        let readers = Arc::new(Readers::new());
-        let (finish, finished) = watch::channel(());
-        let (queue, messages) = mpsc::channel(WRITE_QUEUE);
-        let path = file.path.clone();
-        let reader_threads = readers::start(&readers, &counters, &file, reader_count)?;
-        let writer = Writer {
-            messages,
-            counters: counters.clone(),
-            readers: readers.clone(),
-            reader_threads,
-            finish,
+        let engine = match place {
+            Place::Server(url) => {
+                let threads = Threads {
+                    writers,
+                    readers,
+                    statement_timeout,
+                };
+                let opened = Postgres::open(*url, &components, threads, &counters)?;
+                Engine::Postgres(Box::new(opened))
+            }
+            place => {
+                let options = FileOptions {
+                    max_pages,
+                    readers,
+                    busy_timeout,
+                };
+                Engine::Sqlite(Sqlite::open(place, &components, options, &counters)?)
+            }
         };
-        let writer = writer::start(writer, connection, file)?;
         let shared = Shared {
-            path,
             components: components.iter().map(|known| known.component).collect(),
-            queue: Some(queue),
-            readers,
+            engine,
             counters,
-            finished,
-            writer: Some(writer),
         };
         Ok(Database {
             shared: Arc::new(shared),
         })
+    }
+
+    #[cfg(feature = "simulation")]
+    pub(crate) fn on_simulation(
+        simulated: crate::simulation::Simulated,
+        components: Vec<&'static str>,
+    ) -> Database {
+        let shared = Shared {
+            components,
+            engine: Engine::Simulated(simulated),
+            counters: Arc::default(),
+        };
+        Database {
+            shared: Arc::new(shared),
+        }
     }
 
     /// A database in a new folder of its own under the system's temporary folder, for tests. The folder goes with the
@@ -119,26 +142,27 @@ impl Database {
         Database::open(options)
     }
 
-    /// Runs `work` on the writer thread, inside the transaction of the next commit, and returns what it returned once
-    /// that commit is durable.
+    /// Runs `work` on a writer thread, inside a transaction, and returns what it returned once that is durable.
     ///
     /// If `work` fails or panics, what it wrote is undone and no other operation notices. It must only execute
-    /// statements: it must not begin, commit or roll back, nor wait
-    /// for anything, and a deferred constraint that it violates fails everyone in that commit. Dropping the future does
-    /// not recall an operation that was already taken in.
+    /// statements: it must not begin, commit or roll back, nor wait for anything, and on SQLite a deferred constraint that
+    /// it violates fails everyone in that commit. On PostgreSQL a statement that failed fails the operation, even if
+    /// `work` passes over it. Dropping the future does not recall an operation that was already taken in.
     ///
     /// # Errors
-    /// The error of `work`; [`StoreError::Uncommitted`] if the commit failed; [`StoreError::Closed`].
+    /// The error of `work`; [`StoreError::Uncommitted`] if the commit failed; [`StoreError::Unknown`] if nobody knows
+    /// whether it did; [`StoreError::Closed`].
     pub async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         F: FnOnce(&Tx<'_>) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
-        let queue = self.shared.queue.as_ref().ok_or(StoreError::Closed)?;
-        let (reply, answer) = oneshot::channel();
-        let message = Message::Run(Box::new(Write::new(work, reply)), Handle::try_current().ok());
-        queue.send(message).await.map_err(|_| StoreError::Closed)?;
-        answer.await.unwrap_or(Err(StoreError::Closed))
+        match &self.shared.engine {
+            Engine::Sqlite(sqlite) => sqlite.write(work).await,
+            Engine::Postgres(postgres) => postgres.write(work).await,
+            #[cfg(feature = "simulation")]
+            Engine::Simulated(simulated) => simulated.run(crate::simulation::Access::Write, work).await,
+        }
     }
 
     /// Runs `work` on a reader's connection, in a transaction of its own: all its statements see one state of the
@@ -151,7 +175,12 @@ impl Database {
         F: FnOnce(&Tx<'_>) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
-        self.shared.readers.read(work).await
+        match &self.shared.engine {
+            Engine::Sqlite(sqlite) => sqlite.read(work).await,
+            Engine::Postgres(postgres) => postgres.read(work).await,
+            #[cfg(feature = "simulation")]
+            Engine::Simulated(simulated) => simulated.run(crate::simulation::Access::Read, work).await,
+        }
     }
 
     /// Keeps a whole batch, or nothing of it: first the documents, each on the condition of its eTag, then the steps.
@@ -177,15 +206,15 @@ impl Database {
         .await
     }
 
-    /// Takes in nothing more, commits what was taken in, closes the file and releases its lock. Other handles then
-    /// answer [`StoreError::Closed`]. Closing twice is fine.
+    /// Takes in nothing more, commits what was taken in, closes file or connections, and releases the file's lock. Other
+    /// handles then answer [`StoreError::Closed`]. Closing twice is fine.
     pub async fn close(&self) {
-        if let Some(queue) = &self.shared.queue {
-            // A queue that is closed already needs no message.
-            let _ = queue.send(Message::Close).await;
+        match &self.shared.engine {
+            Engine::Sqlite(sqlite) => sqlite.close().await,
+            Engine::Postgres(postgres) => postgres.close().await,
+            #[cfg(feature = "simulation")]
+            Engine::Simulated(_) => {}
         }
-        let mut finished = self.shared.finished.clone();
-        while finished.changed().await.is_ok() {}
     }
 
     /// Counts since the database was opened.
@@ -198,30 +227,59 @@ impl Database {
         self.shared.components.contains(&component)
     }
 
-    /// The database file, with every symbolic link resolved.
-    pub fn path(&self) -> &Path {
-        &self.shared.path
+    /// Whose SQL it speaks.
+    pub fn dialect(&self) -> Dialect {
+        match self.shared.engine {
+            Engine::Sqlite(_) => Dialect::Sqlite,
+            Engine::Postgres(_) => Dialect::Postgres,
+            #[cfg(feature = "simulation")]
+            Engine::Simulated(_) => Dialect::Sqlite,
+        }
     }
+
+    /// Whether other processes may have the database open at the same time.
+    pub fn is_multi_node(&self) -> bool {
+        self.dialect() == Dialect::Postgres
+    }
+
+    /// The database file, with every symbolic link resolved; `None` for PostgreSQL.
+    pub fn path(&self) -> Option<&Path> {
+        match &self.shared.engine {
+            Engine::Sqlite(sqlite) => Some(sqlite.path()),
+            Engine::Postgres(_) => None,
+            #[cfg(feature = "simulation")]
+            Engine::Simulated(_) => None,
+        }
+    }
+
+    /// Where the database is, for people and logs: its file, or the URL of the server without user and password.
+    pub fn location(&self) -> String {
+        match &self.shared.engine {
+            Engine::Sqlite(sqlite) => sqlite.path().display().to_string(),
+            Engine::Postgres(postgres) => postgres.url().to_string(),
+            #[cfg(feature = "simulation")]
+            Engine::Simulated(_) => ":memory:".to_owned(),
+        }
+    }
+}
+
+/// A database of its own in memory, with its tables, and the names of its components.
+#[cfg(feature = "simulation")]
+pub(crate) fn open_in_memory(
+    components: Vec<Migrations>,
+) -> Result<(rusqlite::Connection, Vec<&'static str>), OpenError> {
+    let components = migrations::with_own(components)?;
+    let connection = sqlite::open_in_memory(&components)?;
+    let names = components.iter().map(|known| known.component).collect();
+    Ok((connection, names))
 }
 
 impl fmt::Debug for Database {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Database")
-            .field("path", &self.shared.path)
+            .field("location", &self.location())
             .finish_non_exhaustive()
-    }
-}
-
-impl Drop for Shared {
-    fn drop(&mut self) {
-        self.queue = None;
-        // The last handle may have been captured by an operation: a thread cannot wait for itself.
-        if let Some(writer) = self.writer.take()
-            && !worker::is_current()
-        {
-            let _ = writer.join();
-        }
     }
 }
 
@@ -229,7 +287,7 @@ impl Drop for Shared {
 impl Storage for Database {
     async fn read(&self, keys: &[&str]) -> Result<HashMap<String, Document>, StorageError> {
         let keys = documents::checked_keys(keys)?;
-        let rows = Database::read(self, move |tx| documents::find(tx, keys)).await?;
+        let rows = Database::read(self, move |tx| documents::find(tx, &keys)).await?;
         documents::decode(rows)
     }
 

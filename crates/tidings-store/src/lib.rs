@@ -3,8 +3,8 @@
 //! - [`Storage`] keeps JSON documents under string keys and guards each with an [`ETag`], so that two turns on one
 //!   state never overwrite each other silently. [`MemoryStorage`] is for tests; [`Database`] is the one that lasts.
 //!   [`storage_contract!`] is the suite that every backend passes.
-//! - [`Database`] is one SQLite file: a single writer thread that puts whatever waits into one durable `COMMIT`
-//!   (group commit), and a few readers beside it that always see committed data.
+//! - [`Database`] is one SQLite file, whose single writer thread puts whatever waits into one durable `COMMIT` (group
+//!   commit), or a PostgreSQL database that any number of nodes share. [`Tx`] is an open transaction of either.
 //! - [`Batch`] is what a turn leaves behind: documents and [`Step`]s that [`Database::commit`] keeps together or not
 //!   at all.
 //! - [`Clock`] passes time in, so that tests can hold it still.
@@ -31,7 +31,7 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! // `Database::open(DatabaseOptions::from_url("sqlite:///var/lib/tidings/tidings.db")?...)` in a real program.
+//! // In a real program: `Database::open(DatabaseOptions::from_url("sqlite:///var/lib/tidings/tidings.db")?...)`.
 //! let database = Database::temporary([MIGRATIONS])?;
 //!
 //! // A document and a step, kept in one commit.
@@ -67,18 +67,27 @@ mod document;
 mod etag;
 mod memory;
 mod open_error;
+mod postgres_error;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 mod storage;
 mod store_error;
+#[cfg(all(unix, feature = "test-postgres"))]
+pub mod test_postgres;
 mod tx;
 
 pub use batch::{Batch, Committed, DocumentChange, Step};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use column::{ColumnRef, FromColumn, ToColumn};
-pub use database::{Database, DatabaseOptions, Inspection, Migrations, Stats};
+pub use database::{
+    Backup, BackupError, BackupProgress, BackupWatch, Database, DatabaseOptions, Inspection, Migrations,
+    Stats,
+};
 pub use document::{Document, MAX_DOCUMENT_BYTES, MAX_DOCUMENT_DEPTH, MAX_KEY_BYTES};
 pub use etag::{Condition, ETag};
 pub use memory::MemoryStorage;
 pub use open_error::OpenError;
+pub use postgres_error::PostgresError;
 pub use rusqlite;
 pub use storage::Storage;
 pub use store_error::{StorageError, StoreError, StoreErrorKind};

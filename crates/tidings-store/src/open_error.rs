@@ -3,17 +3,22 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
+use crate::PostgresError;
+
 /// Why a [`Database`](crate::Database) could not be opened. Each is one line that says what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
     /// The database URL is not one this version serves.
-    #[error("database {url:?} cannot be used: {reason}; write sqlite:///folder/tidings.db, or a path")]
+    #[error(
+        "database {url:?} cannot be used: {reason}; write sqlite:///folder/tidings.db, a path, or \
+         postgres://user@host/database"
+    )]
     Url {
         /// The URL as given.
         url: String,
         /// What is wrong with it.
-        reason: &'static str,
+        reason: String,
     },
     /// The folder that should hold the database does not exist.
     #[error("the folder {folder:?} for the database does not exist: create it or choose another database")]
@@ -75,28 +80,28 @@ pub enum OpenError {
     },
     /// A newer version of the program has written the database.
     #[error(
-        "database {path:?} is newer than this program ({component} has version {found}, known is up to {known}): \
+        "database {database:?} is newer than this program ({component} has version {found}, known is up to {known}): \
          use the newer program, or restore a backup"
     )]
     NewerDatabase {
-        /// The database file.
-        path: PathBuf,
+        /// The file, or where the server is.
+        database: String,
         /// The component whose tables are newer.
         component: String,
-        /// The version in the file.
+        /// The version in the database.
         found: u32,
         /// The latest version this program knows.
         known: u32,
     },
     /// The database holds tables of a component this program does not have.
     #[error(
-        "database {path:?} holds {component:?}, which this program does not know: use the program that wrote it, or \
+        "database {database:?} holds {component:?}, which this program does not know: use the program that wrote it, or \
          choose another database"
     )]
     UnknownComponent {
-        /// The database file.
-        path: PathBuf,
-        /// The component's name in the file.
+        /// The file, or where the server is.
+        database: String,
+        /// The component's name in the database.
         component: String,
     },
     /// Two components of the program have one name.
@@ -105,26 +110,26 @@ pub enum OpenError {
         /// The name.
         component: &'static str,
     },
-    /// A step to a newer version of the tables failed; the file is as it was.
+    /// A step to a newer version of the tables failed; the tables are as they were.
     #[error(
-        "database {path:?} could not be brought to {component} version {version} ({source}): it is unchanged, \
+        "database {database:?} could not be brought to {component} version {version} ({source}): it is unchanged, \
          report this"
     )]
     Migration {
-        /// The database file.
-        path: PathBuf,
+        /// The file, or where the server is.
+        database: String,
         /// The component.
         component: &'static str,
         /// The version that could not be reached.
         version: u32,
-        /// SQLite's words.
-        source: rusqlite::Error,
+        /// The engine's words.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// There is no room for the database.
-    #[error("there is no room for database {path:?}: free disk space or raise its page limit")]
+    #[error("there is no room for database {database:?}: free disk space or raise its page limit")]
     Full {
-        /// The database file.
-        path: PathBuf,
+        /// The file, or where the server is.
+        database: String,
     },
     /// The file system cannot carry a write-ahead log.
     #[error("database {path:?} cannot use a write-ahead log (got {mode:?}): put it on a local disk")]
@@ -134,11 +139,107 @@ pub enum OpenError {
         /// The journal mode SQLite fell back to.
         mode: String,
     },
+    /// The database server does not answer.
+    #[error(
+        "the PostgreSQL server at {server} cannot be reached ({source}): start it, or check host and port of the \
+         database's URL"
+    )]
+    Unreachable {
+        /// Where the server is.
+        server: String,
+        /// The system's words.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The database server does not know the user, or not with this password.
+    #[error(
+        "the PostgreSQL server at {server} does not let {user:?} in ({source}): check user and password of the \
+         database's URL, or PGPASSWORD"
+    )]
+    LoginRefused {
+        /// Where the server is.
+        server: String,
+        /// Who wanted in.
+        user: String,
+        /// The server's words.
+        source: PostgresError,
+    },
+    /// The database server has no such database.
+    #[error("the PostgreSQL server at {server} has no database {name:?}: create it with `createdb {name}`")]
+    NoSuchDatabase {
+        /// Where the server is.
+        server: String,
+        /// The database's name.
+        name: String,
+    },
+    /// The database server is of a version that is not served.
+    #[error("the PostgreSQL server at {server} has version {version}: 15 or newer is needed")]
+    ServerTooOld {
+        /// Where the server is.
+        server: String,
+        /// Its version.
+        version: String,
+    },
+    /// The connection to the database server could not be encrypted.
+    #[error(
+        "no encrypted connection to the PostgreSQL server at {server} ({source}): check its certificate, name its \
+         authority with sslrootcert, or choose another sslmode in the database's URL"
+    )]
+    Tls {
+        /// Where the server is.
+        server: String,
+        /// What went wrong.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The database cannot hold every text.
+    #[error(
+        "the database at {server} has the encoding {encoding}: create one with `createdb --encoding UTF8 --template \
+         template0`"
+    )]
+    Encoding {
+        /// Where the server is.
+        server: String,
+        /// Its encoding.
+        encoding: String,
+    },
+    /// The database server only lets read.
+    #[error(
+        "the PostgreSQL server at {server} is a read-only standby: name the primary server in the database's URL"
+    )]
+    Standby {
+        /// Where the server is.
+        server: String,
+    },
+    /// The schema holds tables of another program.
+    #[error(
+        "the schema {schema:?} at {server} belongs to another program: choose another one with schema= in the URL"
+    )]
+    ForeignSchema {
+        /// Where the server is.
+        server: String,
+        /// The schema.
+        schema: String,
+    },
+    /// A component cannot be kept in PostgreSQL.
+    #[error("component {component:?} has no tables for PostgreSQL: use an SQLite database")]
+    NotForPostgres {
+        /// The component.
+        component: &'static str,
+    },
+    /// Any other failure of PostgreSQL.
+    #[error("the database at {server} could not be opened ({source}): check the server and its log")]
+    Postgres {
+        /// Where the server is.
+        server: String,
+        /// The server's words.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A thread could not be started.
-    #[error("no thread could be started for database {path:?} ({source}): raise the process's thread limit")]
+    #[error(
+        "no thread could be started for database {database:?} ({source}): raise the process's thread limit"
+    )]
     Thread {
-        /// The database file.
-        path: PathBuf,
+        /// The file, or where the server is.
+        database: String,
         /// The system's words.
         source: io::Error,
     },
@@ -160,7 +261,9 @@ impl OpenError {
             Some(ErrorCode::NotADatabase) => OpenError::NotADatabase { path },
             Some(ErrorCode::DatabaseCorrupt) => OpenError::Corrupt { path, source },
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => OpenError::Busy { path },
-            Some(ErrorCode::DiskFull) => OpenError::Full { path },
+            Some(ErrorCode::DiskFull) => OpenError::Full {
+                database: path.display().to_string(),
+            },
             Some(ErrorCode::ReadOnly) => OpenError::Unwritable {
                 path,
                 source: source.into(),
@@ -186,7 +289,7 @@ impl OpenError {
                 source: source.into(),
             },
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => OpenError::Full {
-                path: path.to_owned(),
+                database: path.display().to_string(),
             },
             _ => OpenError::Unreadable {
                 path: path.to_owned(),

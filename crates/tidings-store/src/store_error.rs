@@ -1,10 +1,15 @@
 use std::error::Error;
 use std::sync::Arc;
 
+use crate::PostgresError;
+
 use rusqlite::ErrorCode;
 
+/// An engine's own words, shared.
+type Cause = Arc<dyn Error + Send + Sync>;
+
 /// Why an operation on a [`Storage`](crate::Storage) or a [`Database`](crate::Database) failed. Nothing of a failed
-/// operation is kept.
+/// operation is kept; of [`StoreError::Unknown`] alone nobody knows.
 ///
 /// [`StoreError::kind`] is for decisions, the text (one line that says what to do) for people. Cloning is cheap.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -43,30 +48,54 @@ pub enum StoreError {
     /// The disk, or the page limit of the database, is exhausted.
     #[error("the database is full: free disk space or raise its page limit, then try again")]
     Full {
-        /// SQLite's words.
-        source: Arc<rusqlite::Error>,
+        /// The engine's words.
+        source: Cause,
     },
-    /// Another program holds the database's write lock.
+    /// Others keep the database from answering: another program holds SQLite's write lock, a statement took longer than
+    /// PostgreSQL lets it.
     #[error(
-        "the database is busy: another program has kept it locked for seconds; end that program, then try again"
+        "the database is busy ({source}): another program or operation has kept it locked for seconds; end that \
+         program, then try again"
     )]
     Busy {
-        /// SQLite's words.
-        source: Arc<rusqlite::Error>,
+        /// The engine's words.
+        source: Cause,
     },
-    /// Reading or writing the file failed below SQLite.
+    /// The database server cannot be reached, or went away in the middle of the operation.
+    #[error("the database at {server} is gone: {reason}; it is tried again with the next operation")]
+    Gone {
+        /// Where the server is.
+        server: String,
+        /// What happened.
+        reason: String,
+    },
+    /// The database server went away while it committed.
+    #[error(
+        "the database at {server} went away during a commit: nobody knows whether it was kept; look before you repeat it"
+    )]
+    Unknown {
+        /// Where the server is.
+        server: String,
+    },
+    /// The operation collided with others, and the engine chose it to give way.
+    #[error("the operation gave way to others ({source}): nothing of it was kept, repeat it")]
+    Retry {
+        /// The engine's words.
+        source: Cause,
+    },
+    /// Reading or writing the file failed below the engine.
     #[error(
         "the disk failed under the database ({source}): check the disk and its permissions, then try again"
     )]
     Io {
-        /// SQLite's words.
-        source: Arc<rusqlite::Error>,
+        /// The engine's words.
+        source: Cause,
     },
     /// The file is damaged.
-    #[error("the database file is damaged ({source}): stop the server and restore the file from a backup")]
+    #[error("the database is damaged ({source}): stop the server and restore it from a backup")]
     Corrupt {
-        /// SQLite's words.
-        source: Arc<rusqlite::Error>,
+        /// The engine's words.
+        source: Cause,
     },
     /// The database was closed before the operation was taken in.
     #[error("the database is closed: open it again before using it")]
@@ -90,6 +119,9 @@ pub enum StoreError {
     /// Any other failure of SQLite: a constraint, an error in a statement.
     #[error("a database statement failed: {0}")]
     Sqlite(#[source] Arc<rusqlite::Error>),
+    /// Any other failure of PostgreSQL: a constraint, an error in a statement.
+    #[error("a database statement failed: {0}")]
+    Postgres(#[source] Arc<PostgresError>),
     /// Any other failure.
     #[error("{0}")]
     Other(#[source] Arc<dyn Error + Send + Sync>),
@@ -109,8 +141,12 @@ pub enum StoreErrorKind {
     Invalid,
     /// Disk or page limit exhausted: free space.
     Full,
-    /// Locked by another program: try later.
+    /// Locked by another program, overloaded, or out of reach: try later. Nothing was kept.
     Busy,
+    /// Collided with other operations: repeat it. Nothing was kept.
+    Retry,
+    /// The commit was on its way when the database went: it was kept or not.
+    Unknown,
     /// The disk failed.
     Io,
     /// The stored data is damaged.
@@ -130,7 +166,9 @@ impl StoreError {
             StoreError::Conflict { .. } => StoreErrorKind::Conflict,
             StoreError::InvalidKey { .. } | StoreError::TooLarge { .. } => StoreErrorKind::Invalid,
             StoreError::Full { .. } => StoreErrorKind::Full,
-            StoreError::Busy { .. } => StoreErrorKind::Busy,
+            StoreError::Busy { .. } | StoreError::Gone { .. } => StoreErrorKind::Busy,
+            StoreError::Retry { .. } => StoreErrorKind::Retry,
+            StoreError::Unknown { .. } => StoreErrorKind::Unknown,
             StoreError::Io { .. } => StoreErrorKind::Io,
             StoreError::Corrupt { .. } | StoreError::BadDocument { .. } => StoreErrorKind::Corrupt,
             StoreError::Closed => StoreErrorKind::Closed,
@@ -144,7 +182,7 @@ impl StoreError {
                 | StoreErrorKind::Other => StoreErrorKind::Other,
                 shared => shared,
             },
-            StoreError::Sqlite(_) | StoreError::Other(_) => StoreErrorKind::Other,
+            StoreError::Sqlite(_) | StoreError::Postgres(_) | StoreError::Other(_) => StoreErrorKind::Other,
         }
     }
 
@@ -174,10 +212,30 @@ impl StoreError {
     }
 }
 
+impl From<PostgresError> for StoreError {
+    fn from(error: PostgresError) -> StoreError {
+        let error = Arc::new(error);
+        let source = error.clone();
+        // https://www.postgresql.org/docs/current/errcodes-appendix.html
+        match error.code() {
+            "53100" => StoreError::Full { source },
+            // Collisions; and a statement prepared before another node changed its tables.
+            "40001" | "40P01" => StoreError::Retry { source },
+            _ if error.is_stale_statement() => StoreError::Retry { source },
+            // Time limits, locks, and too little memory.
+            "57014" | "55P03" | "53000" | "53200" | "53400" => StoreError::Busy { source },
+            "58030" | "58P01" => StoreError::Io { source },
+            "XX001" | "XX002" => StoreError::Corrupt { source },
+            _ => StoreError::Postgres(error),
+        }
+    }
+}
+
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> StoreError {
         let code = error.sqlite_error_code();
-        let source = Arc::new(error);
+        let error = Arc::new(error);
+        let source = error.clone();
         match code {
             Some(ErrorCode::DiskFull) => StoreError::Full { source },
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Busy { source },
@@ -185,7 +243,7 @@ impl From<rusqlite::Error> for StoreError {
                 StoreError::Io { source }
             }
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Corrupt { source },
-            _ => StoreError::Sqlite(source),
+            _ => StoreError::Sqlite(error),
         }
     }
 }
@@ -218,6 +276,33 @@ mod tests {
             assert_eq!(error.kind(), kind, "{error}");
             assert!(
                 !error.to_string().contains('\n') && error.to_string().contains(':'),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn postgres_errors_are_told_apart_by_what_to_do() {
+        for (code, kind) in [
+            ("53100", StoreErrorKind::Full),
+            ("57014", StoreErrorKind::Busy),
+            ("55P03", StoreErrorKind::Busy),
+            ("40001", StoreErrorKind::Retry),
+            ("40P01", StoreErrorKind::Retry),
+            ("58030", StoreErrorKind::Io),
+            ("XX001", StoreErrorKind::Corrupt),
+            ("23505", StoreErrorKind::Other),
+            ("42601", StoreErrorKind::Other),
+        ] {
+            let error = StoreError::from(PostgresError::new(code, "what the server says"));
+            assert_eq!(error.kind(), kind, "{error}");
+            let text = error.to_string();
+            assert!(!text.contains('\n') && text.contains(':'), "{text}");
+            assert_eq!(
+                StoreError::from(PostgresError::new(code, ""))
+                    .uncommitted()
+                    .kind(),
+                kind,
                 "{error}"
             );
         }

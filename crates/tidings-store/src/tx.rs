@@ -4,6 +4,8 @@ use rusqlite::Connection;
 
 use crate::StoreError;
 use crate::column::{ColumnRef, FromColumn, ToColumn};
+use crate::database::PostgresTx;
+use crate::postgres_error::words;
 
 /// Whose SQL a transaction speaks, for the few statements that cannot be spelled the same for both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -24,6 +26,7 @@ pub struct Tx<'a>(Inner<'a>);
 
 enum Inner<'a> {
     Sqlite(&'a Connection),
+    Postgres(&'a PostgresTx),
 }
 
 impl<'a> Tx<'a> {
@@ -31,11 +34,16 @@ impl<'a> Tx<'a> {
         Tx(Inner::Sqlite(connection))
     }
 
+    pub(crate) fn postgres(tx: &'a PostgresTx) -> Tx<'a> {
+        Tx(Inner::Postgres(tx))
+    }
+
     /// Whose SQL this is.
     #[must_use]
     pub fn dialect(&self) -> Dialect {
         match self.0 {
             Inner::Sqlite(_) => Dialect::Sqlite,
+            Inner::Postgres(_) => Dialect::Postgres,
         }
     }
 
@@ -50,6 +58,7 @@ impl<'a> Tx<'a> {
                 bind(&mut statement, params)?;
                 Ok(statement.raw_execute()?)
             }
+            Inner::Postgres(tx) => tx.execute(sql, params),
         }
     }
 
@@ -66,17 +75,17 @@ impl<'a> Tx<'a> {
         id_column: &str,
         params: &[&dyn ToColumn],
     ) -> Result<Option<i64>, StoreError> {
-        let _ = id_column;
         match self.0 {
             Inner::Sqlite(connection) => {
                 // `RETURNING` would collect its row in a temporary table first.
                 let inserted = self.execute(sql, params)?;
                 Ok((inserted > 0).then(|| connection.last_insert_rowid()))
             }
+            Inner::Postgres(tx) => tx.insert(sql, id_column, params),
         }
     }
 
-    /// The first row of a query, read by `read`; the others are not fetched.
+    /// The first row of a query, read by `read`. Write `LIMIT 1` where there may be many.
     ///
     /// # Errors
     /// The database refused, or `read` did.
@@ -93,6 +102,12 @@ impl<'a> Tx<'a> {
                 let mut rows = statement.raw_query();
                 rows.next()?
                     .map(|row| read(&Row(RowInner::Sqlite(row))))
+                    .transpose()
+            }
+            Inner::Postgres(tx) => {
+                let rows = tx.rows(sql, params)?;
+                rows.first()
+                    .map(|row| read(&Row(RowInner::Postgres(row))))
                     .transpose()
             }
         }
@@ -139,6 +154,14 @@ impl<'a> Tx<'a> {
                 }
                 Ok(())
             }
+            Inner::Postgres(tx) => {
+                for row in tx.rows(sql, params)? {
+                    if read(&Row(RowInner::Postgres(&row)))?.is_break() {
+                        break;
+                    }
+                }
+                Ok(())
+            }
         }
     }
 
@@ -163,6 +186,7 @@ pub struct Row<'a>(RowInner<'a>);
 
 enum RowInner<'a> {
     Sqlite(&'a rusqlite::Row<'a>),
+    Postgres(&'a tokio_postgres::Row),
 }
 
 impl Row<'_> {
@@ -194,6 +218,9 @@ impl Row<'_> {
     fn column(&self, index: usize) -> Result<ColumnRef<'_>, StoreError> {
         match self.0 {
             RowInner::Sqlite(row) => ColumnRef::from_sqlite(row.get_ref(index)?),
+            RowInner::Postgres(row) => row
+                .try_get(index)
+                .map_err(|error| StoreError::message(words(&error))),
         }
     }
 }
@@ -205,6 +232,7 @@ impl std::ops::Deref for Tx<'_> {
     fn deref(&self) -> &Connection {
         match self.0 {
             Inner::Sqlite(connection) => connection,
+            Inner::Postgres(_) => unreachable!("statements of rusqlite run on SQLite only"),
         }
     }
 }

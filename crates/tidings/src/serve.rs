@@ -51,9 +51,10 @@ pub async fn serve(bot: impl Bot) -> Result<()> {
 /// As [`serve`].
 pub async fn serve_with(bot: impl Bot, set_up: impl FnOnce(AdapterBuilder) -> AdapterBuilder) -> Result<()> {
     let config = Config::load(&Flags::default())?;
-    telemetry::init(&config)?;
+    let telemetry = telemetry::init(&config)?;
     let server = Server::bind_with(&config, bot, set_up).await?;
     server.log_ready();
-    server.run_until_signal().await?;
-    Ok(())
+    let ended = server.run_until_signal().await;
+    telemetry.finish().await;
+    Ok(ended?)
 }

@@ -32,6 +32,10 @@ const SLOW_TURN_AFTER: Duration = Duration::from_secs(5);
 /// How long a channel waits for its answer before it may deliver again (protocol section 3.2).
 const CHANNEL_PATIENCE: Duration = Duration::from_secs(15);
 
+/// After how long the acknowledged turns of a silent node are another's, unless
+/// [`AdapterBuilder::take_over_after`] says otherwise.
+const TAKE_OVER_AFTER: Duration = Duration::from_secs(30);
+
 /// How long `on_turn_error` may take: enough for an apology that the channel asks to wait with.
 const ERROR_LIMIT: Duration = Duration::from_secs(15);
 
@@ -53,6 +57,7 @@ pub struct AdapterBuilder {
     max_turns: usize,
     turn_limit: Duration,
     slow_turn_after: Duration,
+    take_over_after: Duration,
 }
 
 /// How much is remembered of past activities.
@@ -80,6 +85,7 @@ impl Default for AdapterBuilder {
             max_turns: MAX_TURNS,
             turn_limit: TURN_LIMIT,
             slow_turn_after: SLOW_TURN_AFTER,
+            take_over_after: TAKE_OVER_AFTER,
         }
     }
 }
@@ -170,6 +176,14 @@ impl AdapterBuilder {
         self
     }
 
+    /// Where several nodes share the database: after how long without a sign of life another node takes up the turns
+    /// that this one has acknowledged. Default 30 s; it must be more than the clocks of the nodes differ by. A node that
+    /// only seemed to be gone keeps nothing of a turn that was taken from it.
+    pub fn take_over_after(mut self, after: Duration) -> Self {
+        self.take_over_after = after;
+        self
+    }
+
     /// Where the time comes from; the machine's clock unless set.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
@@ -229,6 +243,7 @@ impl AdapterBuilder {
                     database.clone(),
                     limits,
                     Arc::clone(&self.clock),
+                    self.take_over_after,
                 )));
             }
             (Some(limits), None) => {

@@ -2,14 +2,14 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tidings_store::{Batch, Database, DocumentChange, Step, Storage, StoreError};
+use tidings_store::{Batch, Database, DocumentChange, Step, Storage, StoreError, Tx};
 
 use super::Core;
 use super::running::{Promise, Running};
 use crate::activity_key::ActivityKey;
 use crate::error::{Error, Result};
 use crate::inbound::TurnResponse;
-use crate::inbox::{Inbox, Noted, Record};
+use crate::inbox::{Inbox, Known, Noted, Record, Superseded};
 use crate::state::{StateDocument, StateError};
 use crate::turn::TurnContext;
 
@@ -97,14 +97,16 @@ impl Core {
                 self.keep_apart(&**storage, &mut states, batch, over).await
             }
             _ => {
-                let noted = over.filter(|over| !over.is_nothing()).map(|over| {
+                let over = over.filter(|over| !over.is_nothing());
+                let noted = over.as_ref().map(|over| {
                     let (record, noted) = over.record();
-                    batch.steps.push(Box::new(record));
-                    (over.inbox, noted)
+                    // First: if another node has had the turn, no other step gets to stumble over what that left.
+                    batch.steps.insert(0, Box::new(record));
+                    noted
                 });
-                keep_together(self.database()?, &mut states, batch).await?;
-                if let Some((inbox, noted)) = noted {
-                    inbox.committed(noted);
+                keep_together(self.database()?, &mut states, batch, over.as_ref()).await?;
+                if let (Some(over), Some(noted)) = (over, noted) {
+                    over.inbox.committed(noted);
                 }
                 Ok(())
             }
@@ -133,7 +135,7 @@ impl Core {
                 _ => None,
             };
             let noted = noted.map(|(record, noted)| {
-                batch.steps.push(Box::new(record));
+                batch.steps.insert(0, Box::new(record));
                 noted
             });
             self.database()?.commit(batch).await?;
@@ -192,6 +194,17 @@ impl<'a> Over<'a> {
             .record(self.key, self.response, self.half, self.acknowledged)
     }
 
+    /// Fails if another node has committed the turn of the activity.
+    async fn check_first(&self) -> Result<()> {
+        match self.key {
+            Some(key) if self.inbox.is_shared() => match self.inbox.find_turn(key).await? {
+                Known::Answered(_) => Err(Superseded.into()),
+                Known::No | Known::Half(_) => Ok(()),
+            },
+            _ => Ok(()),
+        }
+    }
+
     /// The row that says that the steps are committed.
     fn take_half(&mut self) -> Option<(Record, Noted)> {
         let (record, noted, number) = self.inbox.half_record(self.key?);
@@ -208,7 +221,12 @@ impl<'a> Over<'a> {
 }
 
 /// Documents and steps in one commit, tried again when somebody else wrote one of the documents meanwhile.
-async fn keep_together(database: &Database, states: &mut [StateDocument], batch: Batch) -> Result<()> {
+async fn keep_together(
+    database: &Database,
+    states: &mut [StateDocument],
+    batch: Batch,
+    over: Option<&Over<'_>>,
+) -> Result<()> {
     if states.is_empty() {
         database.commit(batch).await?;
         return Ok(());
@@ -231,6 +249,10 @@ async fn keep_together(database: &Database, states: &mut [StateDocument], batch:
             Err(StoreError::Conflict { key }) if states.iter().any(|state| state.key() == key) => key,
             Err(error) => return Err(error.into()),
         };
+        // Merging with what this activity itself has changed, on another node, would change it twice.
+        if let Some(over) = over {
+            over.check_first().await?;
+        }
         tracing::debug!(
             document.key = conflict,
             "somebody else wrote the state meanwhile; merging"
@@ -299,12 +321,12 @@ fn too_busy(states: &[StateDocument]) -> Error {
 struct Shared(Arc<Mutex<Vec<Box<dyn Step>>>>);
 
 impl Step for Shared {
-    fn write(self: Box<Self>, connection: &tidings_store::Tx<'_>) -> Result<(), StoreError> {
+    fn write(self: Box<Self>, tx: &Tx<'_>) -> Result<(), StoreError> {
         let steps = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        run_all(steps, connection)
+        run_all(steps, tx)
     }
 }
 
-fn run_all(steps: Vec<Box<dyn Step>>, connection: &tidings_store::Tx<'_>) -> Result<(), StoreError> {
-    steps.into_iter().try_for_each(|step| step.write(connection))
+fn run_all(steps: Vec<Box<dyn Step>>, tx: &Tx<'_>) -> Result<(), StoreError> {
+    steps.into_iter().try_for_each(|step| step.write(tx))
 }

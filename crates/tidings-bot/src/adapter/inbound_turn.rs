@@ -24,6 +24,7 @@ use crate::middleware::Logic;
 use crate::observer::Admission;
 use crate::outbound::{Collector, Outbound};
 use crate::process_error::{ProcessError, TurnFailure};
+use crate::spans;
 use crate::turn::{TurnContext, TurnKind};
 
 impl Adapter {
@@ -110,8 +111,9 @@ impl Adapter {
         ticket: Ticket,
     ) -> JoinHandle<Ended> {
         let place = self.core.gate.enter_fresh(&conversation);
+        let span = spans::turn("inbound", &running.arrived().inbound.activity);
         let turn = self.clone().inbound_turn(conversation, place, running, ticket);
-        tokio::spawn(turn.in_current_span())
+        tokio::spawn(turn.instrument(span))
     }
 
     /// The answer as soon as there is one: that of the turn, or 202 when the turn is slow.
@@ -271,6 +273,9 @@ fn response_of(turn: &TurnContext, collector: Option<&Collector>) -> Result<Turn
 
 /// What the sender of an activity whose turn failed is answered.
 fn settle(turn: &TurnContext, collector: Option<&Collector>, failed: Failed) -> Ended {
+    if let Some(answered) = failed.answered {
+        return Ok(answered);
+    }
     match failed.error.downcast_ref::<TurnFailure>() {
         Some(TurnFailure::Panicked { .. }) => Err(ProcessError::Panicked),
         Some(TurnFailure::TimedOut { limit }) => Err(ProcessError::TimedOut { limit: *limit }),

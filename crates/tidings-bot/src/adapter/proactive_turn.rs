@@ -14,6 +14,7 @@ use crate::inbound::Inbound;
 use crate::middleware::Logic;
 use crate::outbound::Outbound;
 use crate::process_error::{ProcessError, TurnFailure};
+use crate::spans;
 use crate::turn::{TurnContext, TurnKind, for_audience};
 
 impl Adapter {
@@ -149,6 +150,7 @@ impl Adapter {
         };
         let runs_at_once = self.core.gate.is_held_by_current_turn(&conversation);
         let place = self.core.gate.enter(&conversation);
+        let span = spans::turn("proactive", &inbound.activity);
         let adapter = self.clone();
         let turn = async move {
             let inside = place.await?;
@@ -166,9 +168,9 @@ impl Adapter {
         };
         if runs_at_once {
             // Part of the running turn: it ends with it.
-            return turn.await;
+            return turn.instrument(span).await;
         }
-        match tokio::spawn(turn.in_current_span()).await {
+        match tokio::spawn(turn.instrument(span)).await {
             Ok(ended) => ended,
             Err(_) => Err(TurnFailure::Panicked {
                 message: "the turn's task ended early".to_owned(),

@@ -1,12 +1,13 @@
-//! Taking up what an earlier process acknowledged.
+//! Taking up what an earlier process acknowledged, or a node that is gone.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use tidings_activity::Activity;
 
-use super::Adapter;
 use super::running::{Arrival, Arrived, Running};
 use super::validate::validate;
+use super::{Adapter, Core};
 use crate::conversation_key::ConversationKey;
 use crate::error::{Error, Result};
 use crate::identity::Identity;
@@ -24,6 +25,10 @@ impl Adapter {
     /// activities again is answered 202, before this call too. A turn that was started three times and
     /// never ended is given up, so that one that ends its process does not do so for ever; its conversation goes on.
     ///
+    /// Where several nodes share the database, a node's turns are its own while it lives. This adapter then also takes up
+    /// those of a node that has given no sign of life for
+    /// [`take_over_after`](super::AdapterBuilder::take_over_after), now and as long as it lives itself.
+    ///
     /// ```no_run
     /// # async fn example(adapter: tidings_bot::Adapter) -> tidings_bot::Result<()> {
     /// let resumed = adapter.resume().await?;
@@ -39,6 +44,13 @@ impl Adapter {
             return Ok(0);
         };
         inbox.open().await?;
+        if inbox.starts_looking() {
+            tokio::spawn(keep_looking(Arc::downgrade(&self.core), inbox.look_every()));
+        }
+        self.take_up(inbox).await
+    }
+
+    async fn take_up(&self, inbox: &Arc<Inbox>) -> Result<usize> {
         let mut resumed = 0;
         for row in inbox.unfinished().await? {
             match prepare(&row) {
@@ -106,6 +118,20 @@ impl Adapter {
     }
 }
 
+/// Takes up, again and again, what nodes that are gone have left.
+async fn keep_looking(core: Weak<Core>, every: Duration) {
+    loop {
+        tokio::time::sleep(every).await;
+        let Some(core) = core.upgrade().filter(|core| !core.in_flight.is_closing()) else {
+            return;
+        };
+        let Some(inbox) = core.inbox.clone() else { return };
+        if let Err(error) = (Adapter { core }).take_up(&inbox).await {
+            tracing::warn!(error = %error, "acknowledged turns of other nodes could not be taken up; the next look tries again");
+        }
+    }
+}
+
 fn prepare(row: &Acknowledged) -> Result<(Arc<Inbound>, ConversationKey)> {
     if row.starts >= MAX_STARTS {
         return Err(Error::msg(
@@ -125,7 +151,7 @@ async fn give_up(inbox: &Inbox, row: &Acknowledged) -> Result<()> {
         None,
         Some(row.number),
     );
-    inbox.write(record).await?;
+    inbox.write_if_first(record).await?;
     inbox.committed(noted);
     if let Some(key) = &row.key {
         inbox.taken_up(key);

@@ -15,6 +15,7 @@ use super::running::Running;
 use crate::activity_key::ActivityKey;
 use crate::error::{Error, Result};
 use crate::inbound::TurnResponse;
+use crate::inbox::{Known, Superseded};
 use crate::middleware::{Logic, Next};
 use crate::observer::TurnFacts;
 use crate::process_error::TurnFailure;
@@ -28,6 +29,8 @@ pub(super) struct Failed {
     pub(super) error: Error,
     /// Whether the bot's `on_turn_error` returned `Ok`.
     pub(super) settled: bool,
+    /// What another node has answered, whose turn of the same activity was committed first.
+    pub(super) answered: Option<TurnResponse>,
 }
 
 impl Core {
@@ -52,8 +55,39 @@ impl Core {
         };
         match ended {
             Ok(response) => Ok(response),
+            Err(error) if Superseded::is(&error) => {
+                Err(Box::pin(self.superseded(turn, running, error)).await)
+            }
             // Boxed, so that the task of a turn that ends well has no room for it: tasks are moved when they start.
             Err(error) => Err(Box::pin(self.turn_failed(turn, running, error)).await),
+        }
+    }
+
+    /// The sender is answered as by the node that was first. For the user nothing has failed.
+    async fn superseded(&self, turn: &mut TurnContext, running: Option<&Running>, error: Error) -> Failed {
+        tracing::info!(
+            turn.conversation = turn.conversation().as_str(),
+            turn.activity_id = turn.activity().id.as_deref(),
+            "another node has had the turn of the same activity; nothing of this one was kept"
+        );
+        let key = running.and_then(|running| running.arrived().key.as_ref());
+        let answered = match (&self.inbox, key) {
+            (Some(inbox), Some(key)) => match inbox.find(key).await {
+                Ok(Known::Answered(response)) => Some(response),
+                // It was committed in part, and its node goes on.
+                Ok(Known::No | Known::Half(_)) => None,
+                Err(error) => {
+                    tracing::warn!(error = %error, "what another node has answered could not be read");
+                    None
+                }
+            },
+            // Without a key only what was acknowledged can be another node's.
+            _ => Some(TurnResponse::accepted()),
+        };
+        Failed {
+            error,
+            settled: false,
+            answered,
         }
     }
 
@@ -100,7 +134,11 @@ impl Core {
             }
             false
         });
-        Failed { error, settled }
+        Failed {
+            error,
+            settled,
+            answered: None,
+        }
     }
 }
 

@@ -34,15 +34,19 @@ impl Core {
             let stored = inbox
                 .acknowledge(arrived.number, key, &arrived.inbound, started)
                 .await;
-            if let Err(error) = stored {
-                tracing::warn!(
-                    turn.activity_id = arrived.inbound.activity.id.as_deref(),
-                    error = %error,
-                    "a slow turn could not be acknowledged: its activity could not be stored; the channel waits on"
-                );
-                return false;
+            match stored {
+                Ok(true) => *promise = Promise::Stored { started },
+                // Another node answers for it; this turn may end as it likes.
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::warn!(
+                        turn.activity_id = arrived.inbound.activity.id.as_deref(),
+                        error = %error,
+                        "a slow turn could not be acknowledged: its activity could not be stored; the channel waits on"
+                    );
+                    return false;
+                }
             }
-            *promise = Promise::Stored { started };
             arrived.tell_acknowledged();
             true
         });
@@ -81,7 +85,7 @@ impl Core {
                 running.half,
                 Some(arrived.number),
             );
-            match inbox.write(record).await {
+            match inbox.write_if_first(record).await {
                 Ok(()) => inbox.committed(noted),
                 Err(error) => tracing::warn!(
                     turn.activity_id = arrived.inbound.activity.id.as_deref(),
@@ -95,8 +99,9 @@ impl Core {
 }
 
 impl Adapter {
-    /// Leaves the acknowledged turns that still run to the next start, as the process is about to end. Without it each
-    /// would count as a turn that ended its process. Call it after [`shutdown`](Self::shutdown) has taken too long.
+    /// Leaves the acknowledged turns that still run to the next start, or to another node that shares the database, as
+    /// the process is about to end. Without it each would count as a turn that ended its process. Call it after
+    /// [`shutdown`](Self::shutdown) has taken too long.
     pub async fn put_down(&self) {
         let Some(inbox) = &self.core.inbox else {
             return;
@@ -115,6 +120,9 @@ impl Adapter {
                     tracing::warn!(error = %error, "a turn that is cut off counts as one that ended its process");
                 }
             }
+        }
+        if let Err(error) = inbox.release().await {
+            tracing::warn!(error = %error, "acknowledged turns are left to other nodes later than need be");
         }
     }
 }

@@ -1,50 +1,12 @@
-//! The tables of this crate.
+//! Every statement of a database that one process has to itself; those of a shared one are in
+//! [`shared`](super::shared).
 
 use tidings_activity::Raw;
-use tidings_store::{Migrations, Step, StoreError, rusqlite};
+use tidings_store::{Row, Step, StoreError, Tx, params};
 
-use super::register::Forget;
+use super::register::{Entry, Forget};
+use super::shared::{self, Sharing};
 use crate::activity_key::ActivityKey;
-
-use rusqlite::{Connection, OptionalExtension, params};
-
-/// The tables of this crate. A [`Database`](tidings_store::Database) that an adapter is given must have been opened
-/// with them.
-pub const MIGRATIONS: Migrations = Migrations {
-    component: "bot",
-    postgres: &[],
-    sqlite: &[
-        "CREATE TABLE bot_committed_turns (
-            activity_key BLOB PRIMARY KEY,
-            committed_at_ms INTEGER NOT NULL
-        ) STRICT, WITHOUT ROWID;
-        CREATE INDEX bot_committed_turns_by_time ON bot_committed_turns (committed_at_ms);",
-        // Only ever appended to and cut off at the front: a further index would touch a page of its own for each turn.
-        "CREATE TABLE bot_turns (
-            number INTEGER PRIMARY KEY,
-            activity_key BLOB NOT NULL,
-            committed_at_ms INTEGER NOT NULL,
-            -- What was answered. NULL: the steps are committed, the state, which is kept elsewhere, is not yet.
-            status INTEGER
-        ) STRICT;
-        CREATE TABLE bot_answers (
-            number INTEGER PRIMARY KEY,
-            body TEXT NOT NULL
-        ) STRICT;
-        CREATE TABLE bot_acknowledged (
-            number INTEGER PRIMARY KEY,
-            activity_key BLOB,
-            activity TEXT NOT NULL,
-            identity TEXT,
-            starts INTEGER NOT NULL,
-            acknowledged_at_ms INTEGER NOT NULL
-        ) STRICT;
-        INSERT INTO bot_turns (number, activity_key, committed_at_ms)
-            SELECT row_number() OVER (ORDER BY committed_at_ms), activity_key, committed_at_ms
-            FROM bot_committed_turns;
-        DROP TABLE bot_committed_turns;",
-    ],
-};
 
 /// The row that says what became of an activity, and what goes with it.
 pub(crate) struct Record {
@@ -57,6 +19,8 @@ pub(crate) struct Record {
     /// The activity's own row while it was acknowledged and not over.
     pub(super) acknowledged: Option<i64>,
     pub(super) forget: Forget,
+    /// Where other nodes write too.
+    pub(super) sharing: Option<Sharing>,
 }
 
 /// How far the turn is.
@@ -70,53 +34,57 @@ pub(super) enum Progress {
     Completed(u16),
 }
 
+impl Progress {
+    pub(super) fn status(self) -> Option<u16> {
+        match self {
+            Self::Half => None,
+            Self::Whole(status) | Self::Completed(status) => Some(status),
+        }
+    }
+}
+
 impl Record {
-    pub(crate) fn write(&self, connection: &Connection) -> Result<(), StoreError> {
+    pub(crate) fn write(&self, tx: &Tx<'_>) -> Result<(), StoreError> {
+        if let Some(sharing) = &self.sharing {
+            return shared::write(self, sharing, tx);
+        }
         if let Some(key) = &self.key {
-            let key = key.as_str().as_bytes();
-            let status = match self.progress {
-                Progress::Half => None,
-                Progress::Whole(status) | Progress::Completed(status) => Some(status),
-            };
+            let status = self.progress.status();
             if let Progress::Completed(_) = self.progress {
-                connection
-                    .prepare_cached("UPDATE bot_turns SET status = ?2 WHERE number = ?1")?
-                    .execute(params![self.number, status])?;
+                tx.execute(
+                    "UPDATE bot_turns SET status = ?2 WHERE number = ?1",
+                    params![self.number, status],
+                )?;
             } else {
-                connection
-                    .prepare_cached(
-                        "INSERT INTO bot_turns (number, activity_key, committed_at_ms, status) VALUES (?1, ?2, ?3, ?4)",
-                    )?
-                    .execute(params![self.number, key, self.at_ms, status])?;
+                tx.execute(
+                    "INSERT INTO bot_turns (number, activity_key, committed_at_ms, status) VALUES (?1, ?2, ?3, ?4)",
+                    params![self.number, key.as_str().as_bytes(), self.at_ms, status],
+                )?;
             }
             if let Some(body) = &self.body {
-                connection
-                    .prepare_cached("INSERT OR REPLACE INTO bot_answers (number, body) VALUES (?1, ?2)")?
-                    .execute(params![self.number, body.get()])?;
+                tx.execute(
+                    "INSERT INTO bot_answers (number, body) VALUES (?1, ?2)
+                     ON CONFLICT (number) DO UPDATE SET body = excluded.body",
+                    params![self.number, body.get()],
+                )?;
             }
         }
         if let Some(number) = self.acknowledged {
-            connection
-                .prepare_cached("DELETE FROM bot_acknowledged WHERE number = ?1")?
-                .execute([number])?;
+            tx.execute("DELETE FROM bot_acknowledged WHERE number = ?1", params![number])?;
         }
         if let Some(number) = self.forget.turns {
-            connection
-                .prepare_cached("DELETE FROM bot_turns WHERE number <= ?1")?
-                .execute([number])?;
+            tx.execute("DELETE FROM bot_turns WHERE number <= ?1", params![number])?;
         }
         if let Some(number) = self.forget.bodies.max(self.forget.turns) {
-            connection
-                .prepare_cached("DELETE FROM bot_answers WHERE number <= ?1")?
-                .execute([number])?;
+            tx.execute("DELETE FROM bot_answers WHERE number <= ?1", params![number])?;
         }
         Ok(())
     }
 }
 
 impl Step for Record {
-    fn write(self: Box<Self>, connection: &tidings_store::Tx<'_>) -> Result<(), StoreError> {
-        Record::write(&self, connection)
+    fn write(self: Box<Self>, tx: &Tx<'_>) -> Result<(), StoreError> {
+        Record::write(&self, tx)
     }
 }
 
@@ -127,22 +95,55 @@ pub(super) struct Answer {
 }
 
 /// The row `number`, if it is that of `key`.
-pub(super) fn find(
-    connection: &Connection,
-    number: i64,
-    key: &ActivityKey,
-) -> Result<Option<Answer>, StoreError> {
-    let mut select = connection.prepare_cached(
+pub(super) fn find(tx: &Tx<'_>, number: i64, key: &ActivityKey) -> Result<Option<Answer>, StoreError> {
+    tx.first(
         "SELECT status, body FROM bot_turns LEFT JOIN bot_answers USING (number)
          WHERE number = ?1 AND activity_key = ?2",
+        params![number, key.as_str().as_bytes()],
+        |row| {
+            Ok(Answer {
+                status: row.get(0)?,
+                body: row.get(1)?,
+            })
+        },
+    )
+}
+
+/// Every turn on record, the oldest first, with the fingerprint of its key.
+pub(super) fn turns(tx: &Tx<'_>, fingerprint: impl Fn(&[u8]) -> u64) -> Result<Vec<Entry>, StoreError> {
+    tx.all(
+        "SELECT number, committed_at_ms, activity_key FROM bot_turns ORDER BY number",
+        &[],
+        |row| {
+            Ok(Entry {
+                number: row.get(0)?,
+                at_ms: row.get(1)?,
+                fingerprint: fingerprint(&row.get::<Vec<u8>>(2)?),
+            })
+        },
+    )
+}
+
+/// The answers that have a body: number and length, the oldest first.
+pub(super) fn bodies(tx: &Tx<'_>) -> Result<Vec<(i64, usize)>, StoreError> {
+    tx.all(
+        "SELECT number, octet_length(body) FROM bot_answers ORDER BY number",
+        &[],
+        |row| Ok((row.get(0)?, usize::try_from(row.get::<i64>(1)?).unwrap_or(0))),
+    )
+}
+
+/// Deletes the oldest rows up to `number`, at most `most` of them. How many turns there were.
+pub(super) fn delete_up_to(tx: &Tx<'_>, number: i64, most: i64) -> Result<usize, StoreError> {
+    let deleted = tx.execute(
+        "DELETE FROM bot_turns WHERE number IN
+            (SELECT number FROM bot_turns WHERE number <= ?1 ORDER BY number LIMIT ?2)",
+        params![number, most],
     )?;
-    let found = select.query_row(params![number, key.as_str().as_bytes()], |row| {
-        Ok(Answer {
-            status: row.get(0)?,
-            body: row.get(1)?,
-        })
-    });
-    Ok(found.optional()?)
+    if deleted == 0 {
+        tx.execute("DELETE FROM bot_answers WHERE number <= ?1", params![number])?;
+    }
+    Ok(deleted)
 }
 
 /// An activity that was acknowledged and whose turn is not over.
@@ -154,23 +155,61 @@ pub(crate) struct Acknowledged {
     pub(crate) starts: u32,
 }
 
-/// All of them in the order in which they arrived.
-pub(super) fn acknowledged(connection: &Connection) -> Result<Vec<Acknowledged>, StoreError> {
-    let mut select = connection.prepare(
-        "SELECT number, activity_key, activity, identity, starts FROM bot_acknowledged ORDER BY number",
-    )?;
-    let rows = select.query_map([], |row| {
-        Ok(Acknowledged {
+impl Acknowledged {
+    /// From the columns of the queries here and in [`shared`].
+    pub(super) fn from_row(row: &Row<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
             number: row.get(0)?,
-            key: key_of(row.get(1)?),
+            key: row.get::<Option<Vec<u8>>>(1)?.and_then(ActivityKey::from_bytes),
             activity: row.get(2)?,
             identity: row.get(3)?,
             starts: row.get(4)?,
         })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    }
 }
 
-fn key_of(bytes: Option<Vec<u8>>) -> Option<ActivityKey> {
-    ActivityKey::from_bytes(bytes?)
+/// All of them in the order in which they arrived.
+pub(super) fn acknowledged(tx: &Tx<'_>) -> Result<Vec<Acknowledged>, StoreError> {
+    tx.all(
+        "SELECT number, activity_key, activity, identity, starts FROM bot_acknowledged ORDER BY number",
+        &[],
+        Acknowledged::from_row,
+    )
+}
+
+/// Stores an activity that is about to be acknowledged.
+pub(super) struct ToAcknowledge {
+    pub(super) number: i64,
+    pub(super) key: Option<ActivityKey>,
+    pub(super) activity: String,
+    pub(super) identity: Option<String>,
+    pub(super) started: bool,
+    pub(super) at_ms: i64,
+}
+
+impl ToAcknowledge {
+    pub(super) fn write(&self, tx: &Tx<'_>) -> Result<(), StoreError> {
+        tx.execute(
+            "INSERT INTO bot_acknowledged (number, activity_key, activity, identity, starts, acknowledged_at_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![
+                self.number,
+                self.key.as_ref().map(|key| key.as_str().as_bytes()),
+                self.activity,
+                self.identity,
+                i64::from(self.started),
+                self.at_ms
+            ],
+        )?;
+        Ok(())
+    }
+}
+
+/// Counts starts of the turn of an acknowledged activity.
+pub(super) fn count_starts(tx: &Tx<'_>, number: i64, by: i64) -> Result<(), StoreError> {
+    tx.execute(
+        "UPDATE bot_acknowledged SET starts = starts + ?2 WHERE number = ?1",
+        params![number, by],
+    )?;
+    Ok(())
 }

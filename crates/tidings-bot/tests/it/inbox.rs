@@ -11,9 +11,9 @@ use tidings_bot::{
     TurnContext, TurnResponse,
 };
 use tidings_connector::ConnectorClient;
-use tidings_store::{Database, MemoryStorage};
+use tidings_store::{Database, MemoryStorage, Migrations, params};
 
-use crate::support::{Home, Log, NOTES, Note, notes};
+use crate::support::{Home, Log, NOTES, Note, is_on_postgres, notes};
 
 async fn echo(turn: &mut TurnContext, text: Text) -> Result<()> {
     turn.say(text.0).await
@@ -337,18 +337,26 @@ async fn a_body_of_more_than_a_mebibyte_is_not_kept() {
 
 #[tokio::test]
 async fn rows_of_the_first_version_are_taken_over() {
-    let home = Home::new();
-    let path = home.open().path().to_owned();
-    {
-        let old = tidings_store::rusqlite::Connection::open(&path).unwrap();
-        old.execute_batch(&format!(
-            "DROP TABLE bot_turns; DROP TABLE bot_answers; DROP TABLE bot_acknowledged; {}
-             INSERT INTO bot_committed_turns VALUES (CAST('test' || char(0) || 'conversation' || char(0) || '1' AS BLOB), 5);
-             UPDATE tidings_components SET version = 1 WHERE component = 'bot';",
-            tidings_bot::MIGRATIONS.sqlite[0]
-        ))
-        .unwrap();
+    // PostgreSQL has no such version.
+    if is_on_postgres() {
+        return;
     }
+    let home = Home::new();
+    let first_version = Migrations {
+        sqlite: &tidings_bot::MIGRATIONS.sqlite[..1],
+        ..tidings_bot::MIGRATIONS
+    };
+    let old = home.open_with(first_version);
+    old.write(|tx| {
+        tx.execute(
+            "INSERT INTO bot_committed_turns (activity_key, committed_at_ms) VALUES (?1, 5)",
+            params!["test\0conversation\x001".as_bytes()],
+        )
+    })
+    .await
+    .unwrap();
+    old.close().await;
+    drop(old);
     let database = home.open();
     let user = TestAdapter::builder(Router::new().otherwise(async |turn: &mut TurnContext| {
         turn.stage(Note("twice"));

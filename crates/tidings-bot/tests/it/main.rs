@@ -7,6 +7,8 @@ mod connector;
 mod handlers;
 mod hooks;
 mod inbox;
+#[cfg(unix)]
+mod nodes;
 mod order;
 mod outcome;
 mod proactive;

@@ -7,7 +7,7 @@ use tidings_bot::{
     BotState, Error, Middleware, Next, ProcessError, Result, Router, Service, StateError,
     StatePropertyAccessor, TestAdapter, TurnContext, async_trait,
 };
-use tidings_store::{Database, Document, ETag, MemoryStorage, Storage, StorageError};
+use tidings_store::{Database, Document, ETag, MemoryStorage, Storage, StorageError, params};
 
 use crate::support::{Log, Note, database, notes};
 
@@ -21,8 +21,8 @@ struct Durable(Database);
 
 impl Durable {
     async fn note(&self, text: &'static str) -> Result<()> {
-        let insert = move |connection: &tidings_store::Tx<'_>| {
-            connection.execute("INSERT INTO notes (text) VALUES (?1)", [text])?;
+        let insert = move |tx: &tidings_store::Tx<'_>| {
+            tx.execute("INSERT INTO notes (text) VALUES (?1)", params![text])?;
             Ok(())
         };
         Ok(self.0.write(insert).await?)

@@ -7,17 +7,16 @@ use tidings_bot::{
     BotState, Error, ProcessError, Result, Router, Scope, Service, StateError, StateProperty,
     StatePropertyAccessor, TestAdapter, Text, TurnContext,
 };
-use tidings_store::{Database, Document, MemoryStorage, Storage};
+use tidings_store::{Document, MemoryStorage, Storage};
+
+use crate::support::database;
 
 const KEY: &str = "test/conversations/conversation";
 
 type Store = Arc<dyn Storage>;
 
 fn stores() -> [Store; 2] {
-    [
-        Arc::new(MemoryStorage::new()),
-        Arc::new(Database::temporary([tidings_bot::MIGRATIONS]).unwrap()),
-    ]
+    [Arc::new(MemoryStorage::new()), Arc::new(database())]
 }
 
 fn user(store: &Store, bot: Router) -> TestAdapter {

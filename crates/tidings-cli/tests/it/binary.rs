@@ -22,7 +22,11 @@ pub(crate) fn tidings(folder: &Path) -> Command {
         .kill_on_drop(true)
         .stdin(Stdio::null());
     for (name, _) in std::env::vars() {
-        if name.starts_with("TIDINGS_") || name.starts_with("MicrosoftApp") || name == "PORT" {
+        if name.starts_with("TIDINGS_")
+            || name.starts_with("OTEL_")
+            || name.starts_with("MicrosoftApp")
+            || name == "PORT"
+        {
             command.env_remove(name);
         }
     }

@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue};
 
-use super::{ConnectorClient, Inner};
+use super::{ConnectorClient, Inner, Propagate};
 use crate::service_url::guard::Guard;
 use crate::transport::Transport;
 use crate::{Credentials, Resolver, ServiceUrlPolicy, SystemResolver};
@@ -26,6 +26,7 @@ pub struct ConnectorClientBuilder {
     timeout: Duration,
     connect_timeout: Duration,
     attachment_limit: usize,
+    propagate: Option<Propagate>,
 }
 
 impl ConnectorClient {
@@ -40,6 +41,7 @@ impl ConnectorClient {
             timeout: TIMEOUT,
             connect_timeout: CONNECT_TIMEOUT,
             attachment_limit: ATTACHMENT_LIMIT,
+            propagate: None,
         }
     }
 }
@@ -89,6 +91,13 @@ impl ConnectorClientBuilder {
         self
     }
 
+    /// Who adds to each request what its trace is known by (`traceparent`, W3C Trace Context): called inside the
+    /// [span](crate::spans::CALL) of the call, if anybody collects it.
+    pub fn propagate(mut self, propagate: impl Fn(&mut HeaderMap) + Send + Sync + 'static) -> Self {
+        self.propagate = Some(Box::new(propagate));
+        self
+    }
+
     /// The client. Connections are made when they are needed.
     ///
     /// # Errors
@@ -119,6 +128,7 @@ impl ConnectorClientBuilder {
         let policy = Arc::new(self.service_urls);
         Ok(ConnectorClient {
             audience: None,
+            delivery: None,
             inner: Arc::new(Inner {
                 transport: Transport::guarded(self.connect_timeout, self.resolver, Arc::clone(&policy)),
                 guard: Guard::new(policy),
@@ -126,6 +136,7 @@ impl ConnectorClientBuilder {
                 user_agent,
                 timeout: self.timeout,
                 attachment_limit: self.attachment_limit,
+                propagate: self.propagate,
             }),
         })
     }

@@ -32,9 +32,7 @@ pub(crate) async fn get(
     let most = channel.limits().page_activities;
     let page = channel
         .db
-        .read(move |connection| {
-            History::new(connection, conversation.number, &conversation.id).page(position, most)
-        })
+        .read(move |tx| History::new(tx, conversation.number, &conversation.id).page(position, most))
         .await?;
     let set = activity_set(&page.activities, Some(page.watermark));
     Ok(([(header::CONTENT_TYPE, "application/json; charset=utf-8")], set))

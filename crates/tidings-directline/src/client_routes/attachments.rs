@@ -44,7 +44,7 @@ pub(crate) async fn info(
     let now = channel.now_micros();
     let info = channel
         .db
-        .read(move |connection| attachment::info(connection, &id, now))
+        .read(move |tx| attachment::info(tx, &id, now))
         .await?
         .ok_or_else(not_found)?;
     let mut views = vec![json!({ "viewId": "original", "size": info.original_size })];
@@ -65,7 +65,7 @@ pub(crate) async fn view(
     let now = channel.now_micros();
     let view = channel
         .db
-        .read(move |connection| attachment::view(connection, &id, &view, now))
+        .read(move |tx| attachment::view(tx, &id, &view, now))
         .await?
         .ok_or_else(not_found)?;
     let essence = view

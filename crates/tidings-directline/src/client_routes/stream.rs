@@ -52,7 +52,7 @@ pub(crate) async fn open(
         .max_frame_size(FRAME_BYTES)
         .on_upgrade(move |socket| {
             // Signed on before the first read of the history, so that no commit falls between the two.
-            let seat = channel.live.sign_on(&id, permit);
+            let seat = channel.live.sign_on(conversation.number, permit);
             let position = position.unwrap_or(0).min(conversation.last_position);
             tasks.track_future(
                 Stream {

@@ -64,9 +64,9 @@ pub(crate) async fn upload(
     let until = now.saturating_add(micros(limits.attachment_life));
     let kept = channel
         .db
-        .write(move |connection| {
+        .write(move |tx| {
             attachment::keep(
-                connection,
+                tx,
                 conversation.number,
                 &[upload],
                 now,

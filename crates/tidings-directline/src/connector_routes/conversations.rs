@@ -47,13 +47,13 @@ pub(crate) async fn list(
     let after = after_token(parameters.continuation_token.as_deref())?;
     let (page, next) = channel
         .db
-        .read(move |connection| {
-            let mut page = Conversation::page(connection, after, PAGE + 1)?;
+        .read(move |tx| {
+            let mut page = Conversation::page(tx, after, PAGE + 1)?;
             let next = (page.len() > PAGE).then(|| page[PAGE - 1].number);
             page.truncate(PAGE);
             let mut entries = Vec::with_capacity(page.len());
             for conversation in page {
-                let members: Vec<ChannelAccount> = member::page(connection, conversation.number, 0, MEMBERS)?
+                let members: Vec<ChannelAccount> = member::page(tx, conversation.number, 0, MEMBERS)?
                     .into_iter()
                     .map(|member| member.account)
                     .collect();

@@ -54,7 +54,7 @@ pub(crate) async fn get(
     let conversation = channel.conversation(&conversation).await?;
     let found = channel
         .db
-        .read(move |connection| member::find(connection, conversation.number, &member_id))
+        .read(move |tx| member::find(tx, conversation.number, &member_id))
         .await?;
     found.map(|member| Json(member.account)).ok_or_else(not_a_member)
 }
@@ -73,9 +73,9 @@ pub(crate) async fn remove(
     let number = conversation.number;
     let removed = channel
         .db
-        .write(move |connection| {
-            let found = member::find(connection, number, &member_id)?;
-            member::leave(connection, number, &member_id)?;
+        .write(move |tx| {
+            let found = member::find(tx, number, &member_id)?;
+            member::leave(tx, number, &member_id)?;
             Ok(found)
         })
         .await?
@@ -111,7 +111,7 @@ pub(crate) async fn page(
     let conversation = channel.conversation(&conversation).await?;
     let mut members = channel
         .db
-        .read(move |connection| member::page(connection, conversation.number, after, size + 1))
+        .read(move |tx| member::page(tx, conversation.number, after, size + 1))
         .await?;
     let next = (members.len() > size).then(|| members[size - 1].number);
     members.truncate(size);
@@ -144,7 +144,7 @@ async fn all(channel: &Channel, conversation: &Conversation) -> Result<Vec<Chann
     let number = conversation.number;
     let members = channel
         .db
-        .read(move |connection| member::page(connection, number, 0, usize::MAX))
+        .read(move |tx| member::page(tx, number, 0, usize::MAX))
         .await?;
     Ok(accounts(members))
 }

@@ -8,7 +8,20 @@ use serde_json::{Value, json};
 use tidings_activity::RoleType;
 use tokio::sync::Semaphore;
 
-use crate::kit::{Deed, Site, refused, texts};
+use crate::kit::{Deed, Site, place, refused, texts};
+
+#[tokio::test]
+async fn a_path_with_nul_is_refused_on_both_sides() {
+    let site = Site::new().await;
+    for path in [
+        "/v3/directline/conversations/a%00b/activities",
+        "/v3/conversations/a%00b/members",
+        "/v3/attachments/a%00b",
+    ] {
+        let reply = site.get(path, None).await;
+        assert_eq!(reply.refusal(), refused(400, "BadArgument"), "{path}");
+    }
+}
 
 #[tokio::test]
 async fn a_message_is_echoed_as_it_was_sent_with_a_real_id() {
@@ -165,7 +178,7 @@ async fn a_slow_bot_is_502_and_its_turn_goes_on() {
 #[tokio::test]
 async fn without_a_bot_a_message_is_kept_and_502() {
     let clock = tidings_store::ManualClock::default();
-    let database = tidings_store::Database::temporary([tidings_directline::MIGRATIONS]).unwrap();
+    let database = tidings_store::Database::open(place()).unwrap();
     let options = tidings_directline::DirectLineOptions::new(
         tidings_directline::BaseUrl::fixed("http://127.0.0.1:1"),
         tidings_activity::ChannelAccount::new("bot", "Bot"),

@@ -7,10 +7,10 @@ use axum::body::Body;
 use http::{Method, Request, header};
 use serde_json::{Value, json};
 use tidings_activity::Activity;
-use tidings_directline::{BaseUrl, DirectLineOptions, Fault, MIGRATIONS};
+use tidings_directline::{BaseUrl, DirectLineOptions, Fault};
 use tidings_store::{Database, ManualClock};
 
-use crate::kit::{Chat, Site, refused};
+use crate::kit::{Chat, Site, lasting_place, refused};
 
 const PUBLIC: &str = "https://chat.example";
 const INSIDE: &str = "http://127.0.0.1:3978";
@@ -149,11 +149,8 @@ async fn a_call_without_the_key_meets_no_fault() {
 #[tokio::test]
 async fn the_service_url_outlives_the_process_and_the_secret_but_not_the_database() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("tidings.db");
-    let open = || {
-        let options = tidings_store::DatabaseOptions::new(&path).component(MIGRATIONS);
-        Database::open(options).unwrap()
-    };
+    let place = lasting_place(folder.path());
+    let open = || Database::open(place.clone()).unwrap();
     let clock = ManualClock::default();
     let mut site = Site::on(open(), clock.clone(), public).await;
     let chat = site.conversation().await;

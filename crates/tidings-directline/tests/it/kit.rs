@@ -1,6 +1,7 @@
 //! A channel with a bot that does as it is told, and clients that speak plain HTTP and WebSocket.
 
 use std::collections::VecDeque;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use tidings_activity::{Activity, ChannelAccount};
 use tidings_directline::{BaseUrl, BotEndpoint, BotReply, DirectLine, DirectLineOptions, MIGRATIONS};
-use tidings_store::{Database, ManualClock};
+use tidings_store::{Database, DatabaseOptions, ManualClock};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_tungstenite::tungstenite::Message;
@@ -52,6 +53,30 @@ impl BotEndpoint for TestBot {
                 BotReply::status(200)
             }
         }
+    }
+}
+
+/// Whether the tests run on PostgreSQL: with `TIDINGS_TEST_DATABASE=postgres` they do, else on SQLite.
+fn is_on_postgres() -> bool {
+    cfg!(unix) && std::env::var_os("TIDINGS_TEST_DATABASE").is_some_and(|name| name == "postgres")
+}
+
+/// A place for a database of its own, which goes with its last handle.
+pub(crate) fn place() -> DatabaseOptions {
+    #[cfg(unix)]
+    if is_on_postgres() {
+        return tidings_store::test_postgres::TestPostgres::shared()
+            .options()
+            .component(MIGRATIONS);
+    }
+    DatabaseOptions::temporary().component(MIGRATIONS)
+}
+
+/// As [`place`], in a file that stays.
+pub(crate) fn lasting_place(folder: &Path) -> DatabaseOptions {
+    match is_on_postgres() {
+        true => place(),
+        false => DatabaseOptions::new(folder.join("tidings.db")).component(MIGRATIONS),
     }
 }
 
@@ -124,12 +149,7 @@ impl Site {
     }
 
     pub(crate) async fn with(adjust: impl FnOnce(&mut DirectLineOptions)) -> Self {
-        Self::on(
-            Database::temporary([MIGRATIONS]).unwrap(),
-            ManualClock::default(),
-            adjust,
-        )
-        .await
+        Self::on(Database::open(place()).unwrap(), ManualClock::default(), adjust).await
     }
 
     pub(crate) async fn on(

@@ -8,6 +8,8 @@ mod conversations;
 mod faults;
 mod kit;
 mod limits;
+#[cfg(unix)]
+mod nodes;
 mod restart;
 mod streams;
 mod tokens;

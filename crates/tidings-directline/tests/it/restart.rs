@@ -2,16 +2,15 @@
 
 use http::StatusCode;
 use serde_json::json;
-use tidings_directline::MIGRATIONS;
-use tidings_store::{Database, DatabaseOptions, ManualClock};
+use tidings_store::{Database, ManualClock};
 
-use crate::kit::{Site, texts};
+use crate::kit::{Site, lasting_place, texts};
 
 #[tokio::test]
 async fn conversations_history_tokens_and_files_outlive_the_process() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("tidings.db");
-    let open = || Database::open(DatabaseOptions::new(&path).component(MIGRATIONS)).unwrap();
+    let place = lasting_place(folder.path());
+    let open = || Database::open(place.clone()).unwrap();
 
     let clock = ManualClock::default();
     let mut site = Site::on(open(), clock.clone(), |_| ()).await;

@@ -96,6 +96,8 @@ CREATE TABLE deliveries (
     error_message   TEXT,
     -- The id the channel gave the delivered activity.
     activity_id     TEXT,
+    -- The trace that it was put on record in (W3C traceparent).
+    trace           TEXT,
     -- The delivery whose handler sent this, the one it was retried for, the one it was merged into.
     parent_id       BIGINT,
     retry_of        BIGINT,
@@ -196,3 +198,6 @@ CREATE INDEX deliveries_ready ON deliveries (lane_id, class, coalesce(place, id)
 CREATE INDEX deliveries_due ON deliveries (due_at) WHERE due_at IS NOT NULL;
 -- What an operator looks for.
 CREATE INDEX deliveries_by_state ON deliveries (state, id) WHERE state <> 'delivered' AND state <> 'sending';
+-- Few rows: what is being sent, and what an operator has stopped.
+CREATE INDEX deliveries_sending ON deliveries (id) WHERE state = 'sending';
+CREATE INDEX lanes_paused ON lanes (id) WHERE paused;

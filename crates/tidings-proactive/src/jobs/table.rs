@@ -45,6 +45,7 @@ pub(super) fn complete(
     notice: String,
     now: Timestamp,
     expires_at: Timestamp,
+    trace: Option<String>,
     allowance: &mut Allowance<'_>,
 ) -> Result<(Completion, Option<Claimed>), StoreError> {
     let sql = match tx.dialect() {
@@ -84,7 +85,7 @@ pub(super) fn complete(
         not_before: None,
         expires_at,
         parent: None,
-        retry_of: None,
+        trace,
     };
     // A job's notice is owed however much is owed already: its completion must not fail.
     let Ok(mut enqueued) = ledger::enqueue(tx, delivery, now, u32::MAX, allowance)? else {

@@ -12,8 +12,11 @@ use super::nodes::NodeId;
 use super::{Result, budget};
 use crate::delivery::DeliveryId;
 use crate::meter::Meter;
-use crate::terms::{LaneFacts, Terms, Verdict, WaitReason, after_skew};
+use crate::state::DeliveryState;
+use crate::stats::EngineCounters;
+use crate::terms::{LaneFacts, Terms, Verdict, after_skew};
 use crate::unknown_policy::UnknownPolicy;
+use crate::wait_reason::WaitReason;
 
 /// A lane with more expired deliveries than this is cleared over several transactions, not in one long one.
 const EXPIRED_AT_ONCE: usize = 256;
@@ -22,7 +25,7 @@ const CLASSES: usize = 32;
 /// The most lanes that have to wait which one transaction looks at.
 const WAITING_AT_ONCE: usize = 512;
 /// When a lane is looked at again that waits for somebody to change something; whoever does so wakes it.
-const FAR: i64 = i64::MAX / 2;
+pub(super) const FAR: i64 = i64::MAX / 2;
 
 const READY: &str = concat!(
     "SELECT ",
@@ -41,6 +44,7 @@ const READY_LOCKED: &str = concat!(
 pub(crate) struct Claiming<'a> {
     pub(crate) node: NodeId,
     pub(crate) terms: &'a Mutex<Terms>,
+    pub(crate) counters: &'a EngineCounters,
 }
 
 impl Claiming<'_> {
@@ -113,6 +117,7 @@ pub(crate) struct Claimed {
     pub(crate) place: i64,
     pub(crate) policy: UnknownPolicy,
     pub(crate) starts: u32,
+    pub(crate) trace: Option<String>,
     pub(crate) began_at: Timestamp,
     pub(crate) expires_at: Timestamp,
 }
@@ -135,6 +140,7 @@ impl Claimed {
             place: new.parent.map_or(id.0, |parent| parent.place),
             policy: new.policy,
             starts: 1,
+            trace: new.trace,
             began_at: now,
             expires_at: new.expires_at,
         }
@@ -219,7 +225,7 @@ pub(super) fn claim_lane(
     mut lane: Lane,
     now: Timestamp,
 ) -> Result<Turn> {
-    let head = match head(tx, &mut lane, now)? {
+    let head = match head(tx, claiming, &mut lane, now)? {
         Next::Head(head) => head,
         Next::Nothing => {
             lane::release(tx, &lane, None, None)?;
@@ -232,12 +238,14 @@ pub(super) fn claim_lane(
         }
     };
     if let Some((until, reason)) = verdict(tx, claiming, &mut lane, now)? {
+        claiming.counters.waited(reason);
         put_off(tx, &lane, head.id, until, reason, now)?;
         if let Some(until) = until {
             claiming.note_due(until);
         }
         return Ok(Turn::Waits);
     }
+    claiming.counters.claimed(1);
     lane.epoch += 1;
     lane::hold(tx, &lane, claiming.node.0)?;
     start(tx, lane, claiming.node, head, now).map(|claimed| Turn::Claimed(Box::new(claimed)))
@@ -251,6 +259,9 @@ pub(super) fn may_send(
     now: Timestamp,
 ) -> Result<Option<i64>> {
     let may = verdict(tx, claiming, lane, now)?.is_none();
+    if may {
+        claiming.counters.claimed(1);
+    }
     Ok(may.then_some(claiming.node.0))
 }
 
@@ -356,7 +367,7 @@ enum Next {
 
 /// The oldest delivery that is ready: of each class the first counts, unless that waits to be tried again. What has
 /// expired ends here.
-fn head(tx: &Tx<'_>, lane: &mut Lane, now: Timestamp) -> Result<Next> {
+fn head(tx: &Tx<'_>, claiming: Claiming<'_>, lane: &mut Lane, now: Timestamp) -> Result<Next> {
     let mut best: Option<Head> = None;
     let mut class: Option<String> = None;
     let mut expired = 0;
@@ -370,6 +381,7 @@ fn head(tx: &Tx<'_>, lane: &mut Lane, now: Timestamp) -> Result<Next> {
                 return Ok(Next::Unfinished);
             }
             expire(tx, first.id, now)?;
+            claiming.counters.ended(DeliveryState::Expired);
             lane.backlog -= 1;
             expired += 1;
             continue;
@@ -435,7 +447,7 @@ fn start(tx: &Tx<'_>, lane: Lane, node: NodeId, head: Head, now: Timestamp) -> R
     let claimed = tx.first(
         "SELECT coalesce(deliveries.reference, lane_addresses.reference),
                 CASE WHEN deliveries.reference IS NULL THEN lane_addresses.identity ELSE deliveries.identity END,
-                activity, handler, payload, policy, starts, expires_at
+                activity, handler, payload, policy, starts, expires_at, trace
          FROM deliveries JOIN lane_addresses USING (lane_id) WHERE deliveries.id = ?1",
         params![head.id.0],
         |row| {
@@ -457,6 +469,7 @@ fn start(tx: &Tx<'_>, lane: Lane, node: NodeId, head: Head, now: Timestamp) -> R
                 policy: UnknownPolicy::from_row(row.text(5)?).unwrap_or_default(),
                 starts: row.get(6)?,
                 expires_at: Timestamp::from_microsecond(row.get(7)?).unwrap_or(Timestamp::MAX),
+                trace: row.get(8)?,
                 began_at: now,
                 class: head.class,
                 place: head.place,

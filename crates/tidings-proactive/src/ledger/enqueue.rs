@@ -68,7 +68,7 @@ pub(crate) struct NewDelivery {
     pub(crate) not_before: Option<Timestamp>,
     pub(crate) expires_at: Timestamp,
     pub(crate) parent: Option<Parent>,
-    pub(crate) retry_of: Option<DeliveryId>,
+    pub(crate) trace: Option<String>,
 }
 
 /// Owes a delivery once.
@@ -369,7 +369,7 @@ fn insert(
     let sending = state == DeliveryState::Sending;
     let id = tx.insert(
         "INSERT INTO deliveries (lane_id, class, place, state, reason, policy, reference, identity, activity, handler,
-                                 payload, due_at, expires_at, starts, began_at, parent_id, retry_of, created_at,
+                                 payload, due_at, expires_at, starts, began_at, parent_id, trace, created_at,
                                  updated_at, ended_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?18, ?19)",
         "id",
@@ -390,7 +390,7 @@ fn insert(
             u32::from(sending),
             sending.then_some(now),
             new.parent.map(|parent| parent.id.0),
-            new.retry_of.map(|id| id.0),
+            new.trace,
             now,
             state.is_final().then_some(now),
         ],

@@ -5,7 +5,7 @@ use tidings_store::{Dialect, Row, Tx, params};
 
 use super::Result;
 use crate::reason::CloseReason;
-use crate::terms::WaitReason;
+use crate::wait_reason::WaitReason;
 
 /// Names a lane in the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

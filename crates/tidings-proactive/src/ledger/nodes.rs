@@ -137,7 +137,7 @@ pub(crate) fn take_over(tx: &Tx<'_>, node: NodeId, all_others: bool, now: Timest
             leave(tx, NodeId(dead))?;
         }
     }
-    Ok(TakenOver::default())
+    take_over_strays(tx, node, now)
 }
 
 fn take_over_lanes(
@@ -159,6 +159,62 @@ fn take_over_lanes(
         }
     }
     Ok(taken)
+}
+
+/// Takes over lanes of nodes that are not on record: one that was declared dead may have claimed once more before it
+/// noticed, and died.
+fn take_over_strays(tx: &Tx<'_>, node: NodeId, now: Timestamp) -> Result<TakenOver> {
+    let strays = tx.all(
+        "SELECT lanes.id FROM deliveries JOIN lanes ON lanes.id = deliveries.lane_id
+         WHERE deliveries.state = 'sending' AND node <> ?1 AND NOT EXISTS (SELECT 1 FROM nodes WHERE nodes.id = node)
+         ORDER BY lanes.id LIMIT ?2",
+        params![node.0, LANES_AT_ONCE],
+        |row| Ok(LaneId(row.get(0)?)),
+    )?;
+    let mut taken = 0;
+    for id in strays.iter().copied() {
+        let Some(lane) = Lane::by_id(tx, id)? else {
+            continue;
+        };
+        let Some(owner) = lane.node.filter(|owner| *owner != node.0) else {
+            continue;
+        };
+        let is_known = tx.exists("SELECT 1 FROM nodes WHERE id = ?1", params![owner])?;
+        if !is_known {
+            take_over_lane(tx, lane, owner, now)?;
+            taken += 1;
+        }
+    }
+    Ok(TakenOver {
+        lanes: taken,
+        more: taken > 0,
+    })
+}
+
+/// Gives back every lane of a node that sends nothing now, and says how many it were.
+pub(crate) fn put_back_all(tx: &Tx<'_>, node: NodeId, now: Timestamp) -> Result<usize> {
+    let claimed = tx.all(
+        "SELECT lanes.id FROM deliveries JOIN lanes ON lanes.id = deliveries.lane_id
+         WHERE deliveries.state = 'sending' AND node = ?1 ORDER BY lanes.id",
+        params![node.0],
+        |row| Ok(LaneId(row.get(0)?)),
+    )?;
+    let mut put_back = 0;
+    for id in claimed {
+        let Some(mut lane) = Lane::by_id(tx, id)?.filter(|lane| lane.node == Some(node.0)) else {
+            continue;
+        };
+        tx.execute(
+            "UPDATE deliveries SET state = CASE WHEN starts > 1 THEN 'retryable' ELSE 'available' END,
+                                   starts = starts - 1, updated_at = ?2
+             WHERE lane_id = ?1 AND ended_at IS NULL AND state = 'sending'",
+            params![lane.id.0, now.as_microsecond()],
+        )?;
+        lane.epoch += 1;
+        lane::release(tx, &lane, Some(now.as_microsecond()), None)?;
+        put_back += 1;
+    }
+    Ok(put_back)
 }
 
 fn take_over_lane(tx: &Tx<'_>, mut lane: Lane, dead: i64, now: Timestamp) -> Result<()> {

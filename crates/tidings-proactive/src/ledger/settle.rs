@@ -10,8 +10,11 @@ use crate::delivery::Failure;
 use crate::meter::Meter;
 use crate::outcome::{AttemptOutcome, PauseScope};
 use crate::reason::{CloseReason, DeadReason};
-use crate::terms::{WaitReason, after_skew};
+use crate::state::DeliveryState;
+use crate::stats::EngineCounters;
+use crate::terms::after_skew;
 use crate::unknown_policy::UnknownPolicy;
+use crate::wait_reason::WaitReason;
 
 /// A delivery that was tried, and how that ended.
 #[derive(Clone, Debug)]
@@ -100,8 +103,10 @@ fn settle(
     let lane = Lane::by_id(tx, claimed.lane)?;
     let Some(mut lane) = lane.filter(|lane| lane.epoch == claimed.epoch && lane.node == Some(claimed.node))
     else {
+        claiming.counters.leases_lost(1);
         return Ok(Settled::LeaseLost);
     };
+    count(claiming.counters, outcome);
     if outcome.called {
         count_call(claiming, &mut lane, outcome.ended_at);
     }
@@ -131,6 +136,7 @@ fn settle(
                 lane.backlog -= 1;
             } else {
                 defer(tx, outcome, due_at, *repeat_possible, failed)?;
+                claiming.counters.waited(reason);
                 claim::note_wait(tx, claimed.id, Some(due_at), reason, now)?;
                 claiming.note_due(due_at);
             }
@@ -186,6 +192,22 @@ fn settle(
     }
     lane::release(tx, &lane, Some(now.as_microsecond()), None)?;
     Ok(Settled::Recorded(None))
+}
+
+fn count(counters: &EngineCounters, outcome: &Outcome) {
+    let (attempt, ended) = match &outcome.ending {
+        Ending::Delivered { .. } => (None, Some(DeliveryState::Delivered)),
+        Ending::Retry { failed, .. } => (Some(failed.outcome), None),
+        Ending::Unknown { failed } => (Some(failed.outcome), Some(DeliveryState::Unknown)),
+        Ending::Dead { failed, .. } | Ending::Closed { failed, .. } => {
+            (Some(failed.outcome), Some(DeliveryState::Dead))
+        }
+        Ending::PutBack => return,
+    };
+    counters.attempted(attempt);
+    if let Some(state) = ended {
+        counters.ended(state);
+    }
 }
 
 /// Counted when the call was over, not when the lane was claimed: it was made at some time between the two, and so the

@@ -17,6 +17,7 @@ use crate::delivery::{DeliveryId, Failure};
 use crate::outcome::{AttemptOutcome, PauseScope};
 use crate::reason::{CloseReason, DeadReason};
 use crate::state::DeliveryState;
+use crate::stats::EngineCounters;
 use crate::terms::Terms;
 use crate::unknown_policy::UnknownPolicy;
 
@@ -100,6 +101,7 @@ struct Hands {
     now: i64,
     node: NodeId,
     terms: Mutex<Terms>,
+    counters: EngineCounters,
     held: Vec<Claimed>,
     lost: Vec<Claimed>,
 }
@@ -125,7 +127,7 @@ fn of(conversation: usize, class: usize, handler: bool) -> NewDelivery {
         not_before: None,
         expires_at: Timestamp::MAX,
         parent: None,
-        retry_of: None,
+        trace: None,
     }
 }
 
@@ -135,6 +137,7 @@ impl Hands {
             now: 1_000,
             node: register(tx, "node", at(1_000), std::time::Duration::from_secs(15))?,
             terms: Mutex::default(),
+            counters: EngineCounters::default(),
             held: Vec::new(),
             lost: Vec::new(),
         })
@@ -152,6 +155,7 @@ impl Hands {
                 let claiming = may_claim.then_some(Claiming {
                     node: self.node,
                     terms: &self.terms,
+                    counters: &self.counters,
                 });
                 let mut allowance = Allowance::new(claiming, usize::from(may_claim));
                 let enqueued = enqueue(tx, new, now, u32::MAX, &mut allowance)?.unwrap();
@@ -167,6 +171,7 @@ impl Hands {
                 let claiming = Claiming {
                     node: self.node,
                     terms: &self.terms,
+                    counters: &self.counters,
                 };
                 let ready = claim_ready(tx, claiming, now, 1_000)?;
                 assert!(!ready.more);
@@ -291,6 +296,7 @@ impl Hands {
         let claiming = Claiming {
             node: self.node,
             terms: &self.terms,
+            counters: &self.counters,
         };
         let mut settled = settle_all(tx, [(&outcome, next)].into_iter(), now, claiming)?;
         match settled.pop() {
@@ -487,6 +493,7 @@ fn many_expired_deliveries_are_cleared_over_several_transactions() {
                 let claiming = Claiming {
                     node: hands.node,
                     terms: &hands.terms,
+                    counters: &hands.counters,
                 };
                 let ready = claim_ready(tx, claiming, at(hands.now), 4)?;
                 let expired: Option<i64> = tx.first(

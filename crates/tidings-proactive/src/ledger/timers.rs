@@ -24,7 +24,7 @@ pub(crate) struct Released {
 pub(crate) fn release_due(tx: &Tx<'_>, now: Timestamp) -> Result<Released> {
     let now = now.as_microsecond();
     let mut due = tx.all(
-        "SELECT id, lane_id, expires_at FROM deliveries WHERE due_at IS NOT NULL AND due_at <= ?1
+        "SELECT id, lane_id, expires_at, state = 'scheduled' FROM deliveries WHERE due_at IS NOT NULL AND due_at <= ?1
          ORDER BY due_at LIMIT 512",
         params![now],
         |row| {
@@ -32,6 +32,7 @@ pub(crate) fn release_due(tx: &Tx<'_>, now: Timestamp) -> Result<Released> {
                 lane: LaneId(row.get(1)?),
                 delivery: row.get(0)?,
                 is_over: row.get::<i64>(2)? <= now,
+                is_scheduled: row.get(3)?,
             })
         },
     )?;
@@ -52,6 +53,7 @@ struct Due {
     lane: LaneId,
     delivery: i64,
     is_over: bool,
+    is_scheduled: bool,
 }
 
 fn release_in(tx: &Tx<'_>, lane: &Lane, due: &[Due], now: i64) -> Result<()> {
@@ -65,6 +67,14 @@ fn release_in(tx: &Tx<'_>, lane: &Lane, due: &[Due], now: i64) -> Result<()> {
             )?;
             over += u32::from(ended > 0);
         } else {
+            if due.is_scheduled {
+                tx.execute(
+                    "INSERT INTO delivery_waits (delivery_id, since, until, reason)
+                     SELECT id, created_at, ?2, 'scheduled' FROM deliveries WHERE id = ?1 AND state = 'scheduled'
+                     ON CONFLICT (delivery_id, since) DO NOTHING",
+                    params![due.delivery, now],
+                )?;
+            }
             tx.execute(
                 "UPDATE deliveries SET state = CASE WHEN state = 'retryable' THEN state ELSE 'available' END,
                                        due_at = NULL, updated_at = ?2

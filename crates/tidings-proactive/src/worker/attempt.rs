@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use tidings_activity::{Activity, ConversationReference, Direction};
 use tidings_bot::{Conversation, Identity};
 use tidings_connector::SendError;
+use tracing::{Instrument as _, Span};
 
 use super::{Lease, Worker};
 use crate::breaker::Contact;
@@ -18,6 +19,7 @@ use crate::handlers::UnreadablePayload;
 use crate::ledger::{Claimed, Content, Ending, Failed, Outcome};
 use crate::outcome::{AttemptOutcome, Judgement, PauseScope, judge};
 use crate::reason::DeadReason;
+use crate::spans;
 use crate::unknown_policy::UnknownPolicy;
 
 /// What is kept of a message from outside.
@@ -64,7 +66,8 @@ impl Worker {
             activity: &activity,
             reconcile: delivery.policy == UnknownPolicy::Reconcile,
         };
-        match AssertUnwindSafe(channel.send(outgoing)).catch_unwind().await {
+        let sent = channel.send(outgoing).instrument(self.span(delivery));
+        match AssertUnwindSafe(sent).catch_unwind().await {
             Ok(Ok(activity_id)) => {
                 self.note_contact(delivery, Contact::Reached);
                 tracing::debug!(delivery.id = %delivery.id, delivery.starts = delivery.starts, "delivered");
@@ -99,7 +102,9 @@ impl Worker {
             Ok(conversation) => conversation,
             Err(message) => return Some(self.unreadable(delivery, message)),
         };
-        let ran = handler.run(self, adapter, conversation, delivery, payload);
+        let ran = handler
+            .run(self, adapter, conversation, delivery, payload)
+            .instrument(self.span(delivery));
         match AssertUnwindSafe(ran).catch_unwind().await {
             Ok(Ok(())) => None,
             Ok(Err(error)) if error.downcast_ref::<UnreadablePayload>().is_some() => {
@@ -111,6 +116,15 @@ impl Worker {
             }
             Err(_panic) => Some(self.panicked(delivery)),
         }
+    }
+
+    /// The span of one attempt, which goes on with the trace that the delivery was put on record in.
+    fn span(&self, delivery: &Claimed) -> Span {
+        let span = spans::attempt(delivery.id, delivery.starts);
+        if let (Some(carrier), Some(trace)) = (&self.options.trace, &delivery.trace) {
+            carrier.resume(&span, trace);
+        }
+        span
     }
 
     fn failed(&self, delivery: &Claimed, error: &SendError) -> Ending {

@@ -118,6 +118,7 @@ impl Worker {
             }
         }
         if lanes > 0 {
+            self.counters.taken_over(lanes);
             tracing::info!(
                 lanes,
                 "took over the conversations of processes that ended; what was being sent there has an unknown outcome"
@@ -128,7 +129,7 @@ impl Worker {
         Ok(())
     }
 
-    pub(super) async fn read_rules(&self) -> Result<(), StoreError> {
+    pub(crate) async fn read_rules(&self) -> Result<(), StoreError> {
         let now = self.clock.now();
         let rules = self.db.read(move |tx| ledger::load_rules(tx, now)).await?;
         self.terms().rules = rules;

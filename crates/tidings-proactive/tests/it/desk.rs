@@ -104,8 +104,8 @@ impl Channel for Line {
         }
     }
 
-    fn reconciles(&self, channel_id: &str) -> bool {
-        self.reconciles && channel_id == "test"
+    fn reconciles(&self, conversation: &ConversationReference) -> bool {
+        self.reconciles && conversation.channel_id.as_deref() == Some("test")
     }
 
     fn adapter(&self) -> Option<&Adapter> {
@@ -150,6 +150,8 @@ impl Running {
 pub(crate) fn options(concurrency: usize) -> ProactiveOptions {
     let mut options = ProactiveOptions::default();
     options.concurrency = concurrency;
+    // The runtime's time goes on while the database is at work, however long that takes on a busy machine.
+    options.lease = Duration::from_hours(24);
     options.backoff = Backoff {
         jitter: 0.0,
         ..Backoff::default()

@@ -35,8 +35,12 @@ struct Ring {
     keys: Vec<ListedKey>,
 }
 
-async fn list(State(keys): State<Keys>) -> Json<Ring> {
-    Json(Ring { keys: keys.list() })
+async fn list(State(keys): State<Keys>) -> Result<Json<Ring>, ApiError> {
+    let keys = keys.list().await.map_err(|error| {
+        tracing::error!(error = %error, "the API keys could not be read");
+        ApiError::internal()
+    })?;
+    Ok(Json(Ring { keys }))
 }
 
 /// The only answer that holds a key.

@@ -7,10 +7,7 @@ fn audit(rows: i64, age: SignedDuration) -> (Audit, ManualClock) {
     let clock = ManualClock::new("2026-11-27T12:00:00Z".parse().unwrap());
     let audit = Audit {
         bounds: Bounds { rows, age },
-        ..Audit::new(
-            Database::temporary([schema::MIGRATIONS]).unwrap(),
-            Arc::new(clock.clone()),
-        )
+        ..Audit::new(schema::test_database(), Arc::new(clock.clone()))
     };
     (audit, clock)
 }

@@ -235,7 +235,7 @@ fn read_file(path: &Path, required: bool) -> Result<HashMap<String, String>, Con
                 Some(text) => Ok((name, text)),
                 None => Err(ConfigError::Invalid {
                     place: format!("{}: {name}", path.display()),
-                    problem: "must be a string, a whole number or a list of strings".to_owned(),
+                    problem: "must be a string, a number or a list of strings".to_owned(),
                     value: value.type_str().to_owned(),
                 }),
             }
@@ -247,6 +247,7 @@ fn as_text(value: &toml::Value) -> Option<String> {
     match value {
         toml::Value::String(text) => Some(text.clone()),
         toml::Value::Integer(number) => Some(number.to_string()),
+        toml::Value::Float(number) => Some(number.to_string()),
         toml::Value::Array(items) => Some(
             items
                 .iter()

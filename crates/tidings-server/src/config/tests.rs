@@ -171,7 +171,7 @@ fn a_wrong_value_names_its_place() {
         ),
         (
             "listen = true",
-            r#"tidings.toml: listen: must be a string, a whole number or a list of strings, got "boolean""#,
+            r#"tidings.toml: listen: must be a string, a number or a list of strings, got "boolean""#,
         ),
         (
             "allowed_hosts = ['http://a/']",

@@ -4,6 +4,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 use std::time::Duration;
 
+use http::{HeaderName, HeaderValue};
+use percent_encoding::percent_decode_str;
 use tidings_connector::Cloud;
 use url::{Host, Url};
 
@@ -43,6 +45,33 @@ pub(super) fn slow_turn(text: &str) -> Result<Duration, String> {
         Ok(after)
     } else {
         Err("must be less than 15s, after which a channel gives up and sends the activity again".to_owned())
+    }
+}
+
+/// Shorter ones end in the pauses of a busy machine; longer ones keep people waiting.
+pub(super) fn lease(text: &str) -> Result<Duration, String> {
+    let lease = duration(text)?;
+    if (Duration::from_secs(1)..=Duration::from_secs(600)).contains(&lease) {
+        Ok(lease)
+    } else {
+        Err("must be a duration from 1s to 10m".to_owned())
+    }
+}
+
+pub(super) fn backlog(text: &str) -> Result<u32, String> {
+    number(text)
+        .ok()
+        .filter(|backlog| (1..=10_000_000).contains(backlog))
+        .ok_or_else(|| "must be a whole number from 1 to 10000000".to_owned())
+}
+
+/// What is younger than a dedupe key may not be forgotten.
+pub(super) fn retention(text: &str) -> Result<Duration, String> {
+    let retention = duration(text)?;
+    if retention >= Duration::from_hours(7 * 24) {
+        Ok(retention)
+    } else {
+        Err("must be at least 168h, as long as dedupe keys are remembered".to_owned())
     }
 }
 
@@ -117,6 +146,44 @@ pub(super) fn base_address(text: &str) -> Result<String, String> {
     Ok(address.trim_end_matches('/').to_owned())
 }
 
+/// Where traces are collected: often a neighbour in a private network, so plain http will do.
+pub(super) fn collector(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    let fits = Url::parse(text).is_ok_and(|url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.host().is_some()
+            && url.username().is_empty()
+            && url.password().is_none()
+    });
+    if !fits || text.contains(['?', '#']) {
+        return Err("must be an address such as http://localhost:4318, without user, ? and #".to_owned());
+    }
+    Ok(text.trim_end_matches('/').to_owned())
+}
+
+/// Headers as OpenTelemetry writes them: `name=value,name=value`, percent-encoded.
+pub(crate) fn header_list(text: &str) -> Result<Vec<(String, String)>, String> {
+    listed(text)
+        .map(|item| {
+            let (name, value) = item.split_once('=')?;
+            let name = HeaderName::from_bytes(name.trim().as_bytes()).ok()?;
+            let value = percent_decode_str(value.trim()).decode_utf8().ok()?;
+            HeaderValue::from_str(&value).ok()?;
+            Some((name.to_string(), value.into_owned()))
+        })
+        .collect::<Option<Vec<_>>>()
+        .ok_or_else(|| "must be headers as name=value, separated by commas".to_owned())
+}
+
+/// A share of a whole.
+pub(super) fn ratio(text: &str) -> Result<f64, String> {
+    text.trim()
+        .parse()
+        .ok()
+        .filter(|ratio| (0.0..=1.0).contains(ratio))
+        .ok_or_else(|| "must be a number from 0 to 1, such as 0.1".to_owned())
+}
+
 pub(super) fn cloud(text: &str) -> Result<Cloud, String> {
     Cloud::of_channel_service(text.trim()).ok_or_else(|| {
         "must be empty for the public cloud, https://botframework.azure.us, or https://botframework.azure.cn"
@@ -141,6 +208,48 @@ pub(crate) fn is_loopback(host: &Host<&str>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn collectors_may_be_anywhere() {
+        assert_eq!(collector(" http://otel:4318/ ").unwrap(), "http://otel:4318");
+        assert_eq!(
+            collector("https://traces.example/otlp").unwrap(),
+            "https://traces.example/otlp"
+        );
+        for text in [
+            "otel:4318",
+            "grpc://otel:4317",
+            "http://",
+            "http://me:p@otel",
+            "http://otel?a",
+            "http://otel#a",
+        ] {
+            assert!(collector(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn headers_are_names_with_values() {
+        let headers = header_list("api-key=se%3Dsame, X-Team = a b").unwrap();
+        let expected = [("api-key", "se=same"), ("x-team", "a b")];
+        assert_eq!(
+            headers,
+            expected.map(|(name, value)| (name.to_owned(), value.to_owned()))
+        );
+        assert_eq!(header_list("").unwrap(), []);
+        for text in ["sesame", "a b=c", "a=%0a", "=b", "a=%ff"] {
+            let error = header_list(text).unwrap_err();
+            assert!(!error.contains(text), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_share_is_from_nothing_to_all() {
+        assert_eq!(ratio("0.25"), Ok(0.25));
+        for text in ["", "2", "-0.1", "NaN", "half"] {
+            assert!(ratio(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn addresses_are_https_or_on_this_machine() {

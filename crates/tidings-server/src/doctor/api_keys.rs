@@ -14,8 +14,8 @@ pub(super) fn check(config: &Config, inspection: Option<&Inspection>, now: Times
         return None;
     }
     // A database without the table has no key either.
-    let connection = inspection.and_then(Inspection::connection);
-    if connection.is_some_and(|connection| is_any_live(connection, now).unwrap_or(false)) {
+    let is_there = inspection.map(|inspection| inspection.read(|tx| is_any_live(tx, now)));
+    if matches!(is_there, Some(Ok(Some(true)))) {
         return Some(Finding::ok(CHECK, "there is one"));
     }
     Some(Finding::failed(

@@ -1,4 +1,4 @@
-//! The database: there or possible, and nobody else's.
+//! The database: there or possible, and a file nobody else's.
 
 use tidings_store::{Database, Inspection, OpenError};
 
@@ -12,22 +12,29 @@ pub(super) fn check(config: &Config, served: bool) -> (Finding, Option<Inspectio
         Ok(inspection) => inspection,
         Err(error) => return (failed(&error), None),
     };
-    let path = inspection.path().display();
+    let place = inspection.location();
+    if inspection.path().is_none() {
+        let says = match inspection.exists() {
+            true => format!("{place} answers and has the tables"),
+            false => format!("{place} answers; the server makes its tables when it starts"),
+        };
+        return (Finding::ok("database", says), Some(inspection));
+    }
     let finding = match (inspection.holder(), inspection.exists()) {
         (Some(holder), _) if served => Finding::ok(
             "database",
-            format!("{path} is in use by {holder}, a running server"),
+            format!("{place} is in use by {holder}, a running server"),
         ),
         (Some(holder), _) => Finding::failed(
             "database",
             format!(
-                "{path} is in use by {holder}, which does not listen on {}",
+                "{place} is in use by {holder}, which does not listen on {}",
                 config.listen
             ),
             "stop that process, or choose another database with TIDINGS_DATABASE or --database",
         ),
-        (None, true) => Finding::ok("database", format!("{path} can be written")),
-        (None, false) => Finding::ok("database", format!("{path} is not there yet and can be created")),
+        (None, true) => Finding::ok("database", format!("{place} can be written")),
+        (None, false) => Finding::ok("database", format!("{place} is not there yet and can be created")),
     };
     (finding, Some(inspection))
 }

@@ -21,16 +21,17 @@ pub(super) fn check(
     inspection: Option<&Inspection>,
 ) -> Vec<Finding> {
     const CHECK: &str = "target";
-    let Some(connection) = inspection.and_then(Inspection::connection) else {
-        return vec![Finding::failed(
-            CHECK,
-            "there is no database to find the conversation in",
-            "name the server's database with TIDINGS_DATABASE or --database",
-        )];
-    };
-    let stored = match last_reference(connection, conversation_id) {
-        Ok(Some(stored)) => stored,
+    let found = inspection.map(|inspection| inspection.read(|tx| last_reference(tx, conversation_id)));
+    let stored = match found.unwrap_or(Ok(None)) {
+        Ok(Some(Some(stored))) => stored,
         Ok(None) => {
+            return vec![Finding::failed(
+                CHECK,
+                "there is no database to find the conversation in",
+                "name the server's database with TIDINGS_DATABASE or --database",
+            )];
+        }
+        Ok(Some(None)) => {
             return vec![Finding::failed(
                 CHECK,
                 format!("nothing is on record about the conversation {conversation_id:?}"),

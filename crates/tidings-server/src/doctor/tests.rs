@@ -1,3 +1,4 @@
+mod database;
 mod target;
 
 use std::path::Path;
@@ -5,7 +6,6 @@ use std::path::Path;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use tidings_connector::{AppType, Credentials, CredentialsError, TokenRequest};
-use tidings_store::Database;
 
 use super::*;
 use crate::config::Secret;
@@ -361,59 +361,6 @@ async fn the_clock_may_be_off_by_a_little() {
     };
     let report = examine(&authenticated(folder.path()), network).await;
     finds(&report, "clock", Verdict::Ok, &["2 s behind"]);
-}
-
-#[tokio::test]
-async fn a_database_that_cannot_be_used_is_named() {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("text"), "x".repeat(600)).unwrap();
-    for (database, part) in [
-        ("missing/tidings.db", "does not exist"),
-        ("text", "is not an SQLite database"),
-        (".", "cannot be read"),
-    ] {
-        let config = Config {
-            database: folder.path().join(database).display().to_string(),
-            ..local(folder.path())
-        };
-        finds(
-            &examine(&config, well()).await,
-            "database",
-            Verdict::Failed,
-            &[part],
-        );
-    }
-    let config = Config {
-        database: "postgres://user:sesame@host/db".to_owned(),
-        ..local(folder.path())
-    };
-    finds(
-        &examine(&config, well()).await,
-        "database",
-        Verdict::Failed,
-        &["PostgreSQL"],
-    );
-}
-
-#[tokio::test]
-async fn a_database_in_use_is_trouble_unless_a_server_runs() {
-    let folder = tempfile::tempdir().unwrap();
-    let config = local(folder.path());
-    let database = Database::open(crate::database::database_options(&config).unwrap()).unwrap();
-    let report = examine(&config, well()).await;
-    finds(
-        &report,
-        "database",
-        Verdict::Failed,
-        &["is in use by", "does not listen", "stop that process"],
-    );
-    database.close().await;
-    finds(
-        &examine(&config, well()).await,
-        "database",
-        Verdict::Ok,
-        &["can be written"],
-    );
 }
 
 #[tokio::test]

@@ -11,6 +11,10 @@ pub enum Scope {
     JobsRead,
     /// `jobs:write`: complete jobs, and see them.
     JobsWrite,
+    /// `deliveries:read`: see what is and was owed to conversations.
+    DeliveriesRead,
+    /// `deliveries:write`: owe, cancel and retry deliveries, pause and resume them, and see them.
+    DeliveriesWrite,
     /// `keys:read`: see which keys there are.
     KeysRead,
     /// `keys:write`: make and revoke keys, and see them.
@@ -28,9 +32,11 @@ pub struct UnknownScope(String);
 
 impl Scope {
     /// Every scope there is.
-    pub const ALL: [Scope; 6] = [
+    pub const ALL: [Scope; 8] = [
         Scope::JobsRead,
         Scope::JobsWrite,
+        Scope::DeliveriesRead,
+        Scope::DeliveriesWrite,
         Scope::KeysRead,
         Scope::KeysWrite,
         Scope::AuditRead,
@@ -43,6 +49,8 @@ impl Scope {
         match self {
             Scope::JobsRead => "jobs:read",
             Scope::JobsWrite => "jobs:write",
+            Scope::DeliveriesRead => "deliveries:read",
+            Scope::DeliveriesWrite => "deliveries:write",
             Scope::KeysRead => "keys:read",
             Scope::KeysWrite => "keys:write",
             Scope::AuditRead => "audit:read",
@@ -56,13 +64,15 @@ impl Scope {
         self == wanted
             || matches!(
                 (self, wanted),
-                (Scope::JobsWrite, Scope::JobsRead) | (Scope::KeysWrite, Scope::KeysRead)
+                (Scope::JobsWrite, Scope::JobsRead)
+                    | (Scope::DeliveriesWrite, Scope::DeliveriesRead)
+                    | (Scope::KeysWrite, Scope::KeysRead)
             )
     }
 
     /// Whether using it is put on record.
     pub(crate) fn writes(self) -> bool {
-        matches!(self, Scope::JobsWrite | Scope::KeysWrite)
+        matches!(self, Scope::JobsWrite | Scope::DeliveriesWrite | Scope::KeysWrite)
     }
 
     fn list() -> String {
@@ -111,6 +121,7 @@ mod tests {
                 .collect();
             let expected = match held {
                 Scope::JobsWrite => vec![Scope::JobsRead, Scope::JobsWrite],
+                Scope::DeliveriesWrite => vec![Scope::DeliveriesRead, Scope::DeliveriesWrite],
                 Scope::KeysWrite => vec![Scope::KeysRead, Scope::KeysWrite],
                 other => vec![other],
             };
@@ -125,7 +136,8 @@ mod tests {
             let error = text.parse::<Scope>().unwrap_err().to_string();
             assert!(
                 error.ends_with(
-                    "the scopes are jobs:read, jobs:write, keys:read, keys:write, audit:read, metrics:read"
+                    "the scopes are jobs:read, jobs:write, deliveries:read, deliveries:write, keys:read, keys:write, \
+                     audit:read, metrics:read"
                 ),
                 "{error}"
             );

@@ -1,7 +1,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::postgres::{ServerUrl, check_schema, without_secrets};
 use crate::{Migrations, OpenError};
+
+/// The most threads of a kind.
+const MAX_THREADS: usize = 64;
 
 /// Where a [`Database`](crate::Database) is and what it holds.
 #[derive(Clone, Debug)]
@@ -10,13 +14,16 @@ pub struct DatabaseOptions {
     pub(super) components: Vec<Migrations>,
     pub(super) max_pages: Option<u32>,
     pub(super) readers: usize,
+    pub(super) writers: usize,
     pub(super) busy_timeout: Duration,
+    pub(super) statement_timeout: Duration,
 }
 
 #[derive(Clone, Debug)]
 pub(super) enum Place {
     Path(PathBuf),
     Temporary,
+    Server(Box<ServerUrl>),
 }
 
 impl DatabaseOptions {
@@ -35,37 +42,49 @@ impl DatabaseOptions {
             components: Vec::new(),
             max_pages: None,
             readers: 2,
+            writers: 8,
             busy_timeout: Duration::from_secs(5),
+            statement_timeout: Duration::from_secs(30),
         }
     }
 
-    /// A database by its URL: `sqlite:///absolute/path.db`, `sqlite://relative.db`, or just a path. The path is taken as
-    /// it is written, without percent-decoding.
+    /// A database by its URL: `sqlite:///absolute/path.db`, `sqlite://relative.db` or just a path, taken as it is
+    /// written, without percent-decoding; or `postgres://user:password@host:port/database`.
+    ///
+    /// A PostgreSQL URL takes the parameters of libpq, such as `host=/run/postgresql` for a Unix socket, and `schema` (the
+    /// schema of our tables, `tidings` unless told). Without a password in it, `PGPASSWORD` is used. `sslmode` is
+    /// `disable`, `prefer` (the default: encrypted if the server can, whoever it is), or `require` and `verify-full`,
+    /// which both want a certificate of an authority that the system trusts, or of one in the file `sslrootcert`.
     ///
     /// ```
     /// use tidings_store::DatabaseOptions;
     ///
     /// assert!(DatabaseOptions::from_url("sqlite:///var/lib/tidings/tidings.db").is_ok());
     /// assert!(DatabaseOptions::from_url("tidings.db").is_ok());
-    /// let error = DatabaseOptions::from_url("postgres://localhost/tidings").unwrap_err();
+    /// assert!(DatabaseOptions::from_url("postgres://bot:secret@db.example/bots?sslmode=require").is_ok());
+    /// let error = DatabaseOptions::from_url("mysql://localhost/tidings").unwrap_err();
     /// assert!(error.to_string().contains("sqlite:///"));
     /// ```
     ///
     /// # Errors
     /// [`OpenError::Url`] if the URL names another kind of database or no file.
     pub fn from_url(url: &str) -> Result<DatabaseOptions, OpenError> {
-        let unusable = |reason| {
+        let unusable = |reason: &str| {
             Err(OpenError::Url {
-                url: without_userinfo(url),
-                reason,
+                url: without_secrets(url),
+                reason: reason.to_owned(),
             })
         };
         let path = match url.split_once("://") {
             Some(("sqlite", path)) => path,
             Some(("postgres" | "postgresql", _)) => {
-                return unusable("this version does not serve PostgreSQL yet");
+                let password = std::env::var("PGPASSWORD").ok();
+                return Ok(DatabaseOptions {
+                    place: Place::Server(Box::new(ServerUrl::parse(url, password)?)),
+                    ..DatabaseOptions::temporary()
+                });
             }
-            Some(_) => return unusable("only SQLite is served"),
+            Some(_) => return unusable("only SQLite and PostgreSQL are served"),
             None => url.strip_prefix("sqlite:").unwrap_or(url),
         };
         if path.is_empty() {
@@ -80,11 +99,28 @@ impl DatabaseOptions {
         Ok(DatabaseOptions::new(path))
     }
 
-    /// The file of the database; `None` for a temporary one.
+    /// Keeps the tables in this schema of a PostgreSQL database, which is created if it is not there. SQLite has none.
+    ///
+    /// # Errors
+    /// [`OpenError::Url`] if the name would need quotes.
+    pub fn schema(mut self, name: &str) -> Result<DatabaseOptions, OpenError> {
+        if let Err(reason) = check_schema(name) {
+            return Err(OpenError::Url {
+                url: format!("schema={name}"),
+                reason: reason.to_owned(),
+            });
+        }
+        if let Place::Server(url) = &mut self.place {
+            url.set_schema(name.to_owned());
+        }
+        Ok(self)
+    }
+
+    /// The file of the database; `None` for a temporary one, and for PostgreSQL.
     pub fn path(&self) -> Option<&Path> {
         match &self.place {
             Place::Path(path) => Some(path),
-            Place::Temporary => None,
+            Place::Temporary | Place::Server(_) => None,
         }
     }
 
@@ -103,10 +139,24 @@ impl DatabaseOptions {
         self
     }
 
-    /// How many threads read beside the writer, 1 to 16.
+    /// How many threads read beside the writer, 1 to 64: two unless told.
     #[must_use]
     pub fn readers(mut self, readers: usize) -> DatabaseOptions {
-        self.readers = readers.clamp(1, 16);
+        self.readers = readers.clamp(1, MAX_THREADS);
+        self
+    }
+
+    /// How many threads write to PostgreSQL, each with a connection, 1 to 64: eight unless told. SQLite has one.
+    #[must_use]
+    pub fn writers(mut self, writers: usize) -> DatabaseOptions {
+        self.writers = writers.clamp(1, MAX_THREADS);
+        self
+    }
+
+    /// How long a statement of PostgreSQL may take, waiting for locks included: 30 s unless told.
+    #[must_use]
+    pub fn statement_timeout(mut self, timeout: Duration) -> DatabaseOptions {
+        self.statement_timeout = timeout.clamp(Duration::from_millis(1), Duration::from_secs(3600));
         self
     }
 
@@ -115,18 +165,6 @@ impl DatabaseOptions {
     pub fn busy_timeout(mut self, timeout: Duration) -> DatabaseOptions {
         self.busy_timeout = timeout;
         self
-    }
-}
-
-/// The URL without user and password, which must not reach a log.
-fn without_userinfo(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.to_owned();
-    };
-    let authority = rest.split('/').next().unwrap_or(rest);
-    match authority.rfind('@') {
-        Some(at) => format!("{scheme}://{}", &rest[at + 1..]),
-        None => url.to_owned(),
     }
 }
 
@@ -169,12 +207,15 @@ mod tests {
             let error = DatabaseOptions::from_url(url).unwrap_err();
             assert!(matches!(error, OpenError::Url { .. }), "{url}: {error}");
         }
-        let error = DatabaseOptions::from_url("postgres://me:p@ss@host/tidings")
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("postgres://host/tidings") && !error.contains("p@ss"),
-            "{error}"
-        );
+        for url in [
+            "mysql://me:p@ss@host/tidings",
+            "postgres://me:p@ss@host/tidings?no=p@ss",
+            "mysql://me:p@ss/@host",
+        ] {
+            let error = DatabaseOptions::from_url(url).unwrap_err().to_string();
+            assert!(error.contains("host") && !error.contains("p@ss"), "{error}");
+        }
+        let options = DatabaseOptions::from_url("postgres://me:p@ss@host/tidings").unwrap();
+        assert!(!format!("{options:?}").contains("p@ss"), "{options:?}");
     }
 }

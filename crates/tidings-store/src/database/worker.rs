@@ -3,7 +3,6 @@
 use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::thread::{Builder, JoinHandle};
 
 use crate::{OpenError, StoreError};
@@ -19,7 +18,7 @@ pub(super) fn is_current() -> bool {
 
 pub(super) fn spawn(
     name: &str,
-    path: &Path,
+    database: &str,
     work: impl FnOnce() + Send + 'static,
 ) -> Result<JoinHandle<()>, OpenError> {
     let start = move || {
@@ -30,14 +29,14 @@ pub(super) fn spawn(
         .name(name.to_owned())
         .spawn(start)
         .map_err(|source| OpenError::Thread {
-            path: path.to_owned(),
+            database: database.to_owned(),
             source,
         })
 }
 
 /// Runs a caller's code; its panic becomes its error.
 pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
-    // Nothing that a half-done operation leaves behind is used again: its savepoint is rolled back.
+    // Nothing that a half-done operation leaves behind is used again: it is rolled back.
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         Err(StoreError::Panicked {
             message: message_of(&*panic),

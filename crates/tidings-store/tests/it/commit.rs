@@ -6,7 +6,18 @@ use tidings_store::{
     StoreError, Tx,
 };
 
+use crate::engine::{Engine, on_both_engines};
 use crate::notes::{self, insert};
+
+on_both_engines! {
+    documents_and_steps_are_kept_in_one_commit
+    a_conflict_or_a_failing_step_keeps_nothing
+    a_delete_is_conditional_on_its_etag
+    changes_of_one_batch_see_those_before_them
+    an_empty_batch_costs_no_commit
+    only_the_database_says_that_it_is_one
+    a_document_damaged_by_hand_is_named
+}
 
 struct Note(&'static str);
 
@@ -57,9 +68,8 @@ async fn keys(database: &Database) -> Vec<String> {
     keys
 }
 
-#[tokio::test]
-async fn documents_and_steps_are_kept_in_one_commit() {
-    let database = notes::temporary();
+async fn documents_and_steps_are_kept_in_one_commit(engine: Engine) {
+    let database = engine.open([notes::NOTES]);
     let changes = vec![
         write("a", document(1)),
         delete("b", None),
@@ -78,9 +88,8 @@ async fn documents_and_steps_are_kept_in_one_commit() {
     assert_eq!(read.etag.as_ref(), Some(&committed.etags[1].1));
 }
 
-#[tokio::test]
-async fn a_conflict_or_a_failing_step_keeps_nothing() {
-    let database = notes::temporary();
+async fn a_conflict_or_a_failing_step_keeps_nothing(engine: Engine) {
+    let database = engine.open([notes::NOTES]);
     let stale = write("b", document(2).with_etag(ETag::new("7")));
     let conflict = batch(
         vec![write("a", document(1)), stale],
@@ -112,9 +121,8 @@ async fn a_conflict_or_a_failing_step_keeps_nothing() {
     assert!(notes::all(&database).await.is_empty());
 }
 
-#[tokio::test]
-async fn a_delete_is_conditional_on_its_etag() {
-    let database = notes::temporary();
+async fn a_delete_is_conditional_on_its_etag(engine: Engine) {
+    let database = engine.open([notes::NOTES]);
     let first = database.write_document("a", document(1)).await.unwrap();
     let second = database.write_document("a", document(2)).await.unwrap();
     let commit = |change| database.commit(batch(vec![change], Vec::new()));
@@ -133,9 +141,8 @@ async fn a_delete_is_conditional_on_its_etag() {
     }
 }
 
-#[tokio::test]
-async fn changes_of_one_batch_see_those_before_them() {
-    let database = notes::temporary();
+async fn changes_of_one_batch_see_those_before_them(engine: Engine) {
+    let database = engine.open([notes::NOTES]);
     let changes = vec![
         write("a", document(1).with_etag(ETag::absent())),
         delete("a", None),
@@ -147,9 +154,8 @@ async fn changes_of_one_batch_see_those_before_them() {
     assert_eq!(read, document(2).with_etag(etags[1].1.clone()));
 }
 
-#[tokio::test]
-async fn an_empty_batch_costs_no_commit() {
-    let database = notes::temporary();
+async fn an_empty_batch_costs_no_commit(engine: Engine) {
+    let database = engine.open([notes::NOTES]);
     assert!(Batch::default().is_empty());
     assert_eq!(
         database.commit(Batch::default()).await.unwrap(),
@@ -158,16 +164,14 @@ async fn an_empty_batch_costs_no_commit() {
     assert_eq!(database.stats().commits, 0);
 }
 
-#[tokio::test]
-async fn only_the_database_says_that_it_is_one() {
-    let database = notes::temporary();
-    assert_eq!(database.database().unwrap().path(), database.path());
+async fn only_the_database_says_that_it_is_one(engine: Engine) {
+    let database = engine.open([notes::NOTES]);
+    assert_eq!(database.database().unwrap().location(), database.location());
     assert!(MemoryStorage::new().database().is_none());
 }
 
-#[tokio::test]
-async fn a_document_damaged_by_hand_is_named() {
-    let database = notes::temporary();
+async fn a_document_damaged_by_hand_is_named(engine: Engine) {
+    let database = engine.open([notes::NOTES]);
     database.write_document("a", document(1)).await.unwrap();
     database
         .write(|tx| tx.execute("UPDATE documents SET value = '[1'", &[]))

@@ -19,3 +19,14 @@ mod sqlite {
 
     tidings_store::storage_contract!(make, atomic);
 }
+
+mod postgres {
+    use tidings_store::Database;
+    use tidings_store::test_postgres::TestPostgres;
+
+    async fn make() -> Database {
+        Database::open(TestPostgres::shared().options()).unwrap()
+    }
+
+    tidings_store::storage_contract!(make, atomic);
+}

@@ -19,8 +19,15 @@ fn files(folder: &tempfile::TempDir) -> Vec<String> {
 fn what_is_not_there_is_not_created() {
     let folder = tempfile::tempdir().unwrap();
     let inspection = Database::inspect(notes::options(&folder)).unwrap();
-    assert!(!inspection.exists() && inspection.tx().is_none() && inspection.holder().is_none());
-    assert_eq!(inspection.path(), folder.path().join("tidings.db"));
+    assert!(
+        !inspection.exists()
+            && inspection.read(|_| Ok(())).unwrap().is_none()
+            && inspection.holder().is_none()
+    );
+    assert_eq!(
+        inspection.path(),
+        Some(folder.path().join("tidings.db").as_path())
+    );
     assert_eq!(files(&folder), [""; 0]);
     let nowhere = DatabaseOptions::new(folder.path().join("missing/tidings.db"));
     let error = Database::inspect(nowhere).unwrap_err();
@@ -43,9 +50,12 @@ async fn a_closed_database_is_read_and_kept_from_others_meanwhile() {
     };
     let inspection = Database::inspect(notes::options(&folder).component(newer)).unwrap();
     assert_eq!(inspection.holder(), None);
-    let tx = inspection.tx().unwrap();
-    assert_eq!(notes::texts(&tx).unwrap(), ["kept"]);
-    assert!(tx.exists("SELECT * FROM more", &[]).is_err());
+    assert_eq!(inspection.read(notes::texts).unwrap().unwrap(), ["kept"]);
+    assert!(
+        inspection
+            .read(|tx| tx.exists("SELECT * FROM more", &[]))
+            .is_err()
+    );
     let error = Database::open(notes::options(&folder)).unwrap_err();
     assert!(matches!(error, OpenError::Locked { .. }), "{error}");
     drop(inspection);
@@ -63,7 +73,7 @@ async fn an_open_database_is_read_beside_who_has_it() {
     notes::add(database.clone(), "first").await.unwrap();
     let inspection = Database::inspect(notes::options(&folder)).unwrap();
     assert_eq!(inspection.holder(), Some("this very process"));
-    assert_eq!(notes::texts(&inspection.tx().unwrap()).unwrap(), ["first"]);
+    assert_eq!(inspection.read(notes::texts).unwrap().unwrap(), ["first"]);
     notes::add(database.clone(), "second").await.unwrap();
     drop(inspection);
     assert_eq!(notes::all(&database).await, ["first", "second"]);

@@ -7,13 +7,20 @@ use serde_json::json;
 use tidings_store::{Database, Document, ETag, Storage, StoreError, Tx};
 use tokio::sync::oneshot;
 
+use crate::engine::{Engine, on_both_engines};
 use crate::held_writer::HeldWriter;
 use crate::notes;
 
-#[tokio::test]
-async fn close_keeps_what_was_taken_in_and_refuses_the_rest() {
-    let folder = tempfile::tempdir().unwrap();
-    let database = Database::open(notes::options(&folder)).unwrap();
+on_both_engines! {
+    close_keeps_what_was_taken_in_and_refuses_the_rest
+    dropping_the_last_handle_commits_and_unlocks_before_it_returns
+    the_last_handle_may_be_dropped_by_an_operation
+    etags_go_on_after_a_restart
+}
+
+async fn close_keeps_what_was_taken_in_and_refuses_the_rest(engine: Engine) {
+    let home = engine.home();
+    let database = Database::open(home.options()).unwrap();
     let mut writer = HeldWriter::hold(&database).await;
     let waiting = writer.queue(notes::add(database.clone(), "waiting")).await;
     let closing = writer.queue({
@@ -31,7 +38,7 @@ async fn close_keeps_what_was_taken_in_and_refuses_the_rest() {
     ));
     assert!(matches!(database.read(|_| Ok(())).await, Err(StoreError::Closed)));
     // The other handle still lives, but the file is free.
-    let again = Database::open(notes::options(&folder)).unwrap();
+    let again = Database::open(home.options()).unwrap();
     assert_eq!(notes::all(&again).await, ["waiting"]);
 }
 
@@ -52,11 +59,10 @@ async fn a_closed_file_is_checkpointed_into_one() {
     assert_eq!(files, ["tidings.db", "tidings.db-lock"]);
 }
 
-#[tokio::test]
-async fn dropping_the_last_handle_commits_and_unlocks_before_it_returns() {
-    let folder = tempfile::tempdir().unwrap();
+async fn dropping_the_last_handle_commits_and_unlocks_before_it_returns(engine: Engine) {
+    let home = engine.home();
     for round in 0..20 {
-        let database = Database::open(notes::options(&folder)).unwrap();
+        let database = Database::open(home.options()).unwrap();
         assert_eq!(notes::all(&database).await.len(), round);
         let mut writer = HeldWriter::hold(&database).await;
         let gave_up = writer.queue(notes::add(database.clone(), "queued")).await;
@@ -67,10 +73,9 @@ async fn dropping_the_last_handle_commits_and_unlocks_before_it_returns() {
     }
 }
 
-#[tokio::test]
-async fn the_last_handle_may_be_dropped_by_an_operation() {
-    let folder = tempfile::tempdir().unwrap();
-    let database = Database::open(notes::options(&folder)).unwrap();
+async fn the_last_handle_may_be_dropped_by_an_operation(engine: Engine) {
+    let home = engine.home();
+    let database = Database::open(home.options()).unwrap();
     let observer = database.clone();
     let mut writer = HeldWriter::hold(&database).await;
     let operation = writer
@@ -92,7 +97,7 @@ async fn the_last_handle_may_be_dropped_by_an_operation() {
     writer.release().await;
     observer.close().await;
     drop(observer);
-    let again = Database::open(notes::options(&folder)).unwrap();
+    let again = Database::open(home.options()).unwrap();
     assert_eq!(notes::all(&again).await, ["last words"]);
 }
 
@@ -124,13 +129,12 @@ async fn the_very_last_handle_may_go_on_the_writer_thread() {
     assert_eq!(notes::all(&again).await, ["last words"]);
 }
 
-#[tokio::test]
-async fn etags_go_on_after_a_restart() {
-    let folder = tempfile::tempdir().unwrap();
+async fn etags_go_on_after_a_restart(engine: Engine) {
+    let home = engine.home();
     let document = Document::encode(&json!({})).unwrap();
     let mut seen: Vec<ETag> = Vec::new();
     for _ in 0..3 {
-        let database = Database::open(notes::options(&folder)).unwrap();
+        let database = Database::open(home.options()).unwrap();
         let etag = database.write_document("key", document.clone()).await.unwrap();
         assert!(!seen.contains(&etag), "{etag} among {seen:?}");
         for stale in seen.drain(..) {
@@ -149,7 +153,7 @@ async fn etags_go_on_after_a_restart() {
 #[tokio::test]
 async fn a_temporary_database_leaves_nothing_behind() {
     let database = notes::temporary();
-    let folder = database.path().parent().unwrap().to_owned();
+    let folder = database.path().unwrap().parent().unwrap().to_owned();
     notes::add(database.clone(), "gone").await.unwrap();
     assert!(folder.exists());
     drop(database);
@@ -158,11 +162,17 @@ async fn a_temporary_database_leaves_nothing_behind() {
 
 #[test]
 fn a_database_outlives_the_runtime_it_was_used_on() {
-    let database = notes::temporary();
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let database = engine.open([notes::NOTES]);
+        outlives_runtimes(&database);
+    }
+}
+
+fn outlives_runtimes(database: &Database) {
     for round in 1..=3 {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(notes::add(database.clone(), "note")).unwrap();
-        assert_eq!(runtime.block_on(notes::all(&database)).len(), round);
+        assert_eq!(runtime.block_on(notes::all(database)).len(), round);
     }
 }
 

@@ -4,9 +4,11 @@
     reason = "a test, and whatever helps one, fails by panicking"
 )]
 
+mod backup;
 mod commit;
 mod contract;
 mod crash;
+mod engine;
 mod group_commit;
 mod held_writer;
 mod inspection;
@@ -15,6 +17,7 @@ mod migrations;
 mod model;
 mod notes;
 mod open_errors;
+mod postgres;
 mod readers;
 mod rows;
 mod transactions;

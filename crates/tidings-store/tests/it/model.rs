@@ -1,11 +1,15 @@
-//! Memory, SQLite and a model answer any sequence of calls alike.
+//! Memory, SQLite, PostgreSQL and a model answer any sequence of calls alike.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use proptest::prelude::*;
 use serde_json::json;
 use tidings_store::{Database, Document, ETag, MemoryStorage, Storage, StorageError};
 use tokio::runtime::Builder;
+
+use crate::engine::Engine;
 
 /// Which eTag a change carries.
 #[derive(Clone, Debug)]
@@ -52,8 +56,9 @@ fn call() -> impl Strategy<Value = Call> {
 /// A key's value and the number of the write that gave it.
 type Model = BTreeMap<u8, (u32, usize)>;
 
-fn name(key: u8) -> String {
-    format!("key/{key}")
+/// The name of a key in a sequence of calls: they share one database.
+fn name(sequence: u64, key: u8) -> String {
+    format!("{sequence}/key/{key}")
 }
 
 /// What the contract says that a write does: the new state, or the key that conflicts.
@@ -88,13 +93,15 @@ fn expect(
 
 /// A backend under test, with the eTag it issued for each write of the model.
 struct Backend<S> {
+    sequence: u64,
     storage: S,
     etags: HashMap<usize, ETag>,
 }
 
 impl<S: Storage> Backend<S> {
-    fn new(storage: S) -> Backend<S> {
+    fn new(sequence: u64, storage: S) -> Backend<S> {
         Backend {
+            sequence,
             storage,
             etags: HashMap::new(),
         }
@@ -119,7 +126,7 @@ impl<S: Storage> Backend<S> {
                 Guard::Current => model.get(key).map(|(_, write)| self.etags[write].clone()),
             };
             let document = Document::encode(&json!({ "value": value })).unwrap();
-            (name(*key), Document { etag, ..document })
+            (name(self.sequence, *key), Document { etag, ..document })
         });
         let written = self.storage.write(changes.collect()).await?;
         self.etags
@@ -128,27 +135,31 @@ impl<S: Storage> Backend<S> {
     }
 
     async fn assert_holds(&self, model: &Model) {
-        let names: Vec<String> = (0..4).map(name).collect();
+        let names: Vec<String> = (0..4).map(|key| name(self.sequence, key)).collect();
         let keys: Vec<&str> = names.iter().map(String::as_str).collect();
         let found = self.storage.read(&keys).await.unwrap();
         let expected: HashMap<String, Document> = model
             .iter()
             .map(|(key, (value, write))| {
                 let document = Document::encode(&json!({ "value": value })).unwrap();
-                (name(*key), document.with_etag(self.etags[write].clone()))
+                (
+                    name(self.sequence, *key),
+                    document.with_etag(self.etags[write].clone()),
+                )
             })
             .collect();
         assert_eq!(found, expected);
     }
 }
 
-async fn play(calls: Vec<Call>) {
+async fn play(calls: Vec<Call>, sequence: u64, on_postgres: Database) {
     let mut model = Model::new();
     // Each write that was kept, with its key.
     let mut issued: Vec<(u8, usize)> = Vec::new();
     let mut writes = 0;
-    let mut memory = Backend::new(MemoryStorage::new());
-    let mut sqlite = Backend::new(Database::temporary([]).unwrap());
+    let mut memory = Backend::new(sequence, MemoryStorage::new());
+    let mut sqlite = Backend::new(sequence, Database::temporary([]).unwrap());
+    let mut postgres = Backend::new(sequence, on_postgres);
     for call in calls {
         match call {
             Call::Write(changes) => {
@@ -156,12 +167,13 @@ async fn play(calls: Vec<Call>) {
                 let answers = [
                     memory.write(&model, writes, &changes, &issued).await,
                     sqlite.write(&model, writes, &changes, &issued).await,
+                    postgres.write(&model, writes, &changes, &issued).await,
                 ];
                 for answer in answers {
                     match (&expected, answer) {
                         (Ok(_), Ok(())) => {}
                         (Err(key), Err(StorageError::Conflict { key: named })) => {
-                            assert_eq!(named, name(*key));
+                            assert_eq!(named, name(sequence, *key));
                         }
                         (expected, answer) => panic!("{changes:?}: expected {expected:?}, got {answer:?}"),
                     }
@@ -173,15 +185,17 @@ async fn play(calls: Vec<Call>) {
                 }
             }
             Call::Delete(keys) => {
-                let names: Vec<String> = keys.iter().copied().map(name).collect();
+                let names: Vec<String> = keys.iter().map(|key| name(sequence, *key)).collect();
                 let names: Vec<&str> = names.iter().map(String::as_str).collect();
                 memory.storage.delete(&names).await.unwrap();
                 sqlite.storage.delete(&names).await.unwrap();
+                postgres.storage.delete(&names).await.unwrap();
                 model.retain(|key, _| !keys.contains(key));
             }
         }
         memory.assert_holds(&model).await;
         sqlite.assert_holds(&model).await;
+        postgres.assert_holds(&model).await;
     }
 }
 
@@ -189,7 +203,11 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn memory_and_sqlite_answer_as_the_model(calls in prop::collection::vec(call(), 1..24)) {
-        Builder::new_current_thread().build().unwrap().block_on(play(calls));
+    fn memory_sqlite_and_postgres_answer_as_the_model(calls in prop::collection::vec(call(), 1..24)) {
+        static SEQUENCES: AtomicU64 = AtomicU64::new(0);
+        static POSTGRES: LazyLock<Database> = LazyLock::new(|| Engine::Postgres.open([]));
+        let sequence = SEQUENCES.fetch_add(1, Ordering::Relaxed);
+        let play = play(calls, sequence, POSTGRES.clone());
+        Builder::new_current_thread().build().unwrap().block_on(play);
     }
 }

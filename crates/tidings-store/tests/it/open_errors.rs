@@ -237,7 +237,7 @@ fn two_names_of_one_file_meet_at_one_lock() {
     let folder = tempfile::tempdir().unwrap();
     let database = Database::open(notes::options(&folder)).unwrap();
     let link = folder.path().join("link.db");
-    std::os::unix::fs::symlink(database.path(), &link).unwrap();
+    std::os::unix::fs::symlink(database.path().unwrap(), &link).unwrap();
     let dotted = folder
         .path()
         .join("..")
@@ -257,7 +257,7 @@ fn two_names_of_one_file_meet_at_one_lock() {
 fn a_database_that_another_program_keeps_locked() {
     let folder = tempfile::tempdir().unwrap();
     let database = Database::open(notes::options(&folder)).unwrap();
-    let path = database.path().to_owned();
+    let path = database.path().unwrap().to_owned();
     drop(database);
     let shell = Connection::open(&path).unwrap();
     shell.execute_batch("BEGIN IMMEDIATE").unwrap();

@@ -4,6 +4,8 @@ use std::ops::ControlFlow;
 
 use tidings_store::{Database, FromColumn, Migrations, StoreError, ToColumn, Tx, params};
 
+use crate::engine::{Engine, on_both_engines};
+
 const VALUES: Migrations = Migrations {
     component: "values",
     postgres: &["CREATE TABLE \"values\" (
@@ -16,8 +18,12 @@ const VALUES: Migrations = Migrations {
     ) STRICT"],
 };
 
-fn database() -> Database {
-    Database::temporary([VALUES]).unwrap()
+on_both_engines! {
+    each_type_comes_back_as_it_went
+    a_column_of_another_type_is_an_error
+    an_insert_tells_the_number_of_its_row_or_that_there_is_none
+    rows_are_counted_found_and_visited
+    a_parameter_may_stand_in_several_places_and_more_than_ten_are_told_apart
 }
 
 /// Writes a value into a column and reads it back.
@@ -43,9 +49,8 @@ macro_rules! comes_back {
     )+ };
 }
 
-#[tokio::test]
-async fn each_type_comes_back_as_it_went() {
-    let database = &database();
+async fn each_type_comes_back_as_it_went(engine: Engine) {
+    let database = &engine.open([VALUES]);
     comes_back!(database, "number": i64::MIN, -1_i64, 0_i64, i64::MAX, i32::MIN, u32::MAX, u16::MAX, u8::MAX);
     comes_back!(database, "small": i32::MIN, i32::MAX, 0_i64, 65_535_u16, 255_u8);
     comes_back!(database, "flag": true, false, Some(true), None::<bool>);
@@ -55,9 +60,8 @@ async fn each_type_comes_back_as_it_went() {
     comes_back!(database, "number": Some(7_i64), None::<i64>, None::<u8>);
 }
 
-#[tokio::test]
-async fn a_column_of_another_type_is_an_error() {
-    let database = database();
+async fn a_column_of_another_type_is_an_error(engine: Engine) {
+    let database = engine.open([VALUES]);
     database
         .write(|tx| {
             tx.execute(
@@ -106,10 +110,9 @@ async fn a_column_of_another_type_is_an_error() {
     assert!(text.unwrap_err().to_string().contains("holds no text"));
 }
 
-#[tokio::test]
-async fn an_insert_tells_the_number_of_its_row_or_that_there_is_none() {
+async fn an_insert_tells_the_number_of_its_row_or_that_there_is_none(engine: Engine) {
     const INSERT: &str = "INSERT INTO \"values\" (text) VALUES (?1) ON CONFLICT (text) DO NOTHING";
-    let database = database();
+    let database = engine.open([VALUES]);
     let insert = |tx: &Tx<'_>, text: &str| tx.insert(INSERT, "id", params![text]);
     let (first, twice, second) = database
         .write(move |tx| Ok((insert(tx, "a")?, insert(tx, "a")?, insert(tx, "b")?)))
@@ -129,9 +132,8 @@ async fn an_insert_tells_the_number_of_its_row_or_that_there_is_none() {
     assert_eq!(found.unwrap(), Some("b".to_owned()));
 }
 
-#[tokio::test]
-async fn rows_are_counted_found_and_visited() {
-    let database = database();
+async fn rows_are_counted_found_and_visited(engine: Engine) {
+    let database = engine.open([VALUES]);
     let counted = database
         .write(|tx| {
             for number in 0..5 {
@@ -186,9 +188,8 @@ async fn rows_are_counted_found_and_visited() {
         .unwrap();
 }
 
-#[tokio::test]
-async fn a_parameter_may_stand_in_several_places_and_more_than_ten_are_told_apart() {
-    let database = database();
+async fn a_parameter_may_stand_in_several_places_and_more_than_ten_are_told_apart(engine: Engine) {
+    let database = engine.open([VALUES]);
     let sum = database
         .read(|tx| {
             tx.first(

@@ -6,8 +6,17 @@ use rusqlite::Connection;
 use tidings_store::{Database, DatabaseOptions, Migrations, StoreError, StoreErrorKind, Tx};
 use tokio::task::JoinHandle;
 
+use crate::engine::{Engine, on_both_engines};
 use crate::held_writer::HeldWriter;
 use crate::notes::{self, insert};
+
+on_both_engines! {
+    a_failed_operation_leaves_no_trace_and_fails_no_neighbour
+    failures_alone_commit_nothing
+    a_panic_reaches_its_caller_as_an_error_and_the_writer_lives
+    a_value_that_panics_when_dropped_does_not_kill_the_writer
+    a_caller_that_gave_up_undoes_nothing
+}
 
 type Work = fn(&Tx<'_>) -> Result<(), StoreError>;
 
@@ -78,8 +87,7 @@ fn kinds(results: &[Result<(), StoreError>]) -> Vec<Option<StoreErrorKind>> {
         .collect()
 }
 
-#[tokio::test]
-async fn a_failed_operation_leaves_no_trace_and_fails_no_neighbour() {
+async fn a_failed_operation_leaves_no_trace_and_fails_no_neighbour(engine: Engine) {
     let bad: [(Work, StoreErrorKind); 3] = [
         (failing, StoreErrorKind::Other),
         (failing_in_sql, StoreErrorKind::Other),
@@ -96,32 +104,31 @@ async fn a_failed_operation_leaves_no_trace_and_fails_no_neighbour() {
                 3,
             ),
         ] {
-            let database = notes::temporary();
+            let database = engine.open([notes::NOTES]);
             let results = together(&database, &works).await;
             assert_eq!(kinds(&results), expected);
             assert_eq!(notes::all(&database).await, ["a", "b"]);
             let stats = database.stats();
+            // One for the holder; on PostgreSQL each operation has one of its own.
+            let commits = if engine == Engine::Sqlite { 2 } else { 3 };
             assert_eq!(
                 (stats.commits, stats.operations, stats.failures),
-                (2, 3, failures),
-                "one for the holder"
+                (commits, 3, failures)
             );
         }
     }
 }
 
-#[tokio::test]
-async fn failures_alone_commit_nothing() {
-    let database = notes::temporary();
+async fn failures_alone_commit_nothing(engine: Engine) {
+    let database = engine.open([notes::NOTES]);
     let results = together(&database, &[failing, panicking, failing_in_sql]).await;
     assert!(results.iter().all(Result::is_err));
     assert!(notes::all(&database).await.is_empty());
     assert_eq!(database.stats().commits, 1, "the holder's");
 }
 
-#[tokio::test]
-async fn a_panic_reaches_its_caller_as_an_error_and_the_writer_lives() {
-    let database = notes::temporary();
+async fn a_panic_reaches_its_caller_as_an_error_and_the_writer_lives(engine: Engine) {
+    let database = engine.open([notes::NOTES]);
     let error = database.write(panicking).await.unwrap_err();
     assert!(
         matches!(&error, StoreError::Panicked { message } if message == "the operation's own defect"),
@@ -136,15 +143,14 @@ async fn a_panic_reaches_its_caller_as_an_error_and_the_writer_lives() {
     assert_eq!(notes::all(&database).await, ["alive"]);
 }
 
-#[tokio::test]
-async fn a_value_that_panics_when_dropped_does_not_kill_the_writer() {
+async fn a_value_that_panics_when_dropped_does_not_kill_the_writer(engine: Engine) {
     struct Bomb;
     impl Drop for Bomb {
         fn drop(&mut self) {
             panic!("dropped");
         }
     }
-    let database = notes::temporary();
+    let database = engine.open([notes::NOTES]);
     let mut writer = HeldWriter::hold(&database).await;
     let operation = {
         let database = database.clone();
@@ -161,9 +167,8 @@ async fn a_value_that_panics_when_dropped_does_not_kill_the_writer() {
     assert_eq!(notes::all(&database).await, ["neighbour", "alive"]);
 }
 
-#[tokio::test]
-async fn a_caller_that_gave_up_undoes_nothing() {
-    let database = notes::temporary();
+async fn a_caller_that_gave_up_undoes_nothing(engine: Engine) {
+    let database = engine.open([notes::NOTES]);
     let mut writer = HeldWriter::hold(&database).await;
     let before = writer.queue(notes::add(database.clone(), "before")).await;
     let gave_up = writer.queue(notes::add(database.clone(), "gave up")).await;
@@ -292,7 +297,7 @@ async fn a_lock_held_by_another_program_is_busy_and_passes() {
         .component(notes::NOTES)
         .busy_timeout(Duration::ZERO);
     let database = Database::open(options).unwrap();
-    let shell = Connection::open(database.path()).unwrap();
+    let shell = Connection::open(database.path().unwrap()).unwrap();
     shell.execute_batch("BEGIN IMMEDIATE").unwrap();
     let results = together_without_holder(&database, &[good_a, good_b]).await;
     for result in results {

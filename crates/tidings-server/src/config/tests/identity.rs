@@ -410,6 +410,7 @@ fn no_secret_is_ever_shown() {
         ("CertificatePrivateKey", "sesame"),
         ("TIDINGS_DIRECT_LINE_SECRET", "sesame"),
         ("TIDINGS_LOCAL_CHANNEL", "on"),
+        ("TIDINGS_DATABASE", "postgres://bot:sesame@db.example/bots"),
     ];
     let config = load(&secrets).unwrap();
     assert!(config.local_channel_is_on());

@@ -2,7 +2,7 @@
 
 use tidings_activity::ConversationReference;
 use tidings_proactive::Proactive;
-use tidings_store::ManualClock;
+use tidings_store::{Database, ManualClock};
 
 use super::*;
 
