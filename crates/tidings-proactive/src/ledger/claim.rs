@@ -251,7 +251,7 @@ pub(super) fn claim_lane(
     claiming.counters.claimed(1);
     lane.epoch += 1;
     lane::hold(tx, &lane, claiming.node.0)?;
-    start(tx, &lane, claiming.node, &head, now).map(|claimed| Turn::Claimed(Box::new(claimed)))
+    start(tx, lane, claiming.node, head, now).map(|claimed| Turn::Claimed(Box::new(claimed)))
 }
 
 /// For a new delivery in an idle lane: the node that may send it now.
@@ -443,7 +443,7 @@ fn expire(tx: &Tx<'_>, id: DeliveryId, now: Timestamp) -> Result<()> {
 
 /// Marks the head of a claimed lane as being sent. An `UPDATE ... RETURNING` would do the same, but SQLite collects its
 /// rows in a temporary table first.
-fn start(tx: &Tx<'_>, lane: &Lane, node: NodeId, head: &Head, now: Timestamp) -> Result<Claimed> {
+fn start(tx: &Tx<'_>, lane: Lane, node: NodeId, head: Head, now: Timestamp) -> Result<Claimed> {
     tx.execute(
         "UPDATE deliveries SET state = 'sending', due_at = NULL, starts = starts + 1, began_at = ?2, updated_at = ?2
          WHERE id = ?1",
@@ -477,12 +477,12 @@ fn start(tx: &Tx<'_>, lane: &Lane, node: NodeId, head: &Head, now: Timestamp) ->
                 trace: row.get(8)?,
                 began_at: now,
                 call_by: lane.call_by,
-                class: head.class.clone(),
+                class: head.class,
                 place: head.place,
-                channel_id: lane.channel_id.clone(),
-                conversation_id: lane.conversation_id.clone(),
-                tenant: lane.tenant.clone(),
-                host: lane.host.clone(),
+                channel_id: lane.channel_id,
+                conversation_id: lane.conversation_id,
+                tenant: lane.tenant,
+                host: lane.host,
             })
         },
     )?;

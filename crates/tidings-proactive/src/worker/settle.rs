@@ -130,7 +130,7 @@ impl Worker {
         self.look_in_time();
         for (tried, settled) in tried.into_iter().zip(recorded.settled) {
             match settled {
-                Settled::Recorded(Some(next)) => self.send(tried.slot, next, tried.in_a_row + 1),
+                Settled::Recorded(Some(next)) => self.send(tried.slot, *next, tried.in_a_row + 1),
                 settled => {
                     if matches!(settled, Settled::LeaseLost) {
                         tracing::warn!(
