@@ -1,5 +1,6 @@
 //! The processes that send, and what happens to what a dead one was sending.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -7,7 +8,9 @@ use tidings_store::{Dialect, Tx, params};
 
 use super::Result;
 use super::lane::{self, Lane, LaneId};
+use super::settle;
 use crate::delivery::DeliveryId;
+use crate::limits::Limits;
 use crate::outcome::AttemptOutcome;
 use crate::reason::DeadReason;
 use crate::unknown_policy::UnknownPolicy;
@@ -20,6 +23,9 @@ const LANES_AT_ONCE: i64 = 256;
 /// A delivery whose process died or panicked this many times while it was being sent is not sent again.
 const LOST_STARTS: i64 = 3;
 const LOST: &str = "the process ended while this delivery was being sent";
+
+/// The limits of lanes, by their channel.
+type LaneLimits = HashMap<String, Limits>;
 
 /// Names a process in the database, from one start to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -100,7 +106,13 @@ pub(crate) struct TakenOver {
 
 /// Takes over lanes of nodes whose lease has ended; with `all_others`, of every node but `node`, because the database
 /// proves that no other is alive. What was being sent has an unknown outcome.
-pub(crate) fn take_over(tx: &Tx<'_>, node: NodeId, all_others: bool, now: Timestamp) -> Result<TakenOver> {
+pub(crate) fn take_over(
+    tx: &Tx<'_>,
+    node: NodeId,
+    all_others: bool,
+    limits: &LaneLimits,
+    now: Timestamp,
+) -> Result<TakenOver> {
     if all_others {
         let lanes = tx.all(
             "SELECT id FROM lanes WHERE node <> ?1 ORDER BY id LIMIT ?2",
@@ -110,7 +122,7 @@ pub(crate) fn take_over(tx: &Tx<'_>, node: NodeId, all_others: bool, now: Timest
         if lanes.is_empty() {
             tx.execute("DELETE FROM nodes WHERE id <> ?1", params![node.0])?;
         }
-        return take_over_lanes(tx, &lanes, now, |has| has != node.0);
+        return take_over_lanes(tx, &lanes, limits, now, |has| has != node.0);
     }
     let sql = match tx.dialect() {
         Dialect::Postgres => {
@@ -131,18 +143,19 @@ pub(crate) fn take_over(tx: &Tx<'_>, node: NodeId, all_others: bool, now: Timest
             |row| Ok(LaneId(row.get(0)?)),
         )?;
         if !lanes.is_empty() {
-            return take_over_lanes(tx, &lanes, now, |has| has == dead);
+            return take_over_lanes(tx, &lanes, limits, now, |has| has == dead);
         }
         if alive_until < deadline.saturating_sub(FORGOTTEN_AFTER) {
             leave(tx, NodeId(dead))?;
         }
     }
-    take_over_strays(tx, node, now)
+    take_over_strays(tx, node, limits, now)
 }
 
 fn take_over_lanes(
     tx: &Tx<'_>,
     lanes: &[LaneId],
+    limits: &LaneLimits,
     now: Timestamp,
     is_dead: impl Fn(i64) -> bool,
 ) -> Result<TakenOver> {
@@ -154,7 +167,7 @@ fn take_over_lanes(
         if let Some(lane) = Lane::by_id(tx, *id)?
             && let Some(dead) = lane.node.filter(|node| is_dead(*node))
         {
-            take_over_lane(tx, lane, dead, now)?;
+            take_over_lane(tx, lane, dead, limits, now)?;
             taken.lanes += 1;
         }
     }
@@ -163,7 +176,7 @@ fn take_over_lanes(
 
 /// Takes over lanes of nodes that are not on record: one that was declared dead may have claimed once more before it
 /// noticed, and died.
-fn take_over_strays(tx: &Tx<'_>, node: NodeId, now: Timestamp) -> Result<TakenOver> {
+fn take_over_strays(tx: &Tx<'_>, node: NodeId, limits: &LaneLimits, now: Timestamp) -> Result<TakenOver> {
     let strays = tx.all(
         "SELECT lanes.id FROM deliveries JOIN lanes ON lanes.id = deliveries.lane_id
          WHERE deliveries.state = 'sending' AND node <> ?1 AND NOT EXISTS (SELECT 1 FROM nodes WHERE nodes.id = node)
@@ -181,7 +194,7 @@ fn take_over_strays(tx: &Tx<'_>, node: NodeId, now: Timestamp) -> Result<TakenOv
         };
         let is_known = tx.exists("SELECT 1 FROM nodes WHERE id = ?1", params![owner])?;
         if !is_known {
-            take_over_lane(tx, lane, owner, now)?;
+            take_over_lane(tx, lane, owner, limits, now)?;
             taken += 1;
         }
     }
@@ -217,7 +230,7 @@ pub(crate) fn put_back_all(tx: &Tx<'_>, node: NodeId, now: Timestamp) -> Result<
     Ok(put_back)
 }
 
-fn take_over_lane(tx: &Tx<'_>, mut lane: Lane, dead: i64, now: Timestamp) -> Result<()> {
+fn take_over_lane(tx: &Tx<'_>, mut lane: Lane, dead: i64, limits: &LaneLimits, now: Timestamp) -> Result<()> {
     let under_way = tx.all(
         "SELECT id, starts, began_at, policy, handler IS NOT NULL FROM deliveries
          WHERE lane_id = ?1 AND ended_at IS NULL AND state = 'sending'",
@@ -234,6 +247,10 @@ fn take_over_lane(tx: &Tx<'_>, mut lane: Lane, dead: i64, now: Timestamp) -> Res
     )?;
     for delivery in under_way {
         note_lost(tx, &delivery, dead, lane.epoch, now)?;
+        if !delivery.is_handler {
+            // Perhaps the channel was called, at the latest now.
+            settle::count_call(limits, &mut lane, now);
+        }
         if lose(tx, &delivery, now)? {
             lane.backlog -= 1;
         }

@@ -1,5 +1,7 @@
 //! Recording how attempts ended, and going on in their lanes.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use tidings_store::{Tx, params};
 
@@ -7,6 +9,7 @@ use super::claim::{self, Claimed, Claiming, Turn};
 use super::lane::{self, Lane};
 use super::{Result, budget, nodes};
 use crate::delivery::Failure;
+use crate::limits::Limits;
 use crate::meter::Meter;
 use crate::outcome::{AttemptOutcome, PauseScope};
 use crate::reason::{CloseReason, DeadReason};
@@ -112,7 +115,7 @@ fn settle(
     };
     count(claiming.counters, outcome);
     if outcome.called {
-        count_call(claiming, &mut lane, outcome.ended_at);
+        count_call(&claiming.terms().rules.lane_limits, &mut lane, outcome.ended_at);
     }
     let mut lane_waits_until = None;
     match &outcome.ending {
@@ -216,8 +219,8 @@ fn count(counters: &EngineCounters, outcome: &Outcome) {
 
 /// Counted when the call was over, not when the lane was claimed: it was made at some time between the two, and so the
 /// next one, which begins later, is never too early.
-fn count_call(claiming: Claiming<'_>, lane: &mut Lane, ended_at: Timestamp) {
-    if let Some(limits) = claiming.terms().rules.lane_limits.get(&lane.channel_id) {
+pub(super) fn count_call(limits: &HashMap<String, Limits>, lane: &mut Lane, ended_at: Timestamp) {
+    if let Some(limits) = limits.get(&lane.channel_id) {
         let mut meter = Meter::from_text(lane.meter.as_deref());
         meter.not_after(after_skew(ended_at));
         limits.take(&mut meter, ended_at);

@@ -69,8 +69,8 @@ impl Worker {
         if !self.options.shared {
             self.db.write(move |tx| ledger::end_own_waits(tx, now)).await?;
         }
-        self.take_over(node).await?;
         self.read_rules().await?;
+        self.take_over(node).await?;
         Ok((node, Lease::new(length, began)))
     }
 
@@ -108,9 +108,10 @@ impl Worker {
         let mut lanes = 0;
         loop {
             let now = self.clock.now();
+            let limits = self.terms().rules.lane_limits.clone();
             let taken = self
                 .db
-                .write(move |tx| ledger::take_over(tx, node, all_others, now))
+                .write(move |tx| ledger::take_over(tx, node, all_others, &limits, now))
                 .await?;
             lanes += taken.lanes;
             if !taken.more {
