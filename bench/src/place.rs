@@ -109,7 +109,7 @@ impl Place {
         };
         // What was written last has to be on the disk to be read from there.
         server.sql("SELECT pg_switch_wal()");
-        let output = Command::new("pg_waldump")
+        let output = Command::new(self.program("pg_waldump"))
             .arg("--stats=record")
             .arg("--path")
             .arg(data(server).join("pg_wal"))
@@ -123,6 +123,14 @@ impl Place {
             bail!("pg_waldump: {}", String::from_utf8_lossy(&output.stderr).trim());
         }
         Ok(Some(String::from_utf8_lossy(&output.stdout).into_owned()))
+    }
+
+    /// A program of the server's, which on Debian is beside it and not in `PATH`.
+    fn program(&self, name: &str) -> PathBuf {
+        let server = self
+            .server_pid()
+            .and_then(|pid| std::fs::read_link(format!("/proc/{pid}/exe")).ok());
+        server.map_or_else(|| PathBuf::from(name), |server| server.with_file_name(name))
     }
 
     fn position(&self) -> Option<u64> {

@@ -233,7 +233,9 @@ impl Bench {
             .add(scenario, what, stretch.each(written), "B/msg", goal);
         let lateness = self.channel.tally().await?.lateness()?;
         self.percentiles(scenario, "enqueue to POST", &lateness, None);
-        if let Some(breakdown) = self.place.breakdown(stretch.from, stretch.to)? {
+        if self.options.verbose
+            && let Some(breakdown) = self.place.breakdown(stretch.from, stretch.to)?
+        {
             self.say(&format!(
                 "write-ahead log of {} messages:\n{breakdown}",
                 stretch.messages
