@@ -57,7 +57,11 @@ async fn both_engines_have_the_same_tables_and_columns() {
     let postgres = open(TestPostgres::shared().options()).read(tables).await.unwrap();
     assert!(sqlite.len() > 10, "the tables are read");
     let mut differences = Vec::new();
-    for name in sqlite.keys().chain(postgres.keys()) {
+    for name in sqlite
+        .keys()
+        .chain(postgres.keys())
+        .filter(|name| !OF_THE_STORE.contains(&name.as_str()))
+    {
         let (Some(here), Some(there)) = (sqlite.get(name), postgres.get(name)) else {
             differences.push(format!("{name} is a table of one engine only"));
             continue;
@@ -83,6 +87,10 @@ async fn both_engines_have_the_same_tables_and_columns() {
     differences.dedup();
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
+
+/// The documents: on SQLite with a number for the order on the disk and a table that counts versions, which is a sequence on
+/// PostgreSQL.
+const OF_THE_STORE: [&str; 2] = ["documents", "document_version"];
 
 /// Columns that only PostgreSQL needs, and therefore has without NULL.
 const DIFFERENT_NULLS: [(&str, &str); 2] = [
