@@ -137,6 +137,9 @@ describe('the page of a server with an app id', { skip }, () => {
     const { page, signIn, complaints } = await open();
     await signIn(create('deliveries:read'));
     await page.getByText('This key may not see the job log.').waitFor();
+    await page.setViewportSize({ width: 360, height: 740 });
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360, 'nothing to scroll sideways');
+    await page.setViewportSize({ width: 1280, height: 860 });
 
     const deliveries = new Deliveries(page);
     await deliveries.visit();

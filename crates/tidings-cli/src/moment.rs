@@ -27,9 +27,9 @@ pub(crate) fn length(duration: SignedDuration) -> String {
     let seconds = duration.as_secs();
     match seconds {
         ..10 => format!("{:.2} s", duration.as_secs_f64()),
-        ..60 => format!("{:.1} s", duration.as_secs_f64()),
-        ..3_600 => format!("{} min {} s", seconds / 60, seconds % 60),
-        ..172_800 => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
+        10..60 => format!("{:.1} s", duration.as_secs_f64()),
+        60..3_600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        3_600..172_800 => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
         _ => format!("{} days {} h", seconds / 86_400, seconds % 86_400 / 3_600),
     }
 }

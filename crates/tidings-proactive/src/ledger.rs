@@ -25,7 +25,9 @@ pub(crate) use claim::{Allowance, Claimed, Claiming, claim_ready};
 pub(crate) use enqueue::{
     Content, Dedupe, Enqueued, NewDelivery, Parent, Refusal, enqueue, in_lane_order, make_known,
 };
-pub(crate) use nodes::{NodeId, end_own_waits, heartbeat, leave, register, register_again, take_over};
+pub(crate) use nodes::{
+    NodeId, end_own_waits, heartbeat, leave, put_back_all, register, register_again, take_over,
+};
 pub(crate) use settle::{Ending, Failed, Next, Outcome, Settled, settle_all, settle_handled};
 pub(crate) use timers::{clock_was_set_back, next_due, release_due};
 

@@ -130,7 +130,7 @@ impl Limits {
         taken
     }
 
-    /// When the `count`th send from now on will be allowed if each is made as soon as it is, predicted to a tenth of
+    /// When the `count`th send from now on will be allowed if each is made as soon as it is, predicted to a quarter of
     /// the time it takes.
     #[must_use]
     pub fn finish(&self, meter: &Meter, now: Timestamp, count: u64) -> Timestamp {

@@ -17,7 +17,9 @@ const SKEW: Duration = Duration::from_secs(2);
 
 /// How long what was taken of a budget may be spent. The budget is charged for the whole of that time, so that whenever
 /// it is spent the limit holds.
-pub(crate) const SPENDABLE: Duration = Duration::from_millis(100);
+const SPENDABLE: Duration = Duration::from_millis(100);
+/// Where commits take longer than that, it doubles until they do not, at most so often.
+const DOUBLINGS: u32 = 6;
 
 /// The latest time of a send that is on record now.
 pub(crate) fn after_skew(now: Timestamp) -> Timestamp {
@@ -63,6 +65,8 @@ pub(crate) struct Terms {
     pub(crate) breakers: Breakers,
     /// Requests of a tenant's budget that this node has taken and not spent.
     chunks: HashMap<(String, String), Chunk>,
+    /// Calls that came later than their chunk allowed, since the last that came in time.
+    late_in_a_row: u32,
     /// The earliest time at which something is to be looked at that had no time before.
     due: Option<Timestamp>,
 }
@@ -71,6 +75,7 @@ pub(crate) struct Terms {
 struct Chunk {
     left: u32,
     until: Timestamp,
+    length: Duration,
 }
 
 impl Terms {
@@ -138,20 +143,31 @@ impl Terms {
         of(lane.tenant).max(of("*"))
     }
 
-    /// Spends one request of a chunk; false if there is none left.
-    pub(crate) fn spend(&mut self, channel_id: &str, tenant: &str, now: Timestamp) -> bool {
-        let Some(chunk) = self.chunks.get_mut(&(channel_id.to_owned(), tenant.to_owned())) else {
-            return false;
-        };
-        let is_spendable = |until: Timestamp| {
-            // Not if it would be so for longer: then the clock was set back.
-            until > now && until.duration_since(now).unsigned_abs() <= SPENDABLE
-        };
-        if chunk.left == 0 || !is_spendable(chunk.until) {
-            return false;
+    /// Spends one request of a chunk, if there is one left, and says until when the call may be made.
+    pub(crate) fn spend(&mut self, channel_id: &str, tenant: &str, now: Timestamp) -> Option<Timestamp> {
+        let chunk = self.chunks.get_mut(&(channel_id.to_owned(), tenant.to_owned()))?;
+        // In its first half, so that the call comes in time; and not before it was taken: then the clock was set back.
+        let left = chunk.until.duration_since(now);
+        let is_spendable = !left.is_negative()
+            && (chunk.length / 2..=chunk.length).contains(&left.unsigned_abs())
+            && chunk.left > 0;
+        if !is_spendable {
+            return None;
         }
         chunk.left -= 1;
-        true
+        Some(chunk.until)
+    }
+
+    /// How long what is taken of a budget now may be spent.
+    pub(crate) fn spendable(&self) -> Duration {
+        SPENDABLE * (1 << self.late_in_a_row.min(DOUBLINGS))
+    }
+
+    /// Whether a call that was to be made until `by`, and not before `since`, is made in time.
+    pub(crate) fn is_in_time(&mut self, since: Timestamp, by: Timestamp, now: Timestamp) -> bool {
+        let in_time = (since..=by).contains(&now);
+        self.late_in_a_row = if in_time { 0 } else { self.late_in_a_row + 1 };
+        in_time
     }
 
     /// Adds what was taken of a tenant's budget, to be spent until then.
@@ -164,7 +180,12 @@ impl Terms {
         now: Timestamp,
     ) {
         self.chunks.retain(|_, chunk| chunk.until > now);
-        let chunk = Chunk { left: taken, until };
+        let length = until.duration_since(now).unsigned_abs();
+        let chunk = Chunk {
+            left: taken,
+            until,
+            length,
+        };
         self.chunks
             .insert((channel_id.to_owned(), tenant.to_owned()), chunk);
     }

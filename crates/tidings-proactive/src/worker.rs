@@ -10,6 +10,7 @@
 //! Every task that sends belongs to one `run`: when that is dropped, they end where they are, as in a crash.
 
 mod attempt;
+mod doubt;
 mod housekeeping;
 mod lease;
 mod settle;
@@ -57,6 +58,8 @@ pub(crate) struct Worker {
     next_look: AtomicI64,
     /// There may be lanes in the table that are ready and found no free slot.
     missed: AtomicBool,
+    /// Nobody knows whether a commit that claimed lanes was kept.
+    in_doubt: AtomicBool,
     /// Limits or pauses on record have changed.
     rules_changed: AtomicBool,
     /// Something was put on record in a commit that may not be done yet.
@@ -108,6 +111,7 @@ impl Worker {
             wake: Notify::new(),
             next_look: AtomicI64::new(i64::MAX),
             missed: AtomicBool::new(false),
+            in_doubt: AtomicBool::new(false),
             rules_changed: AtomicBool::new(false),
             staged: AtomicBool::new(false),
             settling: Settling::default(),
@@ -181,7 +185,10 @@ impl Worker {
                 .await;
             let (value, slots, claimed, left) = match committed {
                 Ok(committed) => committed,
-                Err(error) => return drop(answer.send(Err(error))),
+                Err(error) => {
+                    worker.claims_failed(&error);
+                    return drop(answer.send(Err(error)));
+                }
             };
             worker.bump();
             worker.look_in_time();
@@ -287,6 +294,9 @@ impl Worker {
         if lease.renew_at() <= Instant::now() {
             self.renew(node, lease).await?;
         }
+        if self.is_in_doubt() {
+            self.end_doubt(node, lease).await?;
+        }
         if self.rules_changed.swap(false, Ordering::AcqRel) {
             let read = self.read_rules().await;
             read.inspect_err(|_| self.rules_changed.store(true, Ordering::Release))?;
@@ -334,7 +344,8 @@ impl Worker {
                     let ready = ledger::claim_ready(tx, here.claiming(node), now, slots.len())?;
                     Ok((slots, released, ready))
                 })
-                .await?;
+                .await
+                .inspect_err(|error| self.claims_failed(error))?;
             let (claimed, more) = (ready.claimed, released.more || ready.more);
             if more {
                 // The tasks that hold the slots look for the rest.

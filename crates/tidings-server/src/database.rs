@@ -89,6 +89,9 @@ pub(crate) fn with_components(place: DatabaseOptions, config: &Config) -> Databa
 }
 
 #[cfg(test)]
+mod schemas;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

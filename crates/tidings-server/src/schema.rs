@@ -68,7 +68,6 @@ CREATE INDEX api_audit_at ON api_audit (at);
 
 /// The tables of this crate, on PostgreSQL with `TIDINGS_TEST_DATABASE=postgres`, else on SQLite.
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 pub(crate) fn test_database() -> tidings_store::Database {
     #[cfg(unix)]
     if std::env::var_os("TIDINGS_TEST_DATABASE").is_some_and(|name| name == "postgres") {
@@ -77,6 +76,3 @@ pub(crate) fn test_database() -> tidings_store::Database {
     }
     tidings_store::Database::temporary([MIGRATIONS]).unwrap()
 }
-
-#[cfg(all(test, unix))]
-mod tests;

@@ -204,7 +204,10 @@ fn advice(detail: &Detail) -> Option<String> {
             "Owe it again, at the risk that the user has it twice: tidings deliveries retry {id}"
         )),
         (_, Some(wait)) if wait.reason == "paused" => {
-            Some("Let it go on: tidings deliveries resume, with what was paused".to_owned())
+            Some(
+                "It goes on after tidings deliveries resume, with what was paused: --all, --channel or --conversation"
+                    .to_owned(),
+            )
         }
         ("scheduled" | "held" | "available" | "retryable", _) => {
             Some(format!("Take it back: tidings deliveries cancel {id}"))

@@ -11,6 +11,9 @@ use tokio::time::timeout;
 use crate::dice::Dice;
 use crate::node::PATIENCE;
 
+/// How long one try may take: a node that stands still does not refuse, it is silent.
+const TRY: Duration = Duration::from_secs(10);
+
 /// The addresses of the nodes that are ready. Clones share them.
 #[derive(Clone)]
 pub(crate) struct Door {
@@ -29,7 +32,7 @@ pub(crate) struct Answer {
 
 impl Door {
     pub(crate) fn new() -> Self {
-        let http = Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
+        let http = Client::builder().no_proxy().timeout(TRY).build().unwrap();
         Self {
             open: watch::Sender::default(),
             http,

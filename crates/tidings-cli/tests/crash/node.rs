@@ -10,7 +10,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
 /// A test that waits longer than this for something has failed.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 /// How long the server waits for an answer of the channel.
 pub(crate) const SEND_TIMEOUT: Duration = Duration::from_secs(5);
 

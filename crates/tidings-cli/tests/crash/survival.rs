@@ -5,6 +5,7 @@ use std::time::Duration;
 use tidings_store::test_postgres::TestPostgresOptions;
 
 use crate::channel::Temper;
+use crate::node::NodeOptions;
 use crate::run::{Run, serve};
 use crate::settings::Settings;
 
@@ -39,7 +40,10 @@ async fn survive(settings: Settings, database: Option<&str>) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restart_in_peace_repeats_nothing() {
     let mut run = Run::new(Settings::of_environment(0), Temper::Calm).await;
-    let options = run.node("node", None);
+    let options = NodeOptions {
+        lease: None,
+        ..run.node("node", None)
+    };
     run.trade();
     for _ in 0..RESTARTS {
         let mut served = serve(&options, &run.door).await;

@@ -60,7 +60,7 @@ async fn the_settings_are_wrong() {
         ),
         ("app_id = 'an-app'", "set MicrosoftAppPassword, a certificate"),
         ("log = 'loud=='", "TIDINGS_LOG: must be a level"),
-        ("database = 'postgres://db/tidings'", "PostgreSQL"),
+        ("database = 'mysql://db/tidings'", "only SQLite and PostgreSQL"),
     ] {
         std::fs::write(folder.path().join("tidings.toml"), settings).unwrap();
         let (code, line) = failure(&mut tidings(folder.path())).await;

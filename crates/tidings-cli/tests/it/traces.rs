@@ -187,7 +187,10 @@ async fn a_trace_goes_on_after_a_restart() {
     next(&mut calls).await.unwrap();
     // Kept from being sent until the next process.
     let pause = json!({ "scope": "all" });
-    assert_eq!(post(&served, "/api/v1/pauses", OF_THE_USER, &pause).await / 100, 2);
+    assert_eq!(
+        post(&served, "/api/v1/pauses", OF_THE_USER, &pause).await / 100,
+        2
+    );
     complete_the_job(&served).await;
     served.signal("TERM").await;
     assert_eq!(served.ended().await, Some(0));
@@ -198,7 +201,10 @@ async fn a_trace_goes_on_after_a_restart() {
         .send();
     assert!(resumed.await.unwrap().status().is_success());
     let notified = next(&mut calls).await.unwrap();
-    assert!(notified.starts_with(&format!("00-{OF_THE_JOB_SYSTEM}-")), "{notified}");
+    assert!(
+        notified.starts_with(&format!("00-{OF_THE_JOB_SYSTEM}-")),
+        "{notified}"
+    );
     served.signal("TERM").await;
     assert_eq!(served.ended().await, Some(0));
     let collected = Collected::by(&collector).await;

@@ -52,7 +52,9 @@ pub(super) fn complete(
         tidings_store::Dialect::Postgres => {
             "SELECT state, channel_id, conversation_id, reference, identity FROM jobs WHERE number = ?1 FOR UPDATE"
         }
-        _ => "SELECT state, channel_id, conversation_id, reference, identity FROM jobs WHERE number = ?1",
+        tidings_store::Dialect::Sqlite => {
+            "SELECT state, channel_id, conversation_id, reference, identity FROM jobs WHERE number = ?1"
+        }
     };
     let found = tx.first(sql, params![number.to_row()], |row| {
         if row.text(0)? != JobState::Running.as_str() {

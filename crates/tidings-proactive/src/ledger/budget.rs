@@ -12,7 +12,7 @@ use super::lane::Lane;
 use crate::limits::{Limit, Limits};
 use crate::meter::Meter;
 use crate::outcome::PauseScope;
-use crate::terms::{Rules, SPENDABLE, after_skew};
+use crate::terms::{Rules, after_skew};
 
 /// The most requests of a budget that a node takes at a time.
 const CHUNK: u32 = 16;
@@ -76,22 +76,24 @@ pub(super) fn is_paused(tx: &Tx<'_>, channel_id: &str) -> Result<bool> {
     tx.exists(sql, params![channel_id])
 }
 
-/// Spends one request of the budget of a lane's tenant. `None` if that is allowed, else from when it is.
+/// Spends one request of the budget of a lane's tenant, and notes in the lane until when the call may be made. `None` if
+/// that is allowed, else from when it is.
 pub(super) fn spend(
     tx: &Tx<'_>,
     claiming: Claiming<'_>,
-    lane: &Lane,
+    lane: &mut Lane,
     now: Timestamp,
 ) -> Result<Option<Timestamp>> {
-    let limits = {
+    let (limits, spendable) = {
         let mut terms = claiming.terms();
         let Some(limits) = terms.rules.tenant_limits.get(&lane.channel_id).cloned() else {
             return Ok(None);
         };
-        if terms.spend(&lane.channel_id, &lane.tenant, now) {
+        lane.call_by = terms.spend(&lane.channel_id, &lane.tenant, now);
+        if lane.call_by.is_some() {
             return Ok(None);
         }
-        limits
+        (limits, terms.spendable())
     };
     // Nobody waits for a budget that another node has in hand: a transaction has several, in no order, and they would
     // wait for each other in a circle.
@@ -113,7 +115,7 @@ pub(super) fn spend(
         }
     }
     let mut meter = Meter::from_text(found.flatten().as_deref());
-    let until = now.checked_add(SPENDABLE).unwrap_or(Timestamp::MAX);
+    let until = now.checked_add(spendable).unwrap_or(Timestamp::MAX);
     let was_set_back = meter.not_after(after_skew(until));
     let taken = limits.take_until(&mut meter, now, until, CHUNK);
     if taken > 0 || was_set_back {
@@ -128,6 +130,7 @@ pub(super) fn spend(
     claiming
         .terms()
         .put(&lane.channel_id, &lane.tenant, taken - 1, until, now);
+    lane.call_by = Some(until);
     Ok(None)
 }
 

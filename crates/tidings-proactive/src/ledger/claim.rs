@@ -119,6 +119,8 @@ pub(crate) struct Claimed {
     pub(crate) starts: u32,
     pub(crate) trace: Option<String>,
     pub(crate) began_at: Timestamp,
+    /// Until when the channel may be called, where its tenant has a budget.
+    pub(crate) call_by: Option<Timestamp>,
     pub(crate) expires_at: Timestamp,
 }
 
@@ -142,6 +144,7 @@ impl Claimed {
             starts: 1,
             trace: new.trace,
             began_at: now,
+            call_by: lane.call_by,
             expires_at: new.expires_at,
         }
     }
@@ -279,10 +282,12 @@ fn verdict(
             lane.meter = meter.to_text();
         }
     }
+    // Owned, because the lane notes what it pays for.
+    let (channel_id, tenant, host) = (lane.channel_id.clone(), lane.tenant.clone(), lane.host.clone());
     let facts = LaneFacts {
-        channel_id: &lane.channel_id,
-        tenant: &lane.tenant,
-        host: &lane.host,
+        channel_id: &channel_id,
+        tenant: &tenant,
+        host: &host,
         paused: lane.paused,
         meter: &meter,
     };
@@ -471,12 +476,13 @@ fn start(tx: &Tx<'_>, lane: Lane, node: NodeId, head: Head, now: Timestamp) -> R
                 expires_at: Timestamp::from_microsecond(row.get(7)?).unwrap_or(Timestamp::MAX),
                 trace: row.get(8)?,
                 began_at: now,
-                class: head.class.clone(),
+                call_by: lane.call_by,
+                class: head.class,
                 place: head.place,
-                channel_id: lane.channel_id.clone(),
-                conversation_id: lane.conversation_id.clone(),
-                tenant: lane.tenant.clone(),
-                host: lane.host.clone(),
+                channel_id: lane.channel_id,
+                conversation_id: lane.conversation_id,
+                tenant: lane.tenant,
+                host: lane.host,
             })
         },
     )?;

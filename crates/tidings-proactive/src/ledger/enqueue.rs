@@ -249,7 +249,7 @@ impl Address {
 fn find_or_open(tx: &Tx<'_>, new: &NewDelivery) -> Result<(Lane, Address)> {
     let sql = match tx.dialect() {
         Dialect::Postgres => FIND_LOCKED,
-        _ => FIND,
+        Dialect::Sqlite => FIND,
     };
     let find = || {
         tx.first(sql, params![new.channel_id, new.conversation_id], |row| {
@@ -274,7 +274,8 @@ fn find_or_open(tx: &Tx<'_>, new: &NewDelivery) -> Result<(Lane, Address)> {
         .ok_or_else(|| tidings_store::StoreError::message("a lane that was just opened is gone: try again"))
 }
 
-/// Sees to it that a conversation is known, so that something can be owed to it by its id alone.
+/// Sees to it that a conversation is known, so that something can be owed to it by its id alone; and that it is open,
+/// because somebody has just spoken there.
 pub(crate) fn make_known(
     tx: &Tx<'_>,
     channel_id: &str,
@@ -282,12 +283,15 @@ pub(crate) fn make_known(
     reference: &str,
     identity: Option<&str>,
 ) -> Result<()> {
-    let known = tx.exists(
-        "SELECT 1 FROM lanes WHERE channel_id = ?1 AND conversation_id = ?2",
+    let known = tx.first(
+        "SELECT id, closed_reason IS NOT NULL FROM lanes WHERE channel_id = ?1 AND conversation_id = ?2",
         params![channel_id, conversation_id],
+        |row| Ok((LaneId(row.get(0)?), row.get::<bool>(1)?)),
     )?;
-    if known {
-        return Ok(());
+    match known {
+        Some((lane, true)) => return super::lane::reopen(tx, lane),
+        Some(_) => return Ok(()),
+        None => {}
     }
     open(tx, channel_id, conversation_id, reference, identity)
 }

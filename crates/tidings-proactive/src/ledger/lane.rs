@@ -26,6 +26,8 @@ pub(super) struct Lane {
     pub(super) backlog: i64,
     pub(super) meter: Option<String>,
     pub(super) host: String,
+    /// Until when the call may be made that a claim of it has paid for; not on record.
+    pub(super) call_by: Option<Timestamp>,
 }
 
 macro_rules! columns {
@@ -67,6 +69,7 @@ impl Lane {
             backlog: row.get(9)?,
             meter: row.get(10)?,
             host: row.get(11)?,
+            call_by: None,
         })
     }
 
@@ -145,5 +148,18 @@ pub(super) fn close(
     )?;
     lane.closed = true;
     lane.backlog = 0;
+    Ok(())
+}
+
+/// The channel takes something there again. Nothing waits in a closed lane, so there is nothing to wake.
+pub(super) fn reopen(tx: &Tx<'_>, lane: LaneId) -> Result<()> {
+    tx.execute(
+        "UPDATE lanes SET closed_reason = NULL WHERE id = ?1",
+        params![lane.0],
+    )?;
+    tx.execute(
+        "UPDATE lane_addresses SET closed_at = NULL, evidence = NULL WHERE lane_id = ?1",
+        params![lane.0],
+    )?;
     Ok(())
 }

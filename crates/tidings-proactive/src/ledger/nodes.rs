@@ -191,6 +191,32 @@ fn take_over_strays(tx: &Tx<'_>, node: NodeId, now: Timestamp) -> Result<TakenOv
     })
 }
 
+/// Gives back every lane of a node that sends nothing now, and says how many it were.
+pub(crate) fn put_back_all(tx: &Tx<'_>, node: NodeId, now: Timestamp) -> Result<usize> {
+    let claimed = tx.all(
+        "SELECT lanes.id FROM deliveries JOIN lanes ON lanes.id = deliveries.lane_id
+         WHERE deliveries.state = 'sending' AND node = ?1 ORDER BY lanes.id",
+        params![node.0],
+        |row| Ok(LaneId(row.get(0)?)),
+    )?;
+    let mut put_back = 0;
+    for id in claimed {
+        let Some(mut lane) = Lane::by_id(tx, id)?.filter(|lane| lane.node == Some(node.0)) else {
+            continue;
+        };
+        tx.execute(
+            "UPDATE deliveries SET state = CASE WHEN starts > 1 THEN 'retryable' ELSE 'available' END,
+                                   starts = starts - 1, updated_at = ?2
+             WHERE lane_id = ?1 AND ended_at IS NULL AND state = 'sending'",
+            params![lane.id.0, now.as_microsecond()],
+        )?;
+        lane.epoch += 1;
+        lane::release(tx, &lane, Some(now.as_microsecond()), None)?;
+        put_back += 1;
+    }
+    Ok(put_back)
+}
+
 fn take_over_lane(tx: &Tx<'_>, mut lane: Lane, dead: i64, now: Timestamp) -> Result<()> {
     let under_way = tx.all(
         "SELECT id, starts, began_at, policy, handler IS NOT NULL FROM deliveries

@@ -5,13 +5,11 @@ mod pause;
 use jiff::Timestamp;
 use tidings_store::{StoreError, Tx, params};
 
-use super::lane::{Lane, LaneId};
+use super::lane::{self, Lane, LaneId};
 use super::read::row;
 use super::rearm::{begin_wait, end_waits, rearm};
 use crate::delivery::{DeliveryId, DeliveryState};
 
-#[cfg(test)]
-pub(crate) use pause::reopen;
 pub(crate) use pause::{pause, pause_lane, resume, resume_lane, wake};
 
 /// Why something was not done.
@@ -56,6 +54,7 @@ pub(crate) fn cancel(tx: &Tx<'_>, id: DeliveryId, now: Timestamp) -> Done<()> {
     )?;
     end_waits(tx, id.0, now)?;
     rearm(tx, &lane, now)?;
+    pause::note(tx, &lane, now)?;
     Ok(Ok(()))
 }
 
@@ -87,7 +86,8 @@ pub(crate) fn retry(tx: &Tx<'_>, id: DeliveryId, reopen_lane: bool, now: Timesta
         if !reopen_lane {
             return Ok(Err(NotDone::Closed(pause::closed_reason(tx, lane.id)?)));
         }
-        pause::open(tx, &mut lane)?;
+        lane::reopen(tx, lane.id)?;
+        lane.closed = false;
     }
     let micros = now.as_microsecond();
     let new = tx.insert(
@@ -146,6 +146,7 @@ pub(crate) fn hold(
     end_waits(tx, id.0, now)?;
     begin_wait(tx, id.0, now, until, "held")?;
     rearm(tx, &lane, now)?;
+    pause::note(tx, &lane, now)?;
     Ok(Ok(()))
 }
 

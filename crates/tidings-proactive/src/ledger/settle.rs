@@ -68,9 +68,13 @@ pub(crate) enum Next {
 
 /// What became of an outcome.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one for each outcome of a commit, in a vector that is read at once"
+)]
 pub(crate) enum Settled {
     /// It is on record; this is what is sent next in its lane.
-    Recorded(Option<Claimed>),
+    Recorded(Option<Box<Claimed>>),
     /// Another node has taken the lane over: nothing was written.
     LeaseLost,
 }
@@ -185,7 +189,7 @@ fn settle(
     if next == Next::SameLane {
         return Ok(Settled::Recorded(
             match claim::claim_lane(tx, claiming, lane, now)? {
-                Turn::Claimed(claimed) => Some(*claimed),
+                Turn::Claimed(claimed) => Some(claimed),
                 Turn::Waits | Turn::Unfinished => None,
             },
         ));

@@ -300,7 +300,7 @@ impl Hands {
         };
         let mut settled = settle_all(tx, [(&outcome, next)].into_iter(), now, claiming)?;
         match settled.pop() {
-            Some(Settled::Recorded(next)) => Ok(self.hold(next.into_iter().collect())),
+            Some(Settled::Recorded(next)) => Ok(self.hold(next.into_iter().map(|next| *next).collect())),
             _ => Ok(Event::LeaseLost),
         }
     }

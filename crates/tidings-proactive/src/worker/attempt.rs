@@ -34,7 +34,7 @@ impl Worker {
         delivery: Claimed,
     ) -> Option<Outcome> {
         let mut called = false;
-        let ending = if lease.holds() {
+        let ending = if lease.holds() && self.is_in_time(&delivery) {
             match &delivery.content {
                 Content::Activity(activity) => {
                     called = true;
@@ -53,6 +53,14 @@ impl Worker {
             called,
             ending,
         })
+    }
+
+    /// Whether the part of its tenant's budget that was spent for it is still good. If not, it is taken anew.
+    fn is_in_time(&self, delivery: &Claimed) -> bool {
+        let now = self.clock.now();
+        delivery
+            .call_by
+            .is_none_or(|by| self.terms().is_in_time(delivery.began_at, by, now))
     }
 
     async fn send_activity(&self, channel: &dyn Channel, delivery: &Claimed, activity: &str) -> Ending {

@@ -46,7 +46,7 @@ impl Housekeeping {
             }
             Ok(_) => {}
             Err(error) => {
-                tracing::warn!(%error, "what is long over cannot be deleted; trying again in a minute")
+                tracing::warn!(%error, "what is long over cannot be deleted; trying again in a minute");
             }
         }
     }

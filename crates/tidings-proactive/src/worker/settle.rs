@@ -103,6 +103,9 @@ impl Worker {
             // The writer did not come to it.
             tried = self.settling.take();
         }
+        if let Err(error) = &recorded {
+            self.claims_failed(error);
+        }
         match recorded {
             Ok(recorded) => self.go_on(tried, recorded),
             // Perhaps only one of them is refused.
@@ -127,7 +130,7 @@ impl Worker {
         self.look_in_time();
         for (tried, settled) in tried.into_iter().zip(recorded.settled) {
             match settled {
-                Settled::Recorded(Some(next)) => self.send(tried.slot, next, tried.in_a_row + 1),
+                Settled::Recorded(Some(next)) => self.send(tried.slot, *next, tried.in_a_row + 1),
                 settled => {
                     if matches!(settled, Settled::LeaseLost) {
                         tracing::warn!(
@@ -153,7 +156,8 @@ impl Worker {
         };
         // A slot of an earlier run settles what it has, and takes on nothing.
         let open = self.open_node();
-        let takes_on = |tried: &Tried| open == Some(tried.slot.node) && tried.slot.lease.holds();
+        let in_doubt = self.is_in_doubt();
+        let takes_on = |tried: &Tried| !in_doubt && open == Some(tried.slot.node) && tried.slot.lease.holds();
         let outcomes = tried.iter().map(|tried| {
             let goes_on = tried.in_a_row + 1 < SAME_LANE_IN_A_ROW && takes_on(tried);
             let next = if goes_on { Next::SameLane } else { Next::AnyLane };

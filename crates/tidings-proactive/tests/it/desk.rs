@@ -150,6 +150,8 @@ impl Running {
 pub(crate) fn options(concurrency: usize) -> ProactiveOptions {
     let mut options = ProactiveOptions::default();
     options.concurrency = concurrency;
+    // The runtime's time goes on while the database is at work, however long that takes on a busy machine.
+    options.lease = Duration::from_hours(24);
     options.backoff = Backoff {
         jitter: 0.0,
         ..Backoff::default()

@@ -29,14 +29,14 @@ fn visits() -> StatePropertyAccessor<u32> {
     BotState::conversation().property("visits")
 }
 
-async fn ran(turn: &mut TurnContext) -> u32 {
+fn ran(turn: &TurnContext) -> u32 {
     let runs = turn.services().get::<Runs>().unwrap().clone();
     runs.0.fetch_add(1, Ordering::SeqCst) + 1
 }
 
 /// Says each text.
 async fn say(turn: &mut TurnContext, texts: Vec<String>) -> Result<()> {
-    ran(turn).await;
+    ran(turn);
     let before = visits().get_or_default(turn).await?;
     visits().set(turn, &(before + 1)).await?;
     for text in texts {
@@ -47,7 +47,7 @@ async fn say(turn: &mut TurnContext, texts: Vec<String>) -> Result<()> {
 
 /// Says something and fails, the first two times.
 async fn stumble(turn: &mut TurnContext, text: String) -> Result<()> {
-    let run = ran(turn).await;
+    let run = ran(turn);
     visits().set(turn, &run).await?;
     turn.say(format!("{text} {run}")).await?;
     if run < 3 {
@@ -58,7 +58,7 @@ async fn stumble(turn: &mut TurnContext, text: String) -> Result<()> {
 
 /// Never ends.
 async fn hang(turn: &mut TurnContext, text: String) -> Result<()> {
-    let run = ran(turn).await;
+    let run = ran(turn);
     turn.say(text).await?;
     if run == 1 {
         std::future::pending::<()>().await;
@@ -67,7 +67,7 @@ async fn hang(turn: &mut TurnContext, text: String) -> Result<()> {
 }
 
 async fn panic(turn: &mut TurnContext, _: ()) -> Result<()> {
-    ran(turn).await;
+    ran(turn);
     panic!("the handler panics as it was told")
 }
 

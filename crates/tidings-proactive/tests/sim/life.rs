@@ -89,7 +89,9 @@ impl Faults for Life {
         }
         self.step().await;
         if access == Access::Write && world.trouble(world.plan.rates.lost_commit) {
-            return Err(StoreError::message("the simulated database broke off"));
+            return Err(StoreError::Unknown {
+                server: "the simulation".to_owned(),
+            });
         }
         Ok(())
     }

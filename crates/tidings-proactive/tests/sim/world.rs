@@ -162,7 +162,7 @@ impl Plan {
         let below = |end: u64| dice.next_u64() % end;
         // Half of the troubles never happen in a simulation, so that the others are seen alone.
         let rate = |most: f64| {
-            if dice.next_u64() % 2 == 0 {
+            if dice.next_u64().is_multiple_of(2) {
                 0.0
             } else {
                 most * dice.fraction()

@@ -128,6 +128,7 @@ fn delivery_id(text: &str) -> Result<DeliveryId, ApiError> {
 }
 
 /// What the engine says, as an answer.
+#[expect(clippy::needless_pass_by_value, reason = "handed to `map_err`")]
 fn failed(error: DeliveriesError) -> ApiError {
     let conflict = |code| ApiError::new(StatusCode::CONFLICT, code, error.to_string());
     match &error {

@@ -27,6 +27,9 @@ impl ToSql for ColumnRef<'_> {
             ColumnRef::Bool(truth) => put_number(i64::from(truth), ty, out)?,
             ColumnRef::Real(number) if *ty == Type::FLOAT8 => out.put_f64(number),
             ColumnRef::Real(number) if *ty == Type::FLOAT4 => out.put_f32(number as f32),
+            ColumnRef::Text(text) if text.contains('\0') => {
+                return Err("PostgreSQL keeps no text with a NUL character".into());
+            }
             ColumnRef::Text(text) if TEXTS.contains(ty) => out.put_slice(text.as_bytes()),
             ColumnRef::Blob(bytes) if *ty == Type::BYTEA => out.put_slice(bytes),
             ColumnRef::Real(_) | ColumnRef::Text(_) | ColumnRef::Blob(_) => return Err(mismatch(self, ty)),
@@ -143,6 +146,7 @@ mod tests {
             (ColumnRef::Integer(2), Type::BOOL),
             (ColumnRef::Integer(1), Type::TEXT),
             (ColumnRef::Text("1"), Type::INT8),
+            (ColumnRef::Text("a\0b"), Type::TEXT),
             (ColumnRef::Text("{}"), Type::JSONB),
             (ColumnRef::Blob(&[1]), Type::TEXT),
             (ColumnRef::Real(1.0), Type::INT8),

@@ -82,6 +82,24 @@ pub(crate) fn wake(tx: &Tx<'_>, after: i64, now: Timestamp) -> Result<Option<i64
     Ok(lanes.last().filter(|_| more).map(|(lane, _)| *lane))
 }
 
+/// Puts on record that what has become the next of its class waits for the end of a pause: a claim has met only what was
+/// next before.
+pub(super) fn note(tx: &Tx<'_>, lane: &Lane, now: Timestamp) -> Result<(), StoreError> {
+    if !lane.paused && !Stopped::read(tx)?.includes(&lane.channel_id) {
+        return Ok(());
+    }
+    for head in ready_heads(tx, lane.id)? {
+        let is_told = tx.exists(
+            "SELECT 1 FROM delivery_waits WHERE delivery_id = ?1 AND reason = 'paused' AND until IS NULL",
+            params![head.id],
+        )?;
+        if !is_told {
+            begin_wait(tx, head.id, now, None, "paused")?;
+        }
+    }
+    Ok(())
+}
+
 fn wake_lane(tx: &Tx<'_>, lane: &Lane, now: Timestamp) -> Result<(), StoreError> {
     for head in ready_heads(tx, lane.id)? {
         let ended = tx.execute(
@@ -94,32 +112,6 @@ fn wake_lane(tx: &Tx<'_>, lane: &Lane, now: Timestamp) -> Result<(), StoreError>
         }
     }
     rearm(tx, lane, now)
-}
-
-/// Opens a closed lane.
-#[cfg_attr(not(test), expect(dead_code, reason = "a retry opens the lane by itself"))]
-pub(crate) fn reopen(tx: &Tx<'_>, lane: i64, now: Timestamp) -> Done<()> {
-    let Some(mut lane) = Lane::by_id(tx, LaneId(lane))? else {
-        return Ok(Err(NotDone::Unknown));
-    };
-    if lane.closed {
-        open(tx, &mut lane)?;
-        rearm(tx, &lane, now)?;
-    }
-    Ok(Ok(()))
-}
-
-pub(super) fn open(tx: &Tx<'_>, lane: &mut Lane) -> Result<(), StoreError> {
-    tx.execute(
-        "UPDATE lanes SET closed_reason = NULL WHERE id = ?1",
-        params![lane.id.0],
-    )?;
-    tx.execute(
-        "UPDATE lane_addresses SET closed_at = NULL, evidence = NULL WHERE lane_id = ?1",
-        params![lane.id.0],
-    )?;
-    lane.closed = false;
-    Ok(())
 }
 
 /// Why a lane is closed.

@@ -203,10 +203,10 @@ async fn a_closed_lane_takes_a_retry_only_when_it_is_reopened() {
         assert_eq!(number(tx, open), 1);
         close()?;
         tx.execute("UPDATE lanes SET next_at = NULL", &[])?;
-        assert_eq!(reopen(tx, lane, at(30))?, Ok(()));
-        check_lanes(tx);
-        assert_eq!(number(tx, "SELECT next_at FROM lanes"), at(30).as_microsecond());
-        assert_eq!(reopen(tx, 99, at(30))?, Err(NotDone::Unknown));
+        // Somebody speaks there again.
+        crate::ledger::make_known(tx, "msteams", "a", "{}", None)?;
+        let open = "SELECT count(*) FROM lanes WHERE closed_reason IS NULL";
+        assert_eq!(number(tx, open), 1);
         Ok(())
     })
     .await;
@@ -302,6 +302,33 @@ async fn what_came_into_a_paused_lane_has_its_wait_on_record_too() {
         assert_eq!(
             number(tx, "SELECT until FROM delivery_waits"),
             at(20).as_microsecond()
+        );
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_becomes_the_next_during_a_pause_waits_for_its_end() {
+    let database = database();
+    write(&database, |tx| {
+        let lane = lane(tx, "msteams", "a");
+        let first = delivery(tx, lane, "message", DeliveryState::Available, 1);
+        let second = delivery(tx, lane, "message", DeliveryState::Available, 2);
+        assert_eq!(pause_lane(tx, lane)?, Ok(()));
+        put_off(tx, lane, first, 10);
+        assert_eq!(cancel(tx, DeliveryId(first), at(15))?, Ok(()));
+        assert_eq!(resume_lane(tx, lane, at(20))?, Ok(()));
+        check_lanes(tx);
+        let waits = tx.all(
+            "SELECT delivery_id, since, until FROM delivery_waits ORDER BY since",
+            &[],
+            |row| Ok((row.get::<i64>(0)?, row.get::<i64>(1)?, row.get::<i64>(2)?)),
+        )?;
+        let micros = |second| at(second).as_microsecond();
+        assert_eq!(
+            waits,
+            [(first, micros(10), micros(15)), (second, micros(15), micros(20))]
         );
         Ok(())
     })
@@ -411,7 +438,6 @@ enum Act {
     Release(i64),
     PauseLane(i64),
     ResumeLane(i64),
-    Reopen(i64),
 }
 
 fn act() -> impl Strategy<Value = Act> {
@@ -423,7 +449,6 @@ fn act() -> impl Strategy<Value = Act> {
         id.prop_map(Act::Release),
         (1..4_i64).prop_map(Act::PauseLane),
         (1..4_i64).prop_map(Act::ResumeLane),
-        (1..4_i64).prop_map(Act::Reopen),
     ]
 }
 
@@ -456,7 +481,6 @@ proptest! {
                         Act::Release(id) => drop(release(tx, DeliveryId(id), now)?),
                         Act::PauseLane(lane) => drop(pause_lane(tx, lane)?),
                         Act::ResumeLane(lane) => drop(resume_lane(tx, lane, now)?),
-                        Act::Reopen(lane) => drop(reopen(tx, lane, now)?),
                     }
                     check_lanes(tx);
                 }

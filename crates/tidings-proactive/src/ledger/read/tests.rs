@@ -325,7 +325,7 @@ async fn the_summary_counts_and_names_what_is_paused() {
 #[tokio::test]
 async fn a_wait_is_over_when_something_happens() {
     let database = database();
-    let (tried, cancelled, scheduled, behind) = write(&database, |tx| {
+    let (tried, cancelled, scheduled, _behind) = write(&database, |tx| {
         let lane = lane(tx, "msteams", "a");
         let wait = |id: i64, since: i64, until: Option<i64>| {
             tx.execute(

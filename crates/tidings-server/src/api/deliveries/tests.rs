@@ -411,12 +411,21 @@ async fn what_is_owed_is_answered_with_its_id() {
     assert_eq!(audit["entries"][1]["target"], "41");
 }
 
+/// What the door says, and the status, code, field and words of the answer.
+type Explained = (
+    fn(DeliveryId, Duration) -> Why,
+    u16,
+    &'static str,
+    &'static str,
+    &'static str,
+);
+
 #[tokio::test]
 async fn what_is_not_owed_is_explained() {
     let (rig, door) = rig_with_door().await;
     let first = DeliveryId::from_number(7).unwrap();
     let retry_after = Duration::from_millis(2_500);
-    let refusals: [(fn(DeliveryId, Duration) -> Why, u16, &str, &str, &str); 8] = [
+    let refusals: [Explained; 8] = [
         (
             |_, _| Why::UnknownConversation,
             404,

@@ -99,7 +99,7 @@ impl Connector {
         // An operator's wish for more durability stays, one for less does not.
         let settings = format!(
             "SET search_path TO {schema}; SET statement_timeout TO {timeout}; SET lock_timeout TO {timeout};
-             SET idle_in_transaction_session_timeout TO '60s'; SET jit TO off; SET client_min_messages TO warning;
+             SET idle_in_transaction_session_timeout TO '5s'; SET jit TO off; SET client_min_messages TO warning;
              SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
             schema = self.url.schema,
             timeout = self.statement_timeout.as_millis(),

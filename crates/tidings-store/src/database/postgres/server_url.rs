@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 use tokio_postgres::Config;
-use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 
 use super::tls::Trust;
 use crate::OpenError;
@@ -42,6 +42,15 @@ impl ServerUrl {
         let mut kept = Vec::new();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            if !key
+                .bytes()
+                .all(|letter| letter.is_ascii_lowercase() || letter == b'_')
+            {
+                // It may well be the rest of a password.
+                return Err(unusable(
+                    "what follows the ? is not an option; in a password write %3F for it".to_owned(),
+                ));
+            }
             let value = percent_decode_str(value)
                 .decode_utf8()
                 .map_err(|_| unusable(format!("{key} is not UTF-8")))?;
@@ -154,6 +163,11 @@ fn complete(config: &mut Config, password: Option<String>) {
             config.host("localhost");
         }
     }
+    let hosts = config.get_hosts().len().max(config.get_hostaddrs().len());
+    if hosts > 1 && config.get_target_session_attrs() == TargetSessionAttrs::Any {
+        // Whichever of them is the primary server now.
+        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+    }
     if config.get_application_name().is_none() {
         config.application_name("tidings");
     }
@@ -209,9 +223,13 @@ pub(in crate::database) fn without_secrets(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
         return url.to_owned();
     };
-    let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
-    let rest = rest.split_once('?').map_or(rest, |(rest, _)| rest);
-    format!("{scheme}://{rest}")
+    let (place, options) = rest.split_once('?').unwrap_or((rest, ""));
+    if options.contains('@') {
+        // Either there is a question mark in the password, or an at sign in an option.
+        return format!("{scheme}://...");
+    }
+    let place = place.rsplit_once('@').map_or(place, |(_, place)| place);
+    format!("{scheme}://{place}")
 }
 
 #[cfg(test)]
@@ -287,6 +305,20 @@ mod tests {
         );
     }
 
+    #[test]
+    fn of_several_servers_the_primary_one_is_used() {
+        for (url, attributes) in [
+            ("postgres://db/bots", TargetSessionAttrs::Any),
+            ("postgres://a,b/bots", TargetSessionAttrs::ReadWrite),
+            (
+                "postgres://a,b/bots?target_session_attrs=read-only",
+                TargetSessionAttrs::ReadOnly,
+            ),
+        ] {
+            assert_eq!(parse(url).config.get_target_session_attrs(), attributes, "{url}");
+        }
+    }
+
     #[cfg(unix)]
     #[test]
     fn a_socket_is_named_by_its_folder() {
@@ -324,6 +356,7 @@ mod tests {
             ("postgres://ana:secret@db:many/bots", "port"),
             ("postgres://ana:secret@db/bots?schema=My%20Schema", "schema"),
             ("postgres://ana:secret@db/bots?schema=pg_catalog", "schema"),
+            ("postgres://ana:s?secret@db/bots", "%3F"),
             (
                 "postgres://ana:secret@db/bots?connect_timeout=soon&password=secret",
                 "connect_timeout",
