@@ -21,6 +21,9 @@ const PRUNE_AFTER: usize = 1024;
 /// As which part of the largest sum of bodies: a pruning comes that often too.
 const PRUNE_BODIES: usize = 8;
 
+/// What a database is spared, however short a hold is.
+const LOOK_AT_MOST_EVERY: Duration = Duration::from_millis(10);
+
 /// How many bits of a number are chance, so that two nodes do not choose the same one.
 const CHANCE_BITS: u32 = 10;
 
@@ -63,7 +66,7 @@ impl Inbox {
 
     /// How often to look for what others hold no longer.
     pub(crate) fn look_every(&self) -> Duration {
-        self.custody.take_over_after / 3
+        (self.custody.take_over_after / 3).max(LOOK_AT_MOST_EVERY)
     }
 
     pub(super) async fn find_shared(&self, key: &ActivityKey, or_acknowledged: bool) -> Result<Known> {

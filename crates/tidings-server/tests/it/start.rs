@@ -87,7 +87,7 @@ async fn what_is_no_database_is_named() {
 }
 
 #[tokio::test]
-async fn a_missing_folder_a_full_disk_and_another_kind_of_database() {
+async fn a_missing_folder_a_full_disk_no_server_and_another_kind_of_database() {
     let folder = tempfile::tempdir().unwrap();
     let (code, message) = refused(&Config {
         database: "/no/such/folder/tidings.db".to_owned(),
@@ -101,10 +101,16 @@ async fn a_missing_folder_a_full_disk_and_another_kind_of_database() {
     })
     .await;
     assert_eq!(code, 74, "{message}");
-    let (code, message) = refused(&Config {
-        database: "mysql://db/tidings".to_owned(),
-        ..config(&folder)
-    })
-    .await;
-    assert_eq!(code, 78, "{message}");
+    for (database, expected) in [
+        ("postgres://bot:sesame@127.0.0.1:1/tidings", 69),
+        ("mysql://bot:sesame@127.0.0.1/tidings", 78),
+    ] {
+        let (code, message) = refused(&Config {
+            database: database.to_owned(),
+            ..config(&folder)
+        })
+        .await;
+        assert_eq!(code, expected, "{message}");
+        assert!(!message.contains("sesame"), "{message}");
+    }
 }
