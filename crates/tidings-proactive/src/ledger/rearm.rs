@@ -55,8 +55,8 @@ pub(super) fn rearm(tx: &Tx<'_>, lane: &Lane, now: Timestamp) -> Result<()> {
     let ready = !lane.closed && !ready_heads(tx, lane.id)?.is_empty();
     let next_at = match lane.next_at {
         Some(_) if !ready => None,
-        // Also in a paused one: whoever claims it notes what it waits for.
-        None | Some(FAR) if ready => Some(now.as_microsecond()),
+
+        None | Some(FAR) if ready && !lane.paused => Some(now.as_microsecond()),
         _ => return Ok(()),
     };
     tx.execute(

@@ -136,8 +136,10 @@ impl Running {
         self.stop.cancel();
     }
 
-    pub(crate) fn abort(self) {
+    /// Over when this returns: the next run must not find it running.
+    pub(crate) async fn abort(self) {
         self.worker.abort();
+        let _ = self.worker.await;
     }
 
     pub(crate) async fn stop(self) {

@@ -177,7 +177,7 @@ async fn a_handler_that_the_process_died_in_runs_again_and_nothing_is_sent_twice
     while runs.count() == 0 {
         tokio::task::yield_now().await;
     }
-    dying.abort();
+    dying.abort().await;
     // The turn would end with its process.
     desk.adapter = Some(adapter(&desk, &runs));
     let running = desk.run();

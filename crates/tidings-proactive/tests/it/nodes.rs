@@ -34,7 +34,7 @@ async fn the_conversations_of_a_dead_process_are_taken_over_after_its_lease_and_
     let id = first.enqueue("alice", "x").await;
     let behind = first.enqueue("alice", "behind").await;
     let call = first.call().await;
-    dying.abort();
+    dying.abort().await;
     let running = second.run();
     second.until_it_runs().await;
     second.clock.advance(millis(900));

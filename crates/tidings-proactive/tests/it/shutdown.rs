@@ -97,7 +97,7 @@ async fn a_run_after_one_that_was_aborted_takes_over_what_was_in_flight() {
     let aborted = desk.run();
     let first = desk.enqueue("alice", "first").await;
     let call = desk.call().await;
-    aborted.abort();
+    aborted.abort().await;
     let running = desk.run();
     let again = desk.call().await;
     assert_eq!(again.text(), "first");

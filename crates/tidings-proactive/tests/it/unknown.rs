@@ -71,7 +71,7 @@ async fn at_most_once_is_not_sent_again_after_a_panic_or_a_crash() {
     desk.until(panicked, DeliveryState::Unknown).await;
     let crashed = owe(&desk, UnknownPolicy::AtMostOnce).await;
     let call = desk.call().await;
-    running.abort();
+    running.abort().await;
     let running = desk.run();
     desk.until(crashed, DeliveryState::Unknown).await;
     drop(call);
@@ -101,7 +101,7 @@ async fn a_channel_that_recognises_repeats_is_told_the_delivery_and_shows_it_onc
     desk.until(id, DeliveryState::Retryable).await;
     desk.clock.advance(seconds(2));
     let call = desk.call().await;
-    running.abort();
+    running.abort().await;
     let running = desk.run();
     desk.deliver("x").await;
     drop(call);
@@ -125,7 +125,7 @@ async fn what_ends_its_process_each_time_is_poison_at_the_third_start() {
         let call = desk.call().await;
         assert_eq!(call.text(), "poison");
         calls.push(call);
-        running.abort();
+        running.abort().await;
     }
     let running = desk.run();
     desk.deliver("behind").await;
