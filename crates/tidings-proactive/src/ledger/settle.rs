@@ -71,10 +71,6 @@ pub(crate) enum Next {
 
 /// What became of an outcome.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one for each outcome of a commit, in a vector that is read at once"
-)]
 pub(crate) enum Settled {
     /// It is on record; this is what is sent next in its lane.
     Recorded(Option<Box<Claimed>>),
