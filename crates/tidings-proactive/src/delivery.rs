@@ -63,7 +63,7 @@ pub struct Delivery {
     pub class: String,
     /// How far it is.
     pub state: DeliveryState,
-    /// Why it is dead, refused, held or waits, in one word: for a dead one as [`DeadReason::as_str`] spells it.
+    /// Why it is dead, refused, held or waits, in one word: for a dead one as [`DeadReason::as_str`](crate::DeadReason::as_str) spells it.
     pub reason: Option<String>,
     /// What is done when nobody knows whether it arrived.
     pub policy: UnknownPolicy,
