@@ -99,9 +99,8 @@ impl Deliveries {
     /// # Errors
     /// [`DeliveriesError::WrongState`] if it is being sent or has ended; there is none of that id; the database refused.
     pub async fn cancel(&self, id: DeliveryId) -> Result<Delivery> {
-        let now = self.proactive.worker.clock.now();
         let cancelled = self
-            .write(move |tx| {
+            .write(move |tx, now| {
                 let done = operate::cancel(tx, id, now)?;
                 Ok(match done {
                     Ok(()) => Ok(read::one(tx, id, now)?),
@@ -123,8 +122,7 @@ impl Deliveries {
     /// [`DeliveriesError::AlreadyDelivered`] if a retry of it has arrived; there is none of that id; the database
     /// refused.
     pub async fn retry(&self, id: DeliveryId, reopen: bool) -> Result<DeliveryId> {
-        let now = self.proactive.worker.clock.now();
-        self.write(move |tx| operate::retry(tx, id, reopen, now))
+        self.write(move |tx, now| operate::retry(tx, id, reopen, now))
             .await?
             .map_err(|not_done| DeliveriesError::of_delivery(id, "retried", not_done))
     }
@@ -135,9 +133,8 @@ impl Deliveries {
     /// # Errors
     /// Nothing was ever owed to the conversation, or several channels have one of that id; the database refused.
     pub async fn pause(&self, target: PauseTarget) -> Result<()> {
-        let now = self.proactive.worker.clock.now();
         let named = target.clone();
-        self.write(move |tx| match &target {
+        self.write(move |tx, now| match &target {
             PauseTarget::All => operate::pause(tx, None, now).map(Ok),
             PauseTarget::Channel(channel) => operate::pause(tx, Some(channel), now).map(Ok),
             PauseTarget::Lane {
@@ -160,7 +157,6 @@ impl Deliveries {
     /// # Errors
     /// As [`pause`](Self::pause).
     pub async fn resume(&self, target: PauseTarget) -> Result<()> {
-        let now = self.proactive.worker.clock.now();
         let channel = match target {
             PauseTarget::Lane {
                 channel_id,
@@ -172,7 +168,7 @@ impl Deliveries {
                 };
                 return self
                     .write(
-                        move |tx| match read::lanes(tx, channel_id.as_deref(), &conversation_id)?[..] {
+                        move |tx, now| match read::lanes(tx, channel_id.as_deref(), &conversation_id)?[..] {
                             [lane] => operate::resume_lane(tx, lane, now),
                             [] => Ok(Err(NotDone::Unknown)),
                             _ => Ok(Err(NotDone::Ambiguous)),
@@ -184,7 +180,7 @@ impl Deliveries {
             PauseTarget::Channel(channel) => Some(channel),
             PauseTarget::All => None,
         };
-        self.write(move |tx| operate::resume(tx, channel.as_deref()))
+        self.write(move |tx, _| operate::resume(tx, channel.as_deref()))
             .await?;
         // Before any lane is woken: whoever still believed in the pause would put it off again.
         self.proactive.worker.read_rules().await?;
@@ -224,10 +220,9 @@ impl Deliveries {
         let worker = &self.proactive.worker;
         let mut pruned = Pruned::default();
         loop {
-            let (now, mut walks, mut counts) = (worker.clock.now(), *pruner, pruned);
+            let (mut walks, mut counts) = (*pruner, pruned);
             let (more, walks, counts) = worker
-                .db
-                .write(move |tx| {
+                .write(move |tx, now| {
                     let more = walks.prune(tx, now, &mut counts)?;
                     Ok((more, walks, counts))
                 })
@@ -243,8 +238,7 @@ impl Deliveries {
         let worker = &self.proactive.worker;
         let mut after = 0;
         loop {
-            let now = worker.clock.now();
-            let next = worker.db.write(move |tx| operate::wake(tx, after, now)).await?;
+            let next = worker.write(move |tx, now| operate::wake(tx, after, now)).await?;
             match next {
                 Some(next) => after = next,
                 None => break,
@@ -257,10 +251,12 @@ impl Deliveries {
     /// A commit after which the worker looks at the table, and whoever watches is told.
     async fn write<T: Send + 'static>(
         &self,
-        change: impl FnOnce(&tidings_store::Tx<'_>) -> std::result::Result<T, StoreError> + Send + 'static,
+        change: impl FnOnce(&tidings_store::Tx<'_>, Timestamp) -> std::result::Result<T, StoreError>
+        + Send
+        + 'static,
     ) -> Result<T> {
         let worker = &self.proactive.worker;
-        let done = worker.db.write(change).await?;
+        let done = worker.write(change).await?;
         worker.rules_changed();
         worker.bump();
         Ok(done)

@@ -173,10 +173,10 @@ impl Enqueue {
     /// As [`commit`](Self::commit).
     pub async fn accept(self) -> Result<Accepted, ProactiveError> {
         let (worker, delivery) = self.ready()?;
-        let (now, most) = (worker.clock.now(), worker.options.max_backlog);
+        let most = worker.options.max_backlog;
         let counters = Arc::clone(&worker.counters);
         worker
-            .commit(1, move |tx, allowance| {
+            .commit(1, move |tx, now, allowance| {
                 let mut enqueued = ledger::enqueue(tx, delivery, now, most, allowance)?;
                 let claimed = enqueued
                     .as_mut()

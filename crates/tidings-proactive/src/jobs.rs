@@ -53,10 +53,8 @@ impl Jobs {
     pub async fn start(&self, creator: impl Into<Conversation>) -> Result<JobNumber, ProactiveError> {
         let worker = &self.proactive.worker;
         let creator = Address::of(creator.into())?;
-        let now = worker.clock.now();
         let number = worker
-            .db
-            .write(move |tx| table::insert(tx, &creator, now))
+            .write(move |tx, now| table::insert(tx, &creator, now))
             .await?;
         worker.bump();
         Ok(number)
@@ -76,10 +74,10 @@ impl Jobs {
     ) -> Result<Completion, ProactiveError> {
         let worker = &self.proactive.worker;
         let activity = write("activity", &notice.into().0)?;
-        let (now, expires_at) = (worker.clock.now(), worker.expiry());
+        let expires_at = worker.expiry();
         let (counters, trace) = (Arc::clone(&worker.counters), worker.trace());
         worker
-            .commit(1, move |tx, allowance| {
+            .commit(1, move |tx, now, allowance| {
                 let (completion, claimed) =
                     table::complete(tx, number, activity, now, expires_at, trace, allowance)?;
                 Ok((completion, Vec::from_iter(claimed)))

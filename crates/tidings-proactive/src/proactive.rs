@@ -172,11 +172,11 @@ impl Proactive {
             deliveries.push(delivery);
         }
         let worker = &self.worker;
-        let (now, backlog) = (worker.clock.now(), worker.options.max_backlog);
+        let backlog = worker.options.max_backlog;
         let refused = Arc::new(OnceLock::new());
         let here = Arc::clone(&refused);
         let enqueued = worker
-            .commit(deliveries.len(), move |tx, allowance| {
+            .commit(deliveries.len(), move |tx, now, allowance| {
                 let mut accepted = Vec::with_capacity(deliveries.len());
                 let mut claimed = Vec::new();
                 for (index, delivery) in ledger::in_lane_order(tx, deliveries)? {

@@ -160,12 +160,24 @@ impl Worker {
         self.wake();
     }
 
-    /// Runs `change` in a commit of the database, which may claim up to `most` of the deliveries that it puts on
+    /// Runs `change` in a commit of the database, with the time at which it runs: a time from before it was handed over
+    /// would be old where the database is slow, and pass for that of a clock which was set back.
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        change: impl FnOnce(&Tx<'_>, Timestamp) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let clock = Arc::clone(&self.clock);
+        self.db.write(move |tx| change(tx, clock.now())).await
+    }
+
+    /// Runs `change` in such a commit, which may claim up to `most` of the deliveries that it puts on
     /// record. Those that it claims are sent from here as soon as the commit is durable.
     pub(crate) async fn commit<T: Send + 'static>(
         self: &Arc<Self>,
         most: usize,
-        change: impl FnOnce(&Tx<'_>, &mut Allowance<'_>) -> Result<(T, Vec<Claimed>), StoreError> + Send + 'static,
+        change: impl FnOnce(&Tx<'_>, Timestamp, &mut Allowance<'_>) -> Result<(T, Vec<Claimed>), StoreError>
+        + Send
+        + 'static,
     ) -> Result<T, ProactiveError> {
         // In a task of its own: if the caller is dropped while it waits, what was claimed still has an owner.
         let (answer, answered) = oneshot::channel();
@@ -173,13 +185,12 @@ impl Worker {
         let owner = async move {
             let here = Arc::clone(&worker);
             let committed = worker
-                .db
-                .write(move |tx| {
+                .write(move |tx, now| {
                     // Taken only now, so that nobody holds a slot while he waits for the writer.
                     let slots: Vec<Slot> = here.slots(most);
                     let claiming = slots.first().map(|slot| here.claiming(slot.node));
                     let mut allowance = Allowance::new(claiming, slots.len());
-                    let (value, claimed) = change(tx, &mut allowance)?;
+                    let (value, claimed) = change(tx, now, &mut allowance)?;
                     Ok((value, slots, claimed, allowance.left()))
                 })
                 .await;
@@ -301,15 +312,14 @@ impl Worker {
             let read = self.read_rules().await;
             read.inspect_err(|_| self.rules_changed.store(true, Ordering::Release))?;
         }
-        self.follow_the_clock(last).await?;
         // A wake-up comes before the rows are visible to readers, so the first look claims without asking.
         let mut look = woken;
         let mut woken_first = woken;
         let mut idle = false;
         loop {
             self.counters.cycle();
-            let now = self.clock.now();
-            *last = now;
+            // Each time: it may be set back between two looks of one round.
+            let now = self.follow_the_clock(last).await?;
             if self.slots.available_permits() == 0 {
                 // The tasks that hold the slots take the next delivery themselves.
                 self.missed.store(true, Ordering::Release);
@@ -338,8 +348,7 @@ impl Worker {
             }
             let here = Arc::clone(self);
             let (slots, released, ready) = self
-                .db
-                .write(move |tx| {
+                .write(move |tx, now| {
                     let released = ledger::release_due(tx, now)?;
                     let ready = ledger::claim_ready(tx, here.claiming(node), now, slots.len())?;
                     Ok((slots, released, ready))
@@ -363,19 +372,18 @@ impl Worker {
     }
 
     /// A clock that was set back would have everything wait until it has caught up.
-    async fn follow_the_clock(&self, last: &mut Timestamp) -> Result<(), StoreError> {
+    async fn follow_the_clock(&self, last: &mut Timestamp) -> Result<Timestamp, StoreError> {
         let now = self.clock.now();
         if after_skew(now) < *last {
             tracing::warn!(clock.was = %last, clock.is = %now, "the clock was set back");
             let by = last.duration_since(now).unsigned_abs();
             let is_only_clock = !self.options.shared;
-            self.db
-                .write(move |tx| ledger::clock_was_set_back(tx, now, by, is_only_clock))
+            self.write(move |tx, now| ledger::clock_was_set_back(tx, now, by, is_only_clock))
                 .await?;
             self.read_rules().await?;
         }
         *last = now;
-        Ok(())
+        Ok(now)
     }
 
     /// Sends a delivery in a task of its own.

@@ -40,10 +40,8 @@ impl Worker {
                 }
             }
         };
-        let now = self.clock.now();
         let put_back = self
-            .db
-            .write(move |tx| ledger::put_back_all(tx, node, now))
+            .write(move |tx, now| ledger::put_back_all(tx, node, now))
             .await?;
         self.in_doubt.store(false, Ordering::Release);
         if put_back > 0 {

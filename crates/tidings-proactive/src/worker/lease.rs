@@ -61,13 +61,12 @@ impl Worker {
     /// Registers this process as a node and takes over what dead ones left.
     pub(super) async fn join(&self) -> Result<(NodeId, Lease), ProactiveError> {
         let began = Instant::now();
-        let (name, now, length) = (self.options.node.clone(), self.clock.now(), self.options.lease);
+        let (name, length) = (self.options.node.clone(), self.options.lease);
         let node = self
-            .db
-            .write(move |tx| ledger::register(tx, &name, now, length))
+            .write(move |tx, now| ledger::register(tx, &name, now, length))
             .await?;
         if !self.options.shared {
-            self.db.write(move |tx| ledger::end_own_waits(tx, now)).await?;
+            self.write(ledger::end_own_waits).await?;
         }
         self.read_rules().await?;
         self.take_over(node).await?;
@@ -77,10 +76,9 @@ impl Worker {
     /// Renews the lease, and looks for others whose lease has ended.
     pub(super) async fn renew(&self, node: NodeId, lease: &Lease) -> Result<(), StoreError> {
         let began = Instant::now();
-        let (now, length) = (self.clock.now(), lease.length);
+        let length = lease.length;
         let is_known = self
-            .db
-            .write(move |tx| ledger::heartbeat(tx, node, now, length))
+            .write(move |tx, now| ledger::heartbeat(tx, node, now, length))
             .await?;
         if !is_known {
             tracing::warn!(
@@ -97,9 +95,8 @@ impl Worker {
 
     /// The row is gone, but what this process has under way knows its node by that id: it is put back.
     async fn rejoin(&self, node: NodeId, lease: &Lease) -> Result<(), StoreError> {
-        let (name, now, length) = (self.options.node.clone(), self.clock.now(), lease.length);
-        self.db
-            .write(move |tx| ledger::register_again(tx, node, &name, now, length))
+        let (name, length) = (self.options.node.clone(), lease.length);
+        self.write(move |tx, now| ledger::register_again(tx, node, &name, now, length))
             .await
     }
 
@@ -107,11 +104,9 @@ impl Worker {
         let all_others = !self.options.shared;
         let mut lanes = 0;
         loop {
-            let now = self.clock.now();
             let limits = self.terms().rules.lane_limits.clone();
             let taken = self
-                .db
-                .write(move |tx| ledger::take_over(tx, node, all_others, &limits, now))
+                .write(move |tx, now| ledger::take_over(tx, node, all_others, &limits, now))
                 .await?;
             lanes += taken.lanes;
             if !taken.more {

@@ -20,8 +20,7 @@ use sabotage::Sabotage;
 use simulation::simulate;
 use world::lock;
 
-/// Below the first seed at which an invariant does not hold: see [`the_pace_is_kept_at_seed_1225`].
-const SEEDS: u64 = 1_200;
+const SEEDS: u64 = 2_000;
 
 fn variable(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
@@ -71,12 +70,6 @@ fn no_seed_breaks_an_invariant() {
              no_seed_breaks_an_invariant --no-capture"
         );
     }
-}
-
-#[test]
-#[ignore = "a known defect: a third call in a window of two, after another node had the lane; the cause is not found yet"]
-fn the_pace_is_kept_at_seed_1225() {
-    assert_eq!(simulate(1_225, None).wrong, None);
 }
 
 #[test]
