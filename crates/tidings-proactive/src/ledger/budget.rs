@@ -134,6 +134,33 @@ pub(super) fn spend(
     Ok(None)
 }
 
+/// What was sent by a clock that has been set back to `now` is no longer than a skew ahead of it.
+pub(super) fn bring_forward(tx: &Tx<'_>, now: Timestamp) -> Result<()> {
+    let sql = match tx.dialect() {
+        Dialect::Postgres => {
+            "SELECT channel_id, tenant, meter FROM budgets WHERE meter IS NOT NULL
+             ORDER BY channel_id, tenant FOR UPDATE"
+        }
+        Dialect::Sqlite => "SELECT channel_id, tenant, meter FROM budgets WHERE meter IS NOT NULL",
+    };
+    let budgets = tx.all(sql, &[], |row| {
+        Ok((
+            row.get::<String>(0)?,
+            row.get::<String>(1)?,
+            Meter::from_text(Some(row.text(2)?)),
+        ))
+    })?;
+    for (channel_id, tenant, mut meter) in budgets {
+        if meter.not_after(after_skew(now)) {
+            tx.execute(
+                "UPDATE budgets SET meter = ?3 WHERE channel_id = ?1 AND tenant = ?2",
+                params![channel_id, tenant, meter.to_text()],
+            )?;
+        }
+    }
+    Ok(())
+}
+
 /// A channel asked to leave a tenant, or the whole app, alone.
 pub(super) fn leave_alone(
     tx: &Tx<'_>,

@@ -5,8 +5,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tidings_store::{Tx, params};
 
-use super::Result;
 use super::lane::{Lane, LaneId};
+use super::{Result, budget};
 
 /// The most timers that one transaction lets go; the statement says so too.
 const AT_ONCE: usize = 512;
@@ -106,6 +106,8 @@ pub(crate) fn clock_was_set_back(
     by: Duration,
     is_only_clock: bool,
 ) -> Result<()> {
+    // At once, not when each lane asks: it would wait for the one after it has waited for the other.
+    budget::bring_forward(tx, now)?;
     let now = now.as_microsecond();
     tx.execute(
         "UPDATE lanes SET next_at = ?1, wait_reason = NULL

@@ -285,10 +285,12 @@ impl Desk {
 
     /// Lets the worker poll.
     pub(crate) async fn until_it_looked(&self) {
-        for _ in 0..2 {
+        // One look may have begun before; the one after it has seen everything.
+        let seen = self.proactive.stats().await.cycles + 2;
+        while self.proactive.stats().await.cycles < seen {
             tokio::time::sleep(Duration::from_secs(1)).await;
-            self.db.write(|_| Ok(())).await.unwrap();
         }
+        self.db.write(|_| Ok(())).await.unwrap();
     }
 
     /// Waits until the delivery was started so often and is in `state`.
