@@ -147,6 +147,7 @@ async fn without_a_database_nothing_is_acknowledged() {
 async fn slow_is_five_seconds_unless_set() {
     async fn sleeps(_: &mut TurnContext, text: Text) -> Result<()> {
         let ms = text.0.parse()?;
+        // Time itself, the runtime's own: how long a turn takes is what is tested.
         tokio::time::sleep(Duration::from_millis(ms)).await;
         Ok(())
     }
