@@ -2,31 +2,21 @@
 import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { after, afterEach, before, describe, it } from 'node:test';
+import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-import { launch, Page, skip, visitor } from './support/browser.mjs';
+import { Page, skip, visitors } from './support/browser.mjs';
 import { Server } from './support/server.mjs';
 
 describe('the page', { skip }, () => {
+  const visit = visitors();
   let server;
-  let browser;
-  const contexts = [];
-  const open = async options => {
-    const context = await visitor(browser, options);
-    contexts.push(context);
-    return Page.open(context, server.url);
-  };
+  const open = async options => Page.open(await visit(options), server.url);
 
   before(async () => {
     server = await Server.start();
-    browser = await launch();
-  });
-  afterEach(async () => {
-    for (const context of contexts.splice(0)) await context.close();
   });
   after(async () => {
-    await browser?.close();
     await server?.stop();
   });
 
@@ -148,8 +138,7 @@ describe('the page', { skip }, () => {
   });
 
   it('says so when the server will not start a conversation, and tries again when asked', async () => {
-    const context = await visitor(browser);
-    contexts.push(context);
+    const context = await visit();
     const page = await context.newPage();
     const refusal = { error: { code: 'Unauthorized', message: 'A Direct Line secret is needed' } };
     await page.route('**/tokens/generate', route => route.fulfill({ status: 401, json: refusal }), { times: 2 });
@@ -182,8 +171,7 @@ describe('the page', { skip }, () => {
   });
 
   it('can be opened as localhost too', async () => {
-    const context = await visitor(browser);
-    contexts.push(context);
+    const context = await visit();
     const page = await Page.open(context, server.url.replace('127.0.0.1', 'localhost'));
     await page.you.run();
 
@@ -368,8 +356,7 @@ describe('the page', { skip }, () => {
   });
 
   it('loads nothing from anywhere else, and keeps to its content security policy', async () => {
-    const context = await visitor(browser);
-    contexts.push(context);
+    const context = await visit();
     const hosts = new Set();
     context.on('request', request => hosts.add(new URL(request.url()).host));
     const page = await Page.open(context, server.url);
