@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use tidings_store::StoreError;
 use tokio::sync::watch;
 
+use crate::channel_limits::ChannelLimits;
 use crate::delivery::{Delivery, DeliveryDetail, DeliveryFilter, DeliveryId, DeliveryPage, Pauses, Summary};
 use crate::ledger::operate::{self, NotDone};
 use crate::ledger::{prune, read};
@@ -185,6 +186,38 @@ impl Deliveries {
         // Before any lane is woken: whoever still believed in the pause would put it off again.
         self.proactive.worker.read_rules().await?;
         Ok(self.wake().await?)
+    }
+
+    /// How often channels may be called, by channel and scope.
+    ///
+    /// # Errors
+    /// The database refused.
+    pub async fn limits(&self) -> Result<Vec<ChannelLimits>> {
+        Ok(self.proactive.worker.db.read(operate::limits).await?)
+    }
+
+    /// Limits a channel so, in place of what was set for the same scope; without windows it is not limited any more.
+    /// Durable; what waits for the limits of before is looked at anew. Other processes on the same database heed it when
+    /// they renew their lease, each third of it.
+    ///
+    /// # Errors
+    /// [`DeliveriesError::Limits`]; the database refused.
+    pub async fn set_limits(&self, limits: ChannelLimits) -> Result<()> {
+        limits.check()?;
+        let channel = limits.channel_id.clone();
+        self.write(move |tx, _| operate::set_limits(tx, &limits)).await?;
+        let worker = &self.proactive.worker;
+        // Before any lane is woken: by the limits of before it would be put off again.
+        worker.read_rules().await?;
+        let mut after = Some(0);
+        while let Some(from) = after {
+            let channel = channel.clone();
+            after = worker
+                .write(move |tx, now| operate::wake_paced(tx, &channel, from, now))
+                .await?;
+        }
+        worker.wake();
+        Ok(())
     }
 
     /// When the oldest delivery that is ready or to be tried again was put on record.

@@ -10,6 +10,7 @@
 mod backoff;
 mod breaker;
 mod channel;
+mod channel_limits;
 mod deliveries;
 mod delivery;
 mod enqueue;
@@ -44,6 +45,7 @@ mod worker;
 pub use backoff::Backoff;
 pub use breaker::BreakerOptions;
 pub use channel::{Channel, Outgoing};
+pub use channel_limits::{ChannelLimits, LimitScope, LimitsError};
 pub use deliveries::{Deliveries, DeliveriesError, PauseTarget, Pruned};
 pub use delivery::{
     Attempt, Body, Content, Delivery, DeliveryDetail, DeliveryFilter, DeliveryId, DeliveryPage, Failure,

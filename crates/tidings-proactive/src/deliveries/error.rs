@@ -1,5 +1,6 @@
 use tidings_store::StoreError;
 
+use crate::channel_limits::LimitsError;
 use crate::deliveries::PauseTarget;
 use crate::delivery::{DeliveryId, DeliveryState};
 use crate::ledger::operate::NotDone;
@@ -54,6 +55,9 @@ pub enum DeliveriesError {
         /// What was named.
         target: PauseTarget,
     },
+    /// The limits are none.
+    #[error(transparent)]
+    Limits(#[from] LimitsError),
     /// The database refused.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -1,5 +1,6 @@
 //! What operators do to deliveries. Each function does the whole of it or nothing, and says why not.
 
+mod limit;
 mod pause;
 
 use jiff::Timestamp;
@@ -10,6 +11,7 @@ use super::read::row;
 use super::rearm::{begin_wait, end_waits, rearm};
 use crate::delivery::{DeliveryId, DeliveryState};
 
+pub(crate) use limit::{limits, set_limits, wake_paced};
 pub(crate) use pause::{pause, pause_lane, resume, resume_lane, wake};
 
 /// Why something was not done.

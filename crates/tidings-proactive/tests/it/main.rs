@@ -9,6 +9,7 @@ mod enqueue;
 mod failure;
 mod handlers;
 mod jobs;
+mod limits;
 mod log_lines;
 mod migrations;
 mod nodes;

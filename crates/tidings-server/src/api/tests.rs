@@ -216,6 +216,8 @@ async fn each_route_needs_its_scope() {
         ("POST", "/api/v1/deliveries/x/retry", Scope::DeliveriesWrite),
         ("POST", "/api/v1/pauses", Scope::DeliveriesWrite),
         ("DELETE", "/api/v1/pauses", Scope::DeliveriesWrite),
+        ("GET", "/api/v1/limits", Scope::DeliveriesRead),
+        ("PUT", "/api/v1/limits", Scope::DeliveriesWrite),
     ];
     for held in Scope::ALL {
         let (_, key) = rig.key(&[held]).await;

@@ -317,6 +317,73 @@ async fn pauses_are_set_and_ended() {
 }
 
 #[tokio::test]
+async fn limits_are_set_and_answered() {
+    let rig = rig().await;
+    let (status, before) = rig.ask("GET", "/api/v1/limits", "", None).await;
+    assert_eq!(
+        (status, &before["limits"][1]),
+        (
+            200,
+            &json!({ "channelId": "msteams", "scope": "tenant", "windows": [{ "permits": 50, "periodMs": 1000 }] })
+        )
+    );
+    let sms = json!({ "channelId": "sms", "scope": "lane", "windows": [{ "permits": 1, "periodMs": 1500 }] });
+    let (status, now) = rig.ask("PUT", "/api/v1/limits", "", Some(sms.clone())).await;
+    assert_eq!((status, &now["limits"][2]), (200, &sms));
+    let none = json!({ "channelId": "sms", "scope": "lane", "windows": [] });
+    assert_eq!(
+        rig.ask("PUT", "/api/v1/limits", "", Some(none)).await,
+        (200, before)
+    );
+    let (_, audit) = rig.ask("GET", "/api/v1/audit", "", None).await;
+    assert_eq!(audit["entries"][0]["target"], "sms lane");
+}
+
+#[tokio::test]
+async fn limits_that_are_none_are_explained() {
+    let rig = rig().await;
+    let window = |permits: Value, period: Value| json!([{ "permits": permits, "periodMs": period }]);
+    for (change, field) in [
+        (json!({ "channelId": null }), "channelId"),
+        (json!({ "channelId": "" }), "channelId"),
+        (json!({ "channelId": 7 }), "channelId"),
+        (json!({ "scope": "all" }), "scope"),
+        (json!({ "windows": null }), "windows"),
+        (json!({ "windows": {} }), "windows"),
+        (json!({ "windows": [7] }), "windows"),
+        (json!({ "windows": window(json!(0), json!(1000)) }), "windows"),
+        (
+            json!({ "windows": window(json!(1_000_001), json!(1000)) }),
+            "windows",
+        ),
+        (json!({ "windows": window(json!(1), json!(0)) }), "windows"),
+        (
+            json!({ "windows": window(json!(1), json!(2_678_400_001_u64)) }),
+            "windows",
+        ),
+        (json!({ "windows": window(json!(-1), json!(1000)) }), "windows"),
+        (json!({ "windows": window(json!("1"), json!(1000)) }), "windows"),
+        (
+            json!({ "windows": [{ "permits": 1, "period": 1000 }] }),
+            "windows",
+        ),
+        (json!({ "tenant": "contoso" }), "tenant"),
+    ] {
+        let mut body =
+            json!({ "channelId": "sms", "scope": "lane", "windows": [{ "permits": 1, "periodMs": 1000 }] });
+        for (name, value) in change.as_object().unwrap() {
+            body[name] = value.clone();
+        }
+        let (status, answer) = rig.ask("PUT", "/api/v1/limits", "", Some(body)).await;
+        assert_eq!(
+            (status, &answer["error"]["field"]),
+            (400, &json!(field)),
+            "{change}: {answer}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn events_tell_the_first_page_at_once_and_after_a_change() {
     let rig = rig().await;
     let ask = Ask {
