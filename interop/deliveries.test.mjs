@@ -2,21 +2,18 @@
 import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { after, afterEach, before, describe, it } from 'node:test';
+import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-import { launch, Page, skip, visitor } from './support/browser.mjs';
+import { Page, skip, visitors } from './support/browser.mjs';
 import { Deliveries } from './support/deliveries.mjs';
 import { Server } from './support/server.mjs';
 
 describe('the deliveries page', { skip }, () => {
+  const visit = visitors();
   let server;
-  let browser;
-  const contexts = [];
   const open = async options => {
-    const context = await visitor(browser, options);
-    contexts.push(context);
-    const page = await Page.open(context, server.url);
+    const page = await Page.open(await visit(options), server.url);
     return { ...page, page: page.page, deliveries: new Deliveries(page.page) };
   };
   const notice = number => `Job ${number} is complete.`;
@@ -35,13 +32,8 @@ describe('the deliveries page', { skip }, () => {
 
   before(async () => {
     server = await Server.start();
-    browser = await launch();
-  });
-  afterEach(async () => {
-    for (const context of contexts.splice(0)) await context.close();
   });
   after(async () => {
-    await browser?.close();
     await server?.stop();
   });
 

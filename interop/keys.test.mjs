@@ -1,8 +1,8 @@
 // The page of a server with an app id, in Chromium: it asks for an API key, and shows the job log to whoever has one.
 import assert from 'node:assert/strict';
-import { after, afterEach, before, describe, it } from 'node:test';
+import { after, before, describe, it } from 'node:test';
 
-import { launch, skip, visitor } from './support/browser.mjs';
+import { skip, visitors } from './support/browser.mjs';
 import { Channel } from './support/channel.mjs';
 import { Deliveries } from './support/deliveries.mjs';
 import { CHANNEL_ISSUER, IdentityProvider } from './support/identity-provider.mjs';
@@ -12,12 +12,11 @@ const APP = '6f1c7e2a-0d53-4b0e-9d6f-1c5b2b6f8a10';
 const SECRET = 'a client secret';
 
 describe('the page of a server with an app id', { skip }, () => {
+  const visit = visitors();
   let provider;
   let channel;
   let server;
-  let browser;
   let first;
-  const contexts = [];
 
   before(async () => {
     provider = await IdentityProvider.start({ appId: APP, secret: SECRET, tenants: ['botframework.com'] });
@@ -35,13 +34,8 @@ describe('the page of a server with an app id', { skip }, () => {
     const scopes = ['--scope', 'keys:write', '--scope', 'jobs:write', '--scope', 'deliveries:write'];
     first = server.command('keys', 'create', ...scopes, '--database', server.database);
     await server.start();
-    browser = await launch();
-  });
-  afterEach(async () => {
-    for (const context of contexts.splice(0)) await context.close();
   });
   after(async () => {
-    await browser?.close();
     await server?.stop();
     await channel?.close();
     await provider?.close();
@@ -179,8 +173,7 @@ describe('the page of a server with an app id', { skip }, () => {
   });
 
   async function open() {
-    const context = await visitor(browser);
-    contexts.push(context);
+    const context = await visit();
     const page = await context.newPage();
     const complaints = [];
     page.on('console', message => ['error', 'warning'].includes(message.type()) && complaints.push(message.text()));

@@ -2,31 +2,21 @@
 import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { after, afterEach, before, describe, it } from 'node:test';
+import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-import { launch, Page, skip, visitor } from './support/browser.mjs';
+import { Page, skip, visitors } from './support/browser.mjs';
 import { Server } from './support/server.mjs';
 
 describe('the page', { skip }, () => {
+  const visit = visitors();
   let server;
-  let browser;
-  const contexts = [];
-  const open = async options => {
-    const context = await visitor(browser, options);
-    contexts.push(context);
-    return Page.open(context, server.url);
-  };
+  const open = async options => Page.open(await visit(options), server.url);
 
   before(async () => {
     server = await Server.start();
-    browser = await launch();
-  });
-  afterEach(async () => {
-    for (const context of contexts.splice(0)) await context.close();
   });
   after(async () => {
-    await browser?.close();
     await server?.stop();
   });
 
@@ -148,8 +138,7 @@ describe('the page', { skip }, () => {
   });
 
   it('says so when the server will not start a conversation, and tries again when asked', async () => {
-    const context = await visitor(browser);
-    contexts.push(context);
+    const context = await visit();
     const page = await context.newPage();
     const refusal = { error: { code: 'Unauthorized', message: 'A Direct Line secret is needed' } };
     await page.route('**/tokens/generate', route => route.fulfill({ status: 401, json: refusal }), { times: 2 });
@@ -182,8 +171,7 @@ describe('the page', { skip }, () => {
   });
 
   it('can be opened as localhost too', async () => {
-    const context = await visitor(browser);
-    contexts.push(context);
+    const context = await visit();
     const page = await Page.open(context, server.url.replace('127.0.0.1', 'localhost'));
     await page.you.run();
 
@@ -216,20 +204,8 @@ describe('the page', { skip }, () => {
 
   it('works by keyboard alone', async () => {
     const { page, you, jobSystem } = await open();
-    const focused = () =>
-      page.evaluate(() => {
-        const element = document.activeElement;
-        const style = getComputedStyle(element);
-        return {
-          text: element.getAttribute('aria-label') ?? element.textContent.trim(),
-          place: element.closest('#you, #job-system, #job-log, nav, .hint')?.id ?? '',
-          textbox: element.matches('textarea, input[type="text"]'),
-          ring: style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0
-        };
-      });
-
     await page.keyboard.press('Tab');
-    const first = await focused();
+    const first = await focused(page);
     assert.match(first.text, /^Skip to the window .You.$/);
     assert.ok(first.ring, 'the focus can be seen');
     await page.keyboard.press('Enter');
@@ -237,14 +213,14 @@ describe('the page', { skip }, () => {
     await page.keyboard.type('run');
     await page.keyboard.press('Enter');
     await you.shows(/starting job \d+ for you/);
-    assert.equal((await focused()).place, 'you', 'the focus stays where the message was sent');
+    assert.equal((await focused(page)).place, 'you', 'the focus stays where the message was sent');
     const number = /job (\d+)/.exec(await you.bubble(/starting job \d+ for you/).textContent())[1];
 
     // On to the other window, in the order of reading, and no further than it is.
     const places = [];
     for (let presses = 0; presses < 40; presses += 1) {
       await page.keyboard.press('Tab');
-      const now = await focused();
+      const now = await focused(page);
       places.push(now.place);
       if (now.place === 'job-system' && now.textbox) break;
     }
@@ -254,6 +230,35 @@ describe('the page', { skip }, () => {
     await page.keyboard.press('Enter');
     await jobSystem.shows(`Completing job ${number}.`);
     await you.shows(`Job ${number} is complete.`);
+  });
+
+  it('leaves the focus with what takes the place of what had it', async () => {
+    const { page, you, jobSystem } = await open();
+    const first = await you.run();
+    const offered = number => jobSystem.section.getByRole('button', { name: `Send done ${number}`, exact: true });
+    await offered(first).focus();
+    // Somebody else starts a job, and it is offered in place of the first.
+    const second = await (await open()).you.run();
+    await offered(second).waitFor();
+    assert.equal((await focused(page)).text, `Send done ${second}`);
+
+    await page.keyboard.press('Enter');
+    await jobSystem.shows(`Completing job ${second}.`);
+    const after = await focused(page);
+    assert.deepEqual([after.place, after.textbox], ['job-system', true], 'the offers are gone, the box is there');
+
+    const complete = page.getByRole('button', { name: `Complete job ${first}`, exact: true });
+    await complete.focus();
+    await page.keyboard.press('Enter');
+    await you.shows(`Job ${first} is complete.`);
+    await complete.waitFor({ state: 'detached' });
+    assert.equal((await focused(page)).place, 'job-log');
+
+    const hint = page.getByRole('button', { name: 'Close this hint' });
+    await hint.focus();
+    await page.keyboard.press('Enter');
+    await hint.waitFor({ state: 'detached' });
+    assert.deepEqual([(await focused(page)).place, (await focused(page)).textbox], ['you', true]);
   });
 
   it('reaches the job log by its skip link, and completes a job with the keyboard', async () => {
@@ -351,8 +356,7 @@ describe('the page', { skip }, () => {
   });
 
   it('loads nothing from anywhere else, and keeps to its content security policy', async () => {
-    const context = await visitor(browser);
-    contexts.push(context);
+    const context = await visit();
     const hosts = new Set();
     context.on('request', request => hosts.add(new URL(request.url()).host));
     const page = await Page.open(context, server.url);
@@ -369,6 +373,20 @@ describe('the page', { skip }, () => {
 
 /** A picture of 8 by 8 pixels. */
 const png = 'iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAFUlEQVQI12Pkzk5kwAaYGHCAwSkBAKz8AOeLT6xAAAAAAElFTkSuQmCC';
+
+/** Where the focus is, and what it is on. */
+function focused(page) {
+  return page.evaluate(() => {
+    const element = document.activeElement;
+    const style = getComputedStyle(element);
+    return {
+      text: element.getAttribute('aria-label') ?? element.textContent.trim(),
+      place: element.closest('#you, #job-system, #job-log, nav, .hint')?.id ?? '',
+      textbox: element.matches('textarea, input[type="text"]'),
+      ring: style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0
+    };
+  });
+}
 
 function order(place) {
   return ['', 'you', 'job-system', 'job-log'].indexOf(place);

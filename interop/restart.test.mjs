@@ -1,29 +1,24 @@
 // kill -9 while both windows are open: everything is still there, and the windows come back by themselves.
 import assert from 'node:assert/strict';
-import { after, afterEach, before, describe, it } from 'node:test';
+import { after, before, describe, it } from 'node:test';
 
-import { launch, Page, skip, visitor } from './support/browser.mjs';
+import { Page, skip, visitors } from './support/browser.mjs';
 import { generateToken } from './support/direct-line.mjs';
 import { Server } from './support/server.mjs';
 
 describe('a restart', { skip }, () => {
+  const visit = visitors();
   let server;
-  let browser;
-  let context;
 
   before(async () => {
     server = await Server.start();
-    browser = await launch();
   });
-  afterEach(() => context?.close());
   after(async () => {
-    await browser?.close();
     await server?.stop();
   });
 
   it('is survived by jobs, conversations and open windows', async () => {
-    context = await visitor(browser);
-    const page = await Page.open(context, server.url);
+    const page = await Page.open(await visit(), server.url);
     const conversation = await page.you.conversationId();
     const number = await page.you.run();
     await page.job(number).getByText('Running').waitFor();
@@ -49,7 +44,7 @@ describe('a restart', { skip }, () => {
   });
 
   it('keeps what was said to a closed window for when it opens again', async () => {
-    context = await visitor(browser);
+    const context = await visit();
     const page = await Page.open(context, server.url);
     const number = await page.you.run();
     await page.page.close();

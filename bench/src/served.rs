@@ -9,22 +9,13 @@ use bytes::Bytes;
 use http::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tidings_proactive::DeliveryState;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::connection::Connection;
 use crate::engine::{CHANNEL, activity};
 use crate::place::Home;
-
-const FINAL: [&str; 7] = [
-    "delivered",
-    "dead",
-    "expired",
-    "cancelled",
-    "refused",
-    "merged",
-    "unknown",
-];
 
 pub(crate) struct Served {
     pub(crate) address: SocketAddr,
@@ -130,9 +121,8 @@ impl Served {
         let Some(states) = summary["states"].as_object() else {
             bail!("{path} answered {status}");
         };
-        let open = states
-            .iter()
-            .filter(|(state, _)| !FINAL.contains(&state.as_str()));
+        let ended = |state: &str| DeliveryState::from_row(state).is_some_and(DeliveryState::is_final);
+        let open = states.iter().filter(|(state, _)| !ended(state));
         Ok(open.filter_map(|(_, count)| count.as_u64()).sum())
     }
 

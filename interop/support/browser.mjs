@@ -1,5 +1,6 @@
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { after, afterEach, before } from 'node:test';
 import { chromium } from 'playwright-core';
 
 import { PATIENCE_MS } from './wait.mjs';
@@ -29,7 +30,7 @@ export const skip =
     ? 'Chromium is not installed. On Debian: apt-get install chromium; or name one with CHROMIUM=/path/to/chromium'
     : false;
 
-export function launch() {
+function launch() {
   if (path === undefined) throw new Error('Chromium is not installed, and with CI set these tests are not skipped.');
   return chromium.launch({
     executablePath: path,
@@ -45,11 +46,26 @@ export function launch() {
   });
 }
 
-/** A visitor: a browser context with a storage of its own, in which the page can be opened again and again. */
-export async function visitor(browser, { width = 1280, height = 860, colorScheme = 'light', ...options } = {}) {
-  const context = await browser.newContext({ viewport: { width, height }, colorScheme, ...options });
-  context.setDefaultTimeout(PATIENCE_MS);
-  return context;
+/**
+ * For a suite with a browser: what makes a visitor, which is a browser context with a storage of its own, in which the page
+ * can be opened again and again. Visitors go with their test.
+ */
+export function visitors() {
+  let browser;
+  const contexts = [];
+  before(async () => {
+    browser = await launch();
+  });
+  afterEach(async () => {
+    for (const context of contexts.splice(0)) await context.close();
+  });
+  after(() => browser?.close());
+  return async ({ width = 1280, height = 860, colorScheme = 'light', ...options } = {}) => {
+    const context = await browser.newContext({ viewport: { width, height }, colorScheme, ...options });
+    contexts.push(context);
+    context.setDefaultTimeout(PATIENCE_MS);
+    return context;
+  };
 }
 
 /** The page at `/`, open, with both windows live. */

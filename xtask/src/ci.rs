@@ -26,6 +26,8 @@ fn all(steps: &mut Steps) -> Result<()> {
         "clippy",
         "--workspace",
         "--all-targets",
+        "--features",
+        test::FEATURES,
         "--",
         "--deny",
         "warnings",

@@ -5,6 +5,9 @@ use anyhow::Result;
 use crate::step::{Steps, cargo, npm};
 use crate::{page, prerequisite};
 
+/// What is off by default and tested too: the load program.
+pub(crate) const FEATURES: &str = "tidings-bench/private-postgres";
+
 /// Runs every test and prints what each part took.
 pub(crate) fn run() -> Result<()> {
     let mut steps = Steps::default();
@@ -25,7 +28,10 @@ pub(crate) fn run_as_steps(steps: &mut Steps) -> Result<()> {
     steps.loud("page: types", &mut npm("console", &["run", "check", "--silent"]))?;
     steps.loud("page: tests", &mut npm("console", &["test", "--silent"]))?;
 
-    steps.loud("rust: tests", &mut cargo(&["nextest", "run", "--workspace"]))?;
+    steps.loud(
+        "rust: tests",
+        &mut cargo(&["nextest", "run", "--workspace", "--features", FEATURES]),
+    )?;
     steps.loud(
         "rust: documentation tests",
         &mut cargo(&["test", "--workspace", "--doc", "--quiet"]),

@@ -2,7 +2,8 @@ import type { DirectLine } from 'botframework-directlinejs';
 import ReactWebChat, { createStore } from 'botframework-webchat';
 import { useEffect, useMemo, useRef, useState } from 'react';
 
-import type { WindowDescription } from '../page/windows';
+import { useHeir } from '../page/use-heir';
+import { placeIn, type WindowDescription } from '../page/windows';
 import { styleOptions } from './style-options';
 import { WebChatScope } from './use-propagate';
 
@@ -66,9 +67,7 @@ export default function Chat({ directLine, window, suggestions, onCommands, onBo
           <p>{window.invitation}</p>
           <div className="suggestions">
             {suggestions.map(text => (
-              <button key={text} type="button" className="button" onClick={() => commands.send(text)} aria-label={`Send ${text}`}>
-                {text}
-              </button>
+              <Suggestion key={commandOf(text)} text={text} window={window} send={commands.send} />
             ))}
           </div>
         </div>
@@ -82,6 +81,20 @@ export default function Chat({ directLine, window, suggestions, onCommands, onBo
       />
     </WebChatScope.Provider>
   );
+}
+
+function Suggestion({ text, window, send }: { text: string; window: WindowDescription; send: (text: string) => void }) {
+  const button = useHeir<HTMLButtonElement>(() => placeIn(window.id));
+  return (
+    <button ref={button} type="button" className="button" onClick={() => send(text)} aria-label={`Send ${text}`}>
+      {text}
+    </button>
+  );
+}
+
+/** What stays the same when another job is to be completed: so does the button, and the focus on it. */
+function commandOf(text: string): string {
+  return text.split(' ', 1)[0] ?? text;
 }
 
 interface Action {

@@ -9,6 +9,17 @@ import { StateChip } from './StateChip';
 import { describeCourse } from './states';
 import { formatWhen } from './time';
 
+/** What the columns are called, in the styles and in the head. */
+const columns = [
+  ['id', 'Number'],
+  ['state', 'State'],
+  ['content', 'What is owed'],
+  ['course', 'Why'],
+  ['conversation', 'Conversation'],
+  ['starts', 'Attempts'],
+  ['accepted', 'Accepted']
+] as const;
+
 interface Props {
   readonly arrangement: Arrangement;
   readonly filter: Filter;
@@ -56,27 +67,11 @@ export function DeliveryList({ arrangement, filter, before, open, nameOf, stale,
     <table className="deliveries-table" aria-busy={stale} aria-label="Deliveries, newest first">
       <thead>
         <tr>
-          <th scope="col" data-column="id">
-            Number
-          </th>
-          <th scope="col" data-column="state">
-            State
-          </th>
-          <th scope="col" data-column="content">
-            What is owed
-          </th>
-          <th scope="col" data-column="course">
-            Why
-          </th>
-          <th scope="col" data-column="conversation">
-            Conversation
-          </th>
-          <th scope="col" data-column="starts">
-            Attempts
-          </th>
-          <th scope="col" data-column="accepted">
-            Accepted
-          </th>
+          {columns.map(([name, title]) => (
+            <th key={name} scope="col" data-column={name}>
+              {title}
+            </th>
+          ))}
         </tr>
       </thead>
       <tbody

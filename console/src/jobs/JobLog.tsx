@@ -2,6 +2,7 @@ import { everything } from '../deliveries/filter';
 import { Empty } from '../page/Empty';
 import { Moment } from '../page/Moment';
 import { deliveriesHref } from '../page/route';
+import { useHeir } from '../page/use-heir';
 import { describeNotice, shortId, type Job } from './job';
 import type { Jobs } from './use-jobs';
 
@@ -132,22 +133,26 @@ function Row({ job, name, now, complete, chats }: RowProps) {
       </td>
       <td data-label="Completed">{job.completedAt ? <Moment iso={job.completedAt} now={now} /> : <span className="none">–</span>}</td>
       <td className="job-action">
-        {job.state === 'running' && (
-          <button
-            type="button"
-            className="button small"
-            disabled={complete === undefined}
-            onClick={() => complete?.(job)}
-            aria-label={`Complete job ${job.number}`}
-            title={
-              chats ? `Sends “done ${job.number}” from the window “Job system”` : 'Completes the job, and its creator is told'
-            }
-          >
-            Complete
-          </button>
-        )}
+        {job.state === 'running' && <Complete job={job} complete={complete} chats={chats} />}
       </td>
     </tr>
+  );
+}
+
+function Complete({ job, complete, chats }: Pick<RowProps, 'job' | 'complete' | 'chats'>) {
+  const button = useHeir<HTMLButtonElement>(() => document.getElementById('job-log'));
+  return (
+    <button
+      ref={button}
+      type="button"
+      className="button small"
+      disabled={complete === undefined}
+      onClick={() => complete?.(job)}
+      aria-label={`Complete job ${job.number}`}
+      title={chats ? `Sends “done ${job.number}” from the window “Job system”` : 'Completes the job, and its creator is told'}
+    >
+      Complete
+    </button>
   );
 }
 

@@ -1,13 +1,14 @@
 import { lazy, Suspense, useSyncExternalStore, type HTMLAttributes } from 'react';
 
 import type { ChatCommands } from '../chat/Chat';
-import type { Connection, ConnectionSnapshot } from '../conversation/connection';
+import type { Connection, ConnectionSnapshot, Notice } from '../conversation/connection';
 import { shortId } from '../jobs/job';
 import { ConnectionLabel } from './ConnectionLabel';
 import { CopyButton } from './CopyButton';
 import { Empty } from './Empty';
 import { CloseIcon, PlusIcon } from './icons';
-import type { WindowDescription } from './windows';
+import { useHeir } from './use-heir';
+import { placeIn, type WindowDescription } from './windows';
 
 /** Web Chat is large; the page is drawn before it arrives. */
 const Chat = lazy(() => import('../chat/Chat'));
@@ -42,7 +43,7 @@ export function ChatWindow({ window, connection, suggestions, section, takeOver,
         <ConnectionLabel state={snapshot.state} />
       </header>
       <ConversationBar window={window} connection={connection} snapshot={snapshot} />
-      {snapshot.state !== 'refused' && <NoticeBar connection={connection} snapshot={snapshot} />}
+      {snapshot.state !== 'refused' && <NoticeBar window={window} connection={connection} snapshot={snapshot} />}
       <div className="chat">
         {snapshot.directLine === undefined ? (
           <WithoutChat connection={connection} snapshot={snapshot} takeOver={takeOver} />
@@ -96,24 +97,29 @@ function ConversationBar({ window, connection, snapshot }: { window: WindowDescr
   );
 }
 
-function NoticeBar({ connection, snapshot: { notice } }: { connection: Connection; snapshot: ConnectionSnapshot }) {
-  const previous = notice?.previous;
+function NoticeBar({ window, connection, snapshot: { notice } }: { window: WindowDescription; connection: Connection; snapshot: ConnectionSnapshot }) {
   return (
     <div role="status" className="notice-region">
-      {notice && (
-        <div className="notice">
-          <span>{notice.text}</span>
-          {previous && (
-            <button type="button" className="link" onClick={() => connection.goBack(previous)}>
-              Go back to the earlier one
-            </button>
-          )}
-          <span className="spacer" />
-          <button type="button" className="icon-button" onClick={() => connection.dismissNotice()} aria-label="Close this message">
-            <CloseIcon />
-          </button>
-        </div>
+      {notice && <NoticeText window={window} connection={connection} notice={notice} />}
+    </div>
+  );
+}
+
+function NoticeText({ window, connection, notice: { text, previous } }: { window: WindowDescription; connection: Connection; notice: Notice }) {
+  const back = useHeir<HTMLButtonElement>(() => placeIn(window.id));
+  const close = useHeir<HTMLButtonElement>(() => placeIn(window.id));
+  return (
+    <div className="notice">
+      <span>{text}</span>
+      {previous && (
+        <button ref={back} type="button" className="link" onClick={() => connection.goBack(previous)}>
+          Go back to the earlier one
+        </button>
       )}
+      <span className="spacer" />
+      <button ref={close} type="button" className="icon-button" onClick={() => connection.dismissNotice()} aria-label="Close this message">
+        <CloseIcon />
+      </button>
     </div>
   );
 }

@@ -11,7 +11,7 @@ import { connections, useConnection } from './connections';
 import { Hint } from './Hint';
 import { useMediaQuery } from './use-media-query';
 import { useStoredFlag } from './use-stored-flag';
-import { jobSystem, you, type WindowDescription, type WindowId } from './windows';
+import { jobSystem, placeIn, you, type WindowDescription, type WindowId } from './windows';
 
 interface Props {
   readonly jobs: Jobs;
@@ -93,7 +93,7 @@ export function Desk({ jobs, nameOf, top, away, onNews, children }: Props) {
       {top}
       <main>
         <div className="desk" data-shown={shown} data-away={away || undefined} aria-hidden={away || undefined}>
-          {!hint.raised && <Hint step={step} job={latest?.number} dismiss={hint.raise} />}
+          {!hint.raised && <Hint step={step} job={latest?.number} dismiss={hint.raise} heir={() => placeIn(shown)} />}
           {narrow && <Tabs shown={shown} unread={unread} show={show} />}
           {windows}
           <JobLog jobs={jobs} nameOf={nameOf} complete={complete} />
@@ -145,9 +145,7 @@ function SkipToChat({ window, before }: { window: WindowDescription; before: (id
         event.preventDefault();
         before(window.id);
         // After the tab has been drawn: what is hidden can not have the focus.
-        requestAnimationFrame(() =>
-          document.querySelector<HTMLElement>(`#${window.id} :is(textarea, input[type="text"])`)?.focus()
-        );
+        requestAnimationFrame(() => placeIn(window.id)?.focus());
       }}
     >
       Skip to the window “{window.title}”

@@ -1,6 +1,7 @@
 import type { ReactNode } from 'react';
 
 import { CheckIcon, CloseIcon } from './icons';
+import { useHeir } from './use-heir';
 
 interface Props {
   /** How far the person is: 0 nothing yet, 1 a job is started, 2 it was completed. */
@@ -8,10 +9,13 @@ interface Props {
   /** The number of the job that was started. */
   readonly job: number | undefined;
   readonly dismiss: () => void;
+  /** Where the keyboard goes on when the hint is closed. */
+  readonly heir: () => HTMLElement | null;
 }
 
 /** What to do on a first visit. It follows along, and leaves when it has been done. */
-export function Hint({ step, job, dismiss }: Props) {
+export function Hint({ step, job, dismiss, heir }: Props) {
+  const close = useHeir<HTMLButtonElement>(heir);
   const done = `done ${job ?? '<number>'}`;
   return (
     <section className="hint" aria-label="Getting started">
@@ -26,7 +30,7 @@ export function Hint({ step, job, dismiss }: Props) {
           The bot speaks first: <b>You</b> are told.
         </Step>
       </ol>
-      <button type="button" className="icon-button" onClick={dismiss} aria-label="Close this hint" title="Close this hint">
+      <button ref={close} type="button" className="icon-button" onClick={dismiss} aria-label="Close this hint" title="Close this hint">
         <CloseIcon />
       </button>
     </section>

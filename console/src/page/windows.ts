@@ -28,3 +28,9 @@ export const jobSystem: WindowDescription = {
   placeholder: 'Type done and a number',
   invitation: 'Say that a job is done, or see all of them.'
 };
+
+/** Where the keyboard goes on in a window: at its text box, or in its bar while there is none. */
+export function placeIn(id: WindowId): HTMLElement | null {
+  const within = (what: string) => document.querySelector<HTMLElement>(`#${id} ${what}`);
+  return within(':is(textarea, input[type="text"])') ?? within('.conversation button:enabled');
+}

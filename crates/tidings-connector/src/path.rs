@@ -32,6 +32,24 @@ impl<'a> Path<'a> {
         }
     }
 
+    /// `/v3/conversations/{conversationId}`, to be gone on with.
+    pub(crate) fn conversation(service: &'a ServiceUrl, id: &str) -> Result<Self, SendError> {
+        Self::new(service)
+            .literal("/v3/conversations/")
+            .id("conversation id", id)
+    }
+
+    /// `/v3/conversations/{conversationId}/activities/{activityId}`, to be gone on with.
+    pub(crate) fn activity(
+        service: &'a ServiceUrl,
+        conversation_id: &str,
+        id: &str,
+    ) -> Result<Self, SendError> {
+        Self::conversation(service, conversation_id)?
+            .literal("/activities/")
+            .id("activity id", id)
+    }
+
     /// Literal text, in which nothing needs encoding.
     pub(crate) fn literal(mut self, text: &str) -> Self {
         self.text.push_str(text);

@@ -204,10 +204,7 @@ async fn an_acknowledged_activity_is_its_nodes_own_until_that_gives_no_sign_of_l
     one.user.adapter().shutdown().await;
     two.user.adapter().shutdown().await;
     assert_eq!(notes(&one.database).await, ["noted"]);
-    assert_eq!(
-        (one.rows("bot_acknowledged").await, one.rows("bot_turns").await),
-        (0, 1)
-    );
+    assert_eq!(one.acknowledged_and_over().await, (0, 1));
     assert!(cluster.log.take().is_empty(), "nobody apologised");
     assert_eq!(two.user.adapter().resume().await.unwrap(), 0);
 }
@@ -231,17 +228,11 @@ async fn a_node_that_lost_an_activity_and_fails_does_not_end_it() {
     cluster.door.someone_is_there().await;
     fails.open();
     one.user.adapter().shutdown().await;
-    assert_eq!(
-        (two.rows("bot_acknowledged").await, two.rows("bot_turns").await),
-        (1, 0)
-    );
+    assert_eq!(two.acknowledged_and_over().await, (1, 0));
     cluster.door.open();
     two.user.adapter().shutdown().await;
     assert_eq!(notes(&two.database).await, ["noted"]);
-    assert_eq!(
-        (two.rows("bot_acknowledged").await, two.rows("bot_turns").await),
-        (0, 1)
-    );
+    assert_eq!(two.acknowledged_and_over().await, (0, 1));
 }
 
 #[tokio::test]
@@ -263,10 +254,7 @@ async fn a_node_that_ends_leaves_its_activities_to_the_others_at_once_and_in_ord
     assert_eq!(two.user.adapter().resume().await.unwrap(), 3);
     two.user.adapter().shutdown().await;
     assert_eq!(cluster.log.take(), ["1", "2", "3"]);
-    assert_eq!(
-        (two.rows("bot_acknowledged").await, two.rows("bot_turns").await),
-        (0, 3)
-    );
+    assert_eq!(two.acknowledged_and_over().await, (0, 3));
 }
 
 #[tokio::test]
@@ -288,8 +276,5 @@ async fn a_living_node_takes_up_what_a_dead_one_left_without_being_asked_again()
     two.user.adapter().shutdown().await;
     one.user.adapter().shutdown().await;
     assert_eq!(notes(&two.database).await, ["noted"]);
-    assert_eq!(
-        (two.rows("bot_acknowledged").await, two.rows("bot_turns").await),
-        (0, 1)
-    );
+    assert_eq!(two.acknowledged_and_over().await, (0, 1));
 }

@@ -154,6 +154,11 @@ impl Life {
         count.await.unwrap().unwrap()
     }
 
+    /// How many activities are acknowledged and not over, and how many are over.
+    pub(crate) async fn acknowledged_and_over(&self) -> (i64, i64) {
+        (self.rows("bot_acknowledged").await, self.rows("bot_turns").await)
+    }
+
     /// The process ends well.
     pub(crate) async fn end(self) {
         self.user.adapter().shutdown().await;

@@ -139,7 +139,7 @@ impl Desk {
         // Nobody holds it any more if the channel is gone.
         let _ = held.wait_for(|held| !held).await;
         if let Reply::AcceptLate(wait) | Reply::AcceptTooLate(wait) = reply {
-            // The slowness is what is tested.
+            // Time itself: a slow channel is what is tested.
             tokio::time::sleep(wait).await;
         }
         self.journal.answered(place);

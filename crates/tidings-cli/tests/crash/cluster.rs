@@ -23,8 +23,8 @@ const SENT_AGAIN: usize = 4;
 /// What a node counts when a write of its own is refused because another has taken the conversation over.
 const LOST_LEASES: &str = "tidings_lease_losses_total";
 const ROUNDS: usize = 3;
-/// How long a node serves before it is told to stop.
-const SERVED: Duration = Duration::from_millis(500);
+/// How much the channel gets before the next node is told to stop.
+const SERVED: usize = 150;
 
 async fn run() -> Run {
     Run::new(Settings::of_environment(0), Temper::Calm).await
@@ -179,8 +179,8 @@ async fn a_rolling_restart_loses_and_repeats_nothing() {
     run.trade();
     for _ in 0..ROUNDS {
         for (node, options) in nodes.iter_mut().zip(&options) {
-            // However much it does in that time: it is told to stop in the middle of it.
-            tokio::time::sleep(SERVED).await;
+            // It is told to stop in the middle of its work.
+            run.until_posted(SERVED).await;
             run.door.close(&node.base);
             node.stop().await;
             *node = serve(options, &run.door).await;

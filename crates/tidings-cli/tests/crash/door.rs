@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use http::{Method, StatusCode};
-use reqwest::Client;
+use reqwest::{Client, Response};
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::dice::Dice;
+use crate::journal::Journal;
 use crate::node::PATIENCE;
 
 /// How long one try may take: a node that stands still does not refuse, it is silent.
@@ -18,6 +19,7 @@ const TRY: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub(crate) struct Door {
     open: watch::Sender<Vec<String>>,
+    journal: Journal,
     http: Client,
 }
 
@@ -31,10 +33,11 @@ pub(crate) struct Answer {
 }
 
 impl Door {
-    pub(crate) fn new() -> Self {
-        let http = Client::builder().no_proxy().timeout(TRY).build().unwrap();
+    pub(crate) fn new(journal: Journal) -> Self {
+        let http = Client::builder().no_proxy().build().unwrap();
         Self {
             open: watch::Sender::default(),
+            journal,
             http,
         }
     }
@@ -59,13 +62,21 @@ impl Door {
         let mut tries = 0;
         let insist = async {
             loop {
-                let base = self.base(dice).await;
+                // Both from before the try, so that nothing that happens meanwhile is missed.
+                let (mut open, mut posts) = (self.open.subscribe(), self.journal.watch());
+                let base = pick(&mut open, dice).await;
                 tries += 1;
                 if let Some(answer) = self.once(&base, method.clone(), path, body).await {
                     return answer;
                 }
-                // The server ends or is busy: soon there is another, or more room.
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                // The server ends, or it is busy: then another comes, or it sends something and has more room.
+                let news = async {
+                    tokio::select! {
+                        changed = open.changed() => changed,
+                        posted = posts.changed() => posted,
+                    }
+                };
+                let _ = timeout(TRY, news).await;
             }
         };
         let answer = timeout(PATIENCE, insist).await;
@@ -73,9 +84,16 @@ impl Door {
         Answer { status, body, tries }
     }
 
+    /// An answer that goes on and on, of one of the nodes.
+    pub(crate) async fn follow(&self, dice: &mut Dice, path: &str) -> Response {
+        let base = pick(&mut self.open.subscribe(), dice).await;
+        self.http.get(format!("{base}{path}")).send().await.unwrap()
+    }
+
     /// What a node counts under this name, all labels together.
     pub(crate) async fn metric(&self, base: &str, name: &str) -> f64 {
-        let response = self.http.get(format!("{base}/metrics")).send().await.unwrap();
+        let request = self.http.get(format!("{base}/metrics")).timeout(TRY);
+        let response = request.send().await.unwrap();
         let text = response.text().await.unwrap();
         let lines = text.lines().filter(|line| !line.starts_with('#'));
         let counts = lines.filter_map(|line| {
@@ -85,12 +103,6 @@ impl Door {
         counts.sum()
     }
 
-    async fn base(&self, dice: &mut Dice) -> String {
-        let mut open = self.open.subscribe();
-        let bases = open.wait_for(|bases| !bases.is_empty()).await.unwrap();
-        dice.pick(&bases).clone()
-    }
-
     async fn once(
         &self,
         base: &str,
@@ -98,7 +110,8 @@ impl Door {
         path: &str,
         body: Option<&Value>,
     ) -> Option<(u16, Value)> {
-        let mut request = self.http.request(method, format!("{base}{path}"));
+        let request = self.http.request(method, format!("{base}{path}"));
+        let mut request = request.timeout(TRY);
         if let Some(body) = body {
             request = request
                 .header("content-type", "application/json")
@@ -112,4 +125,10 @@ impl Door {
         }
         Some((status.as_u16(), serde_json::from_str(&text).unwrap_or_default()))
     }
+}
+
+/// A node that is ready, as soon as there is one.
+async fn pick(open: &mut watch::Receiver<Vec<String>>, dice: &mut Dice) -> String {
+    let bases = open.wait_for(|bases| !bases.is_empty()).await.unwrap();
+    dice.pick(&bases).clone()
 }

@@ -115,6 +115,13 @@ impl Journal {
         self.count.subscribe()
     }
 
+    /// Waits until there have been so many further POSTs.
+    pub(crate) async fn grow(&self, by: usize) {
+        let mut count = self.watch();
+        let wanted = *count.borrow() + by;
+        count.wait_for(|count| *count >= wanted).await.unwrap();
+    }
+
     fn pages(&self) -> MutexGuard<'_, Pages> {
         self.pages.lock().unwrap()
     }

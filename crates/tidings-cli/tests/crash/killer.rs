@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
+use tokio::time::timeout;
 
 use crate::dice::Dice;
 use crate::door::Door;
@@ -14,6 +15,8 @@ use crate::node::{Node, NodeOptions};
 const ECHO: Duration = Duration::from_millis(50);
 /// How long a kill waits for the POST it aims at.
 const AIM: Duration = Duration::from_secs(2);
+/// The POSTs of a node that is told to stop in the middle of its work.
+const BUSY: usize = 40;
 
 /// A time in which a process was stopped or died, so that what it was sending is nobody's knowledge.
 #[derive(Clone, Debug, Serialize)]
@@ -64,23 +67,23 @@ pub(crate) async fn start_and_kill(
 ) -> Outage {
     let mut node = Node::start(options);
     if let Moment::Starting(wait) = moment {
-        // The moment is what is tested, here and below.
+        // Time itself: any moment of its start is what is tested.
         tokio::time::sleep(wait).await;
         return kill(&mut node, moment).await;
     }
     node.ready().await;
     door.open(&node.base);
     match moment {
+        // Time itself: any moment is what is tested.
         Moment::Starting(wait) | Moment::Ready(wait) => tokio::time::sleep(wait).await,
         Moment::Posting(posts) => {
-            let mut count = journal.watch();
-            let wanted = *count.borrow() + posts;
             // If there is so little to send, it is killed without.
-            let _ = tokio::time::timeout(AIM, count.wait_for(|count| *count >= wanted)).await;
+            let _ = timeout(AIM, journal.grow(posts)).await;
         }
         Moment::Stopping(wait) => {
-            tokio::time::sleep(Duration::from_millis(200)).await;
+            let _ = timeout(AIM, journal.grow(BUSY)).await;
             node.signal("TERM").await;
+            // Time itself: any moment of its end is what is tested.
             tokio::time::sleep(wait).await;
         }
     }

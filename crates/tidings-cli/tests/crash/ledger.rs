@@ -2,6 +2,7 @@
 
 use http::Method;
 use jiff::Timestamp;
+use reqwest::Response;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -100,6 +101,16 @@ impl Ledger<'_> {
             .filter(|(state, _)| !FINAL.contains(&state.as_str()))
             .filter_map(|(_, count)| count.as_u64())
             .sum()
+    }
+
+    /// The server's word that deliveries have changed: an event each time.
+    pub(crate) async fn news(&mut self) -> Response {
+        let answer = self
+            .door
+            .follow(&mut self.dice, "/api/v1/deliveries/events")
+            .await;
+        assert_eq!(answer.status(), 200, "the events");
+        answer
     }
 
     async fn get(&mut self, path: &str) -> Value {

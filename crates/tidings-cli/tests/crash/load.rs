@@ -85,7 +85,7 @@ impl Caller {
             let lane = usize::try_from(self.dice.below(self.lanes.len() as u64)).unwrap();
             self.act(lane).await;
             if self.market.accepted.load(Ordering::Relaxed) > self.market.journal.texts() + CROWD {
-                // Not a wait for something: the load is kept at what the server can do in the time of the test.
+                // Time itself, a wait for nothing: the load is kept at what the server can do.
                 tokio::time::sleep(BREATH).await;
             }
         }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
 
 use serde::Serialize;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::channel::{Channel, Temper};
 use crate::door::Door;
@@ -21,8 +21,6 @@ use crate::settings::Settings;
 
 const CALLERS: usize = 8;
 const LANES_OF_A_CALLER: usize = 4;
-/// How often the drain is looked at.
-const LOOK: Duration = Duration::from_millis(50);
 
 /// What is known after a run.
 #[derive(Debug, Default, Serialize)]
@@ -49,7 +47,7 @@ pub(crate) struct Run {
 impl Run {
     pub(crate) async fn new(settings: Settings, temper: Temper) -> Self {
         let channel = Channel::start(temper).await;
-        let door = Door::new();
+        let door = Door::new(channel.journal.clone());
         let market = Market {
             door: door.clone(),
             journal: channel.journal.clone(),
@@ -91,6 +89,12 @@ impl Run {
                 caller.trade().await
             });
         }
+    }
+
+    /// Waits until the channel got so much more.
+    pub(crate) async fn until_posted(&self, posts: usize) {
+        let grown = timeout(PATIENCE, self.channel.journal.grow(posts)).await;
+        assert!(grown.is_ok(), "{posts} further POSTs did not come");
     }
 
     /// Starts and kills a node as often as the settings say.
@@ -148,11 +152,10 @@ impl Run {
 
 /// Waits until nothing is open any more. Panics when nothing has happened for long and something still is.
 async fn drain(ledger: &mut Ledger<'_>, channel: &Channel) {
-    let mut look = tokio::time::interval(LOOK);
+    let mut news = ledger.news().await;
     let mut posts = channel.journal.watch();
     let (mut open, mut since) = (u64::MAX, tokio::time::Instant::now());
     loop {
-        look.tick().await;
         let now = ledger.open().await;
         if now == 0 {
             return;
@@ -162,6 +165,12 @@ async fn drain(ledger: &mut Ledger<'_>, channel: &Channel) {
             (open, since) = (now, tokio::time::Instant::now());
         }
         assert!(since.elapsed() < PATIENCE, "{open} deliveries do not end");
+        // Until something has changed, or the server says that nothing has for a while.
+        let told = timeout(PATIENCE, news.chunk()).await;
+        let told = told.unwrap_or_else(|_| panic!("{open} deliveries are open, and nothing is told of them"));
+        if !matches!(told, Ok(Some(_))) {
+            news = ledger.news().await;
+        }
     }
 }
 

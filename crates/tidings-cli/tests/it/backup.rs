@@ -16,6 +16,14 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
+/// A database with a key in it, which no server has open.
+async fn create_database(folder: &Path) {
+    let mut command = tidings(folder);
+    let key = ["keys", "create", "--scope", "jobs:read"];
+    command.args(key).args(["--database", "tidings.db"]);
+    assert!(output(&mut command).await.status.success());
+}
+
 async fn backed_up(folder: &Path, arguments: &[&str]) -> String {
     let output = output(tidings(folder).arg("backup").args(arguments)).await;
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -89,15 +97,7 @@ async fn what_stands_in_the_way_is_told_and_nothing_left() {
     assert!(code == 66 && line.contains("with --database"), "{code} {line}");
     let (code, line) = told(&["--database", "mysql://db/tidings"]).await;
     assert_eq!(code, 78, "{line}");
-    let keys = [
-        "keys",
-        "create",
-        "--scope",
-        "jobs:read",
-        "--database",
-        "tidings.db",
-    ];
-    assert!(output(tidings(folder).args(keys)).await.status.success());
+    create_database(folder).await;
     fs::write(folder.join("there.db"), "precious").unwrap();
     let before = names(folder);
     let (code, line) = told(&["--to", "there.db"]).await;
@@ -127,15 +127,7 @@ async fn what_stands_in_the_way_is_told_and_nothing_left() {
 async fn a_disk_that_takes_no_more_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let keys = [
-        "keys",
-        "create",
-        "--scope",
-        "jobs:read",
-        "--database",
-        "tidings.db",
-    ];
-    assert!(output(tidings(folder).args(keys)).await.status.success());
+    create_database(folder).await;
     let before = names(folder);
     let mut command = tokio::process::Command::new("sh");
     command

@@ -1,5 +1,6 @@
 //! Running the binary.
 
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Output, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,6 +14,11 @@ use tokio::process::{Child, ChildStdout, Command};
 
 /// A test that waits longer than this for something has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// An address of this machine where nobody listens.
+pub(crate) fn closed() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
 
 /// The command, in `folder`, without the settings of whoever runs the tests.
 pub(crate) fn tidings(folder: &Path) -> Command {

@@ -9,7 +9,7 @@ use tokio::process::{Child, ChildStdout};
 use wiremock::matchers::method;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use crate::binary::{PATIENCE, Served, failure, output, tidings};
+use crate::binary::{PATIENCE, Served, closed, failure, output, tidings};
 
 /// A bot that knows the conversation `conversation` of a channel, and an operator who follows its deliveries.
 struct Desk {
@@ -264,10 +264,7 @@ async fn a_channel_is_limited_and_what_waits_for_it_goes_on() {
 #[tokio::test]
 async fn without_a_server_it_is_said_where_none_is() {
     let folder = tempfile::tempdir().unwrap();
-    let closed = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let closed = closed();
     for arguments in [
         &["list"][..],
         &["show", "1"],

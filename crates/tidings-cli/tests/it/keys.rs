@@ -6,7 +6,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use crate::binary::{Served, failure, output, tidings};
+use crate::binary::{Served, closed, failure, output, tidings};
 
 /// Runs a command that must succeed, and returns what it prints.
 async fn printed(folder: &Path, arguments: &[&str]) -> String {
@@ -175,10 +175,7 @@ async fn the_key_is_sent_and_a_refusal_explained() {
 #[tokio::test]
 async fn neither_a_server_nor_a_database() {
     let folder = tempfile::tempdir().unwrap();
-    let closed = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let closed = closed();
     for arguments in [
         &["keys", "list"][..],
         &["keys", "revoke", "0a"],

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::binary::{Served, failure, tidings};
+use crate::binary::{Served, closed, failure, tidings};
 
 #[tokio::test]
 async fn the_port_is_taken() {
@@ -84,7 +84,7 @@ async fn the_settings_are_wrong() {
 #[tokio::test]
 async fn no_server_answers() {
     let folder = tempfile::tempdir().unwrap();
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let closed = closed();
     let list = async |server: &str| {
         let (code, line) = failure(tidings(folder.path()).args(["jobs", "list", "--server", server])).await;
         assert_eq!(code, 69, "{line}");

@@ -6,17 +6,38 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
 use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::process::Command;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use wiremock::matchers::method;
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
-use crate::binary::{PATIENCE, Served, tidings};
+use crate::binary::{PATIENCE, Served, closed, tidings};
 
 /// The traces that callers have begun, and the spans that they call from.
 const OF_THE_USER: &str = "0af7651916cd43dd8448eb211c80319c";
 const OF_THE_JOB_SYSTEM: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const CALLERS_SPAN: &str = "b7ad6b7169203331";
+
+/// A collector that takes everything.
+async fn collector() -> MockServer {
+    let server = MockServer::start().await;
+    let collects = Mock::given(method("POST")).respond_with(ResponseTemplate::new(200));
+    collects.mount(&server).await;
+    server
+}
+
+/// A server whose traces go there.
+fn traced(folder: &TempDir, collector: &MockServer) -> Command {
+    let mut command = tidings(folder.path());
+    command
+        .args(["serve", "--listen", "127.0.0.1:0"])
+        .env("OTEL_EXPORTER_OTLP_ENDPOINT", collector.uri())
+        .env("OTEL_EXPORTER_OTLP_HEADERS", "api-key=sesame")
+        .env("OTEL_SERVICE_NAME", "herald");
+    command
+}
 
 /// A channel, and the `traceparent` of each call that it gets, as it comes.
 async fn channel() -> (MockServer, mpsc::UnboundedReceiver<Option<String>>) {
@@ -124,18 +145,10 @@ impl Collected {
 
 #[tokio::test]
 async fn one_trace_leads_from_the_trigger_to_the_channel() {
-    let collector = MockServer::start().await;
-    let collects = Mock::given(method("POST")).respond_with(ResponseTemplate::new(200));
-    collects.mount(&collector).await;
+    let collector = collector().await;
     let (channel, mut calls) = channel().await;
     let folder = tempfile::tempdir().unwrap();
-    let mut command = tidings(folder.path());
-    command
-        .args(["serve", "--listen", "127.0.0.1:0"])
-        .env("OTEL_EXPORTER_OTLP_ENDPOINT", collector.uri())
-        .env("OTEL_EXPORTER_OTLP_HEADERS", "api-key=sesame")
-        .env("OTEL_SERVICE_NAME", "herald");
-    let served = Served::start_as(&mut command).await;
+    let served = Served::start_as(&mut traced(&folder, &collector)).await;
     assert_eq!(say(&served, &channel, "run").await, 200);
     let replied = next(&mut calls).await.unwrap();
     // A program completes the job, and the engine tells the user.
@@ -168,21 +181,10 @@ async fn one_trace_leads_from_the_trigger_to_the_channel() {
 
 #[tokio::test]
 async fn a_trace_goes_on_after_a_restart() {
-    let collector = MockServer::start().await;
-    let collects = Mock::given(method("POST")).respond_with(ResponseTemplate::new(200));
-    collects.mount(&collector).await;
+    let collector = collector().await;
     let (channel, mut calls) = channel().await;
     let folder = tempfile::tempdir().unwrap();
-    let start = || {
-        let mut command = tidings(folder.path());
-        command
-            .args(["serve", "--listen", "127.0.0.1:0"])
-            .env("OTEL_EXPORTER_OTLP_ENDPOINT", collector.uri())
-            .env("OTEL_EXPORTER_OTLP_HEADERS", "api-key=sesame")
-            .env("OTEL_SERVICE_NAME", "herald");
-        command
-    };
-    let served = Served::start_as(&mut start()).await;
+    let served = Served::start_as(&mut traced(&folder, &collector)).await;
     assert_eq!(say(&served, &channel, "run").await, 200);
     next(&mut calls).await.unwrap();
     // Kept from being sent until the next process.
@@ -194,7 +196,7 @@ async fn a_trace_goes_on_after_a_restart() {
     complete_the_job(&served).await;
     served.signal("TERM").await;
     assert_eq!(served.ended().await, Some(0));
-    let served = Served::start_as(&mut start()).await;
+    let served = Served::start_as(&mut traced(&folder, &collector)).await;
     let resumed = served
         .client
         .delete(format!("{}/api/v1/pauses?scope=all", served.base))
@@ -226,10 +228,7 @@ async fn without_a_collector_nothing_is_traced() {
 #[tokio::test]
 async fn a_collector_that_is_gone_keeps_nobody_waiting() {
     let (channel, _calls) = channel().await;
-    let closed = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let closed = closed();
     let folder = tempfile::tempdir().unwrap();
     let mut command = tidings(folder.path());
     command

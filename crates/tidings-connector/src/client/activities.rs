@@ -22,15 +22,8 @@ impl ConnectorClient {
         activity: &Activity,
     ) -> Result<ResourceResponse, SendError> {
         let service = self.service(service_url)?;
-        let path = Path::new(&service)
-            .literal("/v3/conversations/")
-            .id("conversation id", conversation_id)?
-            .literal("/activities")
-            .query("isTargetedActivity", targeted(activity));
-        Ok(self
-            .post(service_url, path, activity)
-            .await?
-            .resource(activity.id.as_deref()))
+        let path = Path::conversation(&service, conversation_id)?.literal("/activities");
+        self.say(service_url, path, activity).await
     }
 
     /// `POST /v3/conversations/{conversationId}/activities/{activityId}`: says something in reply to an activity.
@@ -48,16 +41,8 @@ impl ConnectorClient {
         activity: &Activity,
     ) -> Result<ResourceResponse, SendError> {
         let service = self.service(service_url)?;
-        let path = Path::new(&service)
-            .literal("/v3/conversations/")
-            .id("conversation id", conversation_id)?
-            .literal("/activities/")
-            .id("activity id", activity_id)?
-            .query("isTargetedActivity", targeted(activity));
-        Ok(self
-            .post(service_url, path, activity)
-            .await?
-            .resource(activity.id.as_deref()))
+        let path = Path::activity(&service, conversation_id, activity_id)?;
+        self.say(service_url, path, activity).await
     }
 
     /// `PUT /v3/conversations/{conversationId}/activities/{activityId}`: replaces an activity that was sent.
@@ -75,11 +60,7 @@ impl ConnectorClient {
         activity: &Activity,
     ) -> Result<ResourceResponse, SendError> {
         let service = self.service(service_url)?;
-        let path = Path::new(&service)
-            .literal("/v3/conversations/")
-            .id("conversation id", conversation_id)?
-            .literal("/activities/")
-            .id("activity id", activity_id)?
+        let path = Path::activity(&service, conversation_id, activity_id)?
             .query("isTargetedActivity", targeted(activity));
         Ok(self
             .put(service_url, path, activity)
@@ -120,6 +101,17 @@ impl ConnectorClient {
             .await
     }
 
+    async fn say(
+        &self,
+        service_url: &str,
+        path: Path<'_>,
+        activity: &Activity,
+    ) -> Result<ResourceResponse, SendError> {
+        let path = path.query("isTargetedActivity", targeted(activity));
+        let answer = self.post(service_url, path, activity).await?;
+        Ok(answer.resource(activity.id.as_deref()))
+    }
+
     async fn delete_one(
         &self,
         service_url: &str,
@@ -128,12 +120,8 @@ impl ConnectorClient {
         targeted: Option<&str>,
     ) -> Result<(), SendError> {
         let service = self.service(service_url)?;
-        let path = Path::new(&service)
-            .literal("/v3/conversations/")
-            .id("conversation id", conversation_id)?
-            .literal("/activities/")
-            .id("activity id", activity_id)?
-            .query("isTargetedActivity", targeted);
+        let path =
+            Path::activity(&service, conversation_id, activity_id)?.query("isTargetedActivity", targeted);
         self.delete(service_url, path).await
     }
 
@@ -149,10 +137,7 @@ impl ConnectorClient {
         transcript: &Transcript,
     ) -> Result<ResourceResponse, SendError> {
         let service = self.service(service_url)?;
-        let path = Path::new(&service)
-            .literal("/v3/conversations/")
-            .id("conversation id", conversation_id)?
-            .literal("/activities/history");
+        let path = Path::conversation(&service, conversation_id)?.literal("/activities/history");
         Ok(self.post(service_url, path, transcript).await?.resource(None))
     }
 }

@@ -27,10 +27,7 @@ impl ConnectorClient {
         attachment: &AttachmentData,
     ) -> Result<ResourceResponse, SendError> {
         let service = self.service(service_url)?;
-        let path = Path::new(&service)
-            .literal("/v3/conversations/")
-            .id("conversation id", conversation_id)?
-            .literal("/attachments");
+        let path = Path::conversation(&service, conversation_id)?.literal("/attachments");
         Ok(self.post(service_url, path, attachment).await?.resource(None))
     }
 

@@ -20,10 +20,7 @@ impl ConnectorClient {
         conversation_id: &str,
     ) -> Result<Vec<ChannelAccount>, SendError> {
         let service = self.service(service_url)?;
-        let path = Path::new(&service)
-            .literal("/v3/conversations/")
-            .id("conversation id", conversation_id)?
-            .literal("/members");
+        let path = Path::conversation(&service, conversation_id)?.literal("/members");
         self.get(service_url, path).await?.json_or_default()
     }
 
@@ -39,9 +36,7 @@ impl ConnectorClient {
         member_id: &str,
     ) -> Result<ChannelAccount, SendError> {
         let service = self.service(service_url)?;
-        let path = Path::new(&service)
-            .literal("/v3/conversations/")
-            .id("conversation id", conversation_id)?
+        let path = Path::conversation(&service, conversation_id)?
             .literal("/members/")
             .id("member id", member_id)?;
         self.get(service_url, path).await?.json()
@@ -60,9 +55,7 @@ impl ConnectorClient {
         member_id: &str,
     ) -> Result<(), SendError> {
         let service = self.service(service_url)?;
-        let path = Path::new(&service)
-            .literal("/v3/conversations/")
-            .id("conversation id", conversation_id)?
+        let path = Path::conversation(&service, conversation_id)?
             .literal("/members/")
             .id("member id", member_id)?;
         self.delete(service_url, path).await
@@ -83,9 +76,7 @@ impl ConnectorClient {
     ) -> Result<PagedMembersResult, SendError> {
         let service = self.service(service_url)?;
         let page_size = page_size.map(|size| size.to_string());
-        let path = Path::new(&service)
-            .literal("/v3/conversations/")
-            .id("conversation id", conversation_id)?
+        let path = Path::conversation(&service, conversation_id)?
             .literal("/pagedmembers")
             .query("pageSize", page_size.as_deref())
             .query("continuationToken", continuation_token);
@@ -104,12 +95,7 @@ impl ConnectorClient {
         activity_id: &str,
     ) -> Result<Vec<ChannelAccount>, SendError> {
         let service = self.service(service_url)?;
-        let path = Path::new(&service)
-            .literal("/v3/conversations/")
-            .id("conversation id", conversation_id)?
-            .literal("/activities/")
-            .id("activity id", activity_id)?
-            .literal("/members");
+        let path = Path::activity(&service, conversation_id, activity_id)?.literal("/members");
         self.get(service_url, path).await?.json_or_default()
     }
 }

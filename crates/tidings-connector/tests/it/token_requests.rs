@@ -22,6 +22,13 @@ const PUBLIC_KEY: &str = include_str!("keys/certificate_public_key.pem");
 const SCOPE: &str = "https://api.botframework.com/.default";
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
+fn owned(fields: &[(&str, &str)]) -> BTreeMap<String, String> {
+    let pairs = fields.iter();
+    pairs
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
+}
+
 /// Checks that the form has these fields and no others, and that it is a form.
 fn assert_form(request: &Seen, expected: &[(&str, &str)]) {
     assert_eq!(request.method(), "POST");
@@ -30,11 +37,7 @@ fn assert_form(request: &Seen, expected: &[(&str, &str)]) {
         Some("application/x-www-form-urlencoded")
     );
     assert_eq!(request.header("authorization"), None);
-    let expected = expected
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect::<BTreeMap<_, _>>();
-    assert_eq!(form(request), expected);
+    assert_eq!(form(request), owned(expected));
 }
 
 #[tokio::test]
@@ -178,11 +181,7 @@ fn query(request: &Seen) -> BTreeMap<String, String> {
 
 fn assert_query(request: &Seen, expected: &[(&str, &str)]) {
     assert_eq!((request.method(), request.body.as_str()), ("GET", ""));
-    let expected = expected
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect::<BTreeMap<_, _>>();
-    assert_eq!(query(request), expected);
+    assert_eq!(query(request), owned(expected));
 }
 
 #[tokio::test]

@@ -1,37 +1,40 @@
 //! A database of an earlier version: what it owes is still owed.
 
+use tempfile::TempDir;
 use tidings_proactive::{DeliveryState, MIGRATIONS};
 use tidings_store::{Database, DatabaseOptions, Migrations};
 
 use crate::desk::{Desk, options};
 
-const FIRST: Migrations = Migrations {
-    component: MIGRATIONS.component,
-    postgres: &[],
-    sqlite: MIGRATIONS.sqlite.first_chunk::<1>().unwrap(),
-};
+/// A file as the first `versions` left it, with what `sql` puts there.
+async fn left_by(versions: usize, sql: &'static str) -> (TempDir, DatabaseOptions) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("tidings.db");
+    let before = Migrations {
+        component: MIGRATIONS.component,
+        postgres: &[],
+        sqlite: &MIGRATIONS.sqlite[..versions],
+    };
+    let old = Database::open(DatabaseOptions::new(&file).component(before)).unwrap();
+    old.write(move |tx| tx.execute_batch(sql)).await.unwrap();
+    old.close().await;
+    (folder, DatabaseOptions::new(&file))
+}
 
 #[tokio::test(start_paused = true)]
 async fn what_the_first_version_owed_is_delivered() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("tidings.db");
-    let old = Database::open(DatabaseOptions::new(&file).component(FIRST)).unwrap();
-    old.write(|tx| {
-        tx.execute_batch(
-            r#"INSERT INTO deliveries (channel_id, conversation_id, class, state, reference, activity, due_at,
+    let (_folder, left) = left_by(
+        1,
+        r#"INSERT INTO deliveries (channel_id, conversation_id, class, state, reference, activity, due_at,
                                        expires_at, created_at, updated_at)
                VALUES ('test', 'alice', 'job', 'available',
                        '{"channelId":"test","serviceUrl":"http://127.0.0.1:1","conversation":{"id":"alice"}}',
                        '{"type":"message","text":"Job 1001 is complete."}', 1, 9000000000000000, 1, 1);
                UPDATE sqlite_sequence SET seq = 7 WHERE name = 'deliveries';"#,
-        )?;
-        Ok(())
-    })
-    .await
-    .unwrap();
-    old.close().await;
+    )
+    .await;
 
-    let desk = Desk::on(DatabaseOptions::new(&file), options(4));
+    let desk = Desk::on(left, options(4));
     let running = desk.run();
     let call = desk.call().await;
     assert_eq!(call.text(), "Job 1001 is complete.");
@@ -43,20 +46,11 @@ async fn what_the_first_version_owed_is_delivered() {
     running.stop().await;
 }
 
-const BEFORE_LANES: Migrations = Migrations {
-    component: MIGRATIONS.component,
-    postgres: &[],
-    sqlite: MIGRATIONS.sqlite.first_chunk::<3>().unwrap(),
-};
-
 #[tokio::test(start_paused = true)]
 async fn what_was_owed_before_there_were_lanes_is_delivered_in_order() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("tidings.db");
-    let old = Database::open(DatabaseOptions::new(&file).component(BEFORE_LANES)).unwrap();
-    old.write(|tx| {
-        tx.execute_batch(
-            r#"CREATE TEMP VIEW reference AS SELECT '{"channelId":"test","serviceUrl":"http://127.0.0.1:1","conversation":{"id":"%s","tenantId":"contoso"}}' AS text;
+    let (_folder, left) = left_by(
+        3,
+        r#"CREATE TEMP VIEW reference AS SELECT '{"channelId":"test","serviceUrl":"http://127.0.0.1:1","conversation":{"id":"%s","tenantId":"contoso"}}' AS text;
                CREATE TEMP TABLE owed (id, conversation, state, reason, due_at, expires_at, starts, key, ended_at);
                INSERT INTO owed VALUES
                    -- It was being sent when the process was killed; two wait behind it.
@@ -78,14 +72,10 @@ async fn what_was_owed_before_there_were_lanes_is_delivered_in_order() {
                    FROM owed, reference ORDER BY id;
                INSERT INTO jobs (channel_id, conversation_id, reference, state, started_at, completed_at, notice_id)
                    VALUES ('test', 'killed', '{}', 'complete', 1, 2, 1);"#,
-        )?;
-        Ok(())
-    })
-    .await
-    .unwrap();
-    old.close().await;
+    )
+    .await;
 
-    let desk = Desk::on(DatabaseOptions::new(&file), options(4));
+    let desk = Desk::on(left, options(4));
     desk.check().await;
     let of_lanes = "SELECT DISTINCT tenant FROM lanes";
     assert_eq!(desk.texts(of_lanes).await, ["contoso"]);

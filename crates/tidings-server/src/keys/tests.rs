@@ -276,6 +276,7 @@ async fn what_one_node_makes_and_revokes_the_others_know() {
             Ok(proved) => break proved,
             Err(error) => assert_eq!(error, BadKey::Unknown),
         }
+        // Time itself, the runtime's own: that the others look again and again is what is tested.
         tokio::time::sleep(LOOK_EVERY).await;
     };
     // A last use is no news, but is told to whoever asks.

@@ -8,6 +8,7 @@ use tidings_bot::{Bot, TurnContext};
 use tidings_connector::test_idp::{SKYPE_KID, TestIdp, TestKey, TokenDraft};
 use tidings_proactive::Jobs;
 use tidings_server::{Config, NewKey, Scope};
+use tracing::subscriber::DefaultGuard;
 use wiremock::matchers::{body_string_contains, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -108,6 +109,17 @@ fn config(idp: &TestIdp, tokens: &MockServer, channel: &MockServer) -> Config {
 struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
+    /// What is logged on this thread, on which the server runs too, for as long as the guard lives.
+    fn of_this_thread() -> (Self, DefaultGuard) {
+        let log = Self::default();
+        let lines = log.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_writer(move || lines.clone())
+            .finish();
+        (log, tracing::subscriber::set_default(subscriber))
+    }
+
     fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
@@ -150,14 +162,7 @@ async fn channels_the_emulator_and_allowed_bots_are_let_in_and_answered_with_a_t
 
 #[tokio::test]
 async fn nobody_else_is_let_in_and_each_refusal_is_counted_and_logged() {
-    let log = Log::default();
-    let lines = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_ansi(false)
-        .with_writer(move || lines.clone())
-        .finish();
-    // The server runs on this thread.
-    let _logging = tracing::subscriber::set_default(subscriber);
+    let (log, _logging) = Log::of_this_thread();
     let rig = Rig::start(bot()).await;
     let url = rig.service_url();
     let good = || TokenDraft::channel(APP, &url);
@@ -479,13 +484,7 @@ async fn the_local_channel_is_off_unless_asked_for_and_then_needs_its_secret_and
 
 #[tokio::test]
 async fn a_token_of_a_megabyte_is_refused_before_it_is_read_logged_and_counted() {
-    let log = Log::default();
-    let lines = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_ansi(false)
-        .with_writer(move || lines.clone())
-        .finish();
-    let _logging = tracing::subscriber::set_default(subscriber);
+    let (log, _logging) = Log::of_this_thread();
     let rig = Rig::start(bot()).await;
     let request = format!(
         "POST /api/messages HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nAuthorization: Bearer {}\r\n\r\n{{}}",

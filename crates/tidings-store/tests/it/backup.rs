@@ -60,15 +60,6 @@ fn to_the_end() -> BackupWatch {
     Arc::new(|_| ControlFlow::Continue(()))
 }
 
-fn names(folder: &TempDir) -> Vec<String> {
-    let mut names: Vec<String> = fs::read_dir(folder.path())
-        .unwrap()
-        .map(|file| file.unwrap().file_name().to_string_lossy().into_owned())
-        .collect();
-    names.sort_unstable();
-    names
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_copy_is_of_the_moment_it_began_while_writes_go_on() {
     let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
@@ -103,7 +94,7 @@ async fn a_copy_is_of_the_moment_it_began_while_writes_go_on() {
     let later = i64::try_from(later.load(Ordering::Relaxed)).unwrap();
     assert!(later > 2, "the copy was made in {later} steps");
     assert_eq!(pieces(&database).await, (1000 + later, 1000 + later));
-    assert_eq!(names(&elsewhere), ["copy.db"]);
+    assert_eq!(notes::files(&elsewhere), ["copy.db"]);
     let copy = Database::open(at(&target)).unwrap();
     assert_eq!(pieces(&copy).await, (1000, 1000));
     // It is a database like any other.
@@ -117,7 +108,7 @@ async fn a_closed_database_is_copied_as_it_is() {
     let database = Database::open(options(&folder)).unwrap();
     add(&database).await;
     database.close().await;
-    let before = names(&folder);
+    let before = notes::files(&folder);
     let target = folder.path().join("copy.db");
     // It is not brought to the versions of the given components.
     let newer = Migrations {
@@ -127,7 +118,7 @@ async fn a_closed_database_is_copied_as_it_is() {
     };
     Database::back_up(options(&folder).component(newer), &target, false, &to_the_end()).unwrap();
     assert_eq!(
-        names(&folder),
+        notes::files(&folder),
         [["copy.db".to_owned()].as_slice(), &before].concat()
     );
     let copy = rusqlite::Connection::open(&target).unwrap();
@@ -172,7 +163,7 @@ async fn a_target_that_would_do_harm_is_refused() {
     add(&database).await;
     let other = Database::open(at(&path.join("other.db"))).unwrap();
     add(&other).await;
-    let before = names(&folder);
+    let before = notes::files(&folder);
     let refused = |target: &str| {
         let error = Database::back_up(options(&folder), &path.join(target), true, &to_the_end()).unwrap_err();
         assert!(!error.to_string().contains('\n'), "{error}");
@@ -199,7 +190,7 @@ async fn a_target_that_would_do_harm_is_refused() {
         assert!(matches!(error, BackupError::Itself { .. }), "{error}");
         fs::remove_file(path.join("link")).unwrap();
     }
-    assert_eq!(names(&folder), before);
+    assert_eq!(notes::files(&folder), before);
     assert_eq!(pieces(&database).await, (1, 1));
 }
 
@@ -208,7 +199,7 @@ async fn a_backup_that_is_told_to_stop_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let database = Database::open(options(&folder)).unwrap();
     add_many(&database, 1000).await;
-    let before = names(&folder);
+    let before = notes::files(&folder);
     for when in [
         (|progress| matches!(progress, BackupProgress::Copying { .. })) as fn(BackupProgress) -> bool,
         |progress| progress == BackupProgress::Checking,
@@ -220,6 +211,6 @@ async fn a_backup_that_is_told_to_stop_leaves_nothing() {
         let error =
             Database::back_up(options(&folder), &folder.path().join("copy.db"), false, &watch).unwrap_err();
         assert!(matches!(error, BackupError::Stopped), "{error}");
-        assert_eq!(names(&folder), before);
+        assert_eq!(notes::files(&folder), before);
     }
 }

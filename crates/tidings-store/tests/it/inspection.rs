@@ -6,15 +6,6 @@ use tidings_store::{Database, DatabaseOptions, Migrations, OpenError};
 
 use crate::notes;
 
-fn files(folder: &tempfile::TempDir) -> Vec<String> {
-    let mut names: Vec<String> = fs::read_dir(folder.path())
-        .unwrap()
-        .map(|file| file.unwrap().file_name().to_string_lossy().into_owned())
-        .collect();
-    names.sort_unstable();
-    names
-}
-
 #[test]
 fn what_is_not_there_is_not_created() {
     let folder = tempfile::tempdir().unwrap();
@@ -28,7 +19,7 @@ fn what_is_not_there_is_not_created() {
         inspection.path(),
         Some(folder.path().join("tidings.db").as_path())
     );
-    assert_eq!(files(&folder), [""; 0]);
+    assert_eq!(notes::files(&folder), [""; 0]);
     let nowhere = DatabaseOptions::new(folder.path().join("missing/tidings.db"));
     let error = Database::inspect(nowhere).unwrap_err();
     assert!(matches!(error, OpenError::FolderMissing { .. }), "{error}");
@@ -41,7 +32,7 @@ async fn a_closed_database_is_read_and_kept_from_others_meanwhile() {
     let database = Database::open(notes::options(&folder)).unwrap();
     notes::add(database.clone(), "kept").await.unwrap();
     database.close().await;
-    let before = files(&folder);
+    let before = notes::files(&folder);
     // It is not brought to the versions of the given components.
     let newer = Migrations {
         component: "more",
@@ -59,7 +50,7 @@ async fn a_closed_database_is_read_and_kept_from_others_meanwhile() {
     let error = Database::open(notes::options(&folder)).unwrap_err();
     assert!(matches!(error, OpenError::Locked { .. }), "{error}");
     drop(inspection);
-    assert_eq!(files(&folder), before);
+    assert_eq!(notes::files(&folder), before);
     assert_eq!(
         notes::all(&Database::open(notes::options(&folder)).unwrap()).await,
         ["kept"]

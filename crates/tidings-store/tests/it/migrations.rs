@@ -34,6 +34,34 @@ fn open(folder: &TempDir, components: &[Migrations]) -> Result<Database, OpenErr
     )
 }
 
+pub(crate) fn assert_newer(error: &OpenError) {
+    assert!(
+        matches!(error, OpenError::NewerDatabase { component, found: 2, known: 1, .. } if component == "pets"),
+        "{error}"
+    );
+}
+
+pub(crate) fn assert_unknown(error: &OpenError) {
+    assert!(
+        matches!(error, OpenError::UnknownComponent { component, .. } if component == "pets"),
+        "{error}"
+    );
+}
+
+pub(crate) fn assert_third_fails(error: &OpenError) {
+    assert!(
+        matches!(
+            error,
+            OpenError::Migration {
+                component: "pets",
+                version: 3,
+                ..
+            }
+        ),
+        "{error}"
+    );
+}
+
 async fn one(database: &Database, sql: &'static str) -> String {
     database
         .read(move |tx| tx.first(sql, &[], |row| row.get(0)))
@@ -92,10 +120,7 @@ async fn a_newer_database_is_refused_and_untouched() {
     insert_one(open(&folder, &[pets(&[FIRST, SECOND])]).unwrap()).await;
     let before = fs::read(folder.path().join("tidings.db")).unwrap();
     let error = open(&folder, &[pets(&[FIRST])]).unwrap_err();
-    assert!(
-        matches!(&error, OpenError::NewerDatabase { component, found: 2, known: 1, .. } if component == "pets"),
-        "{error}"
-    );
+    assert_newer(&error);
     let text = error.to_string();
     assert!(
         text.contains("newer than this program") && text.contains("use the newer program"),
@@ -110,10 +135,7 @@ async fn a_component_this_program_does_not_know_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     insert_one(open(&folder, &[pets(&[FIRST])]).unwrap()).await;
     let error = open(&folder, &[]).unwrap_err();
-    assert!(
-        matches!(&error, OpenError::UnknownComponent { component, .. } if component == "pets"),
-        "{error}"
-    );
+    assert_unknown(&error);
 }
 
 #[tokio::test]
@@ -121,17 +143,7 @@ async fn a_failing_step_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     insert_one(open(&folder, &[pets(&[FIRST])]).unwrap()).await;
     let error = open(&folder, &[pets(&[FIRST, SECOND, "CREATE TABLE broken ("])]).unwrap_err();
-    assert!(
-        matches!(
-            &error,
-            OpenError::Migration {
-                component: "pets",
-                version: 3,
-                ..
-            }
-        ),
-        "{error}"
-    );
+    assert_third_fails(&error);
     let first = open(&folder, &[pets(&[FIRST])]).unwrap();
     assert_eq!(one(&first, "SELECT name FROM pets").await, "Momo");
 }

@@ -17,6 +17,16 @@ pub(crate) fn options(folder: &tempfile::TempDir) -> DatabaseOptions {
     DatabaseOptions::new(folder.path().join("tidings.db")).component(NOTES)
 }
 
+/// The names of the files beside the database, in order.
+pub(crate) fn files(folder: &tempfile::TempDir) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(folder.path())
+        .unwrap()
+        .map(|file| file.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort_unstable();
+    names
+}
+
 pub(crate) fn insert(tx: &Tx<'_>, text: &str) -> Result<(), StoreError> {
     tx.execute("INSERT INTO notes (text) VALUES (?1)", params![text])?;
     Ok(())

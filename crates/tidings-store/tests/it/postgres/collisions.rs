@@ -112,6 +112,7 @@ async fn a_statement_that_takes_too_long_is_ended_and_the_connection_goes_on() {
     let error = database
         .write(|tx| {
             notes::insert(tx, "never")?;
+            // Time itself: a statement that is too slow is what is tested.
             tx.exists("SELECT pg_sleep(600)", &[])
         })
         .await

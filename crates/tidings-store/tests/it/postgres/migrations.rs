@@ -6,6 +6,8 @@ use std::thread;
 use tidings_store::test_postgres::TestPostgres;
 use tidings_store::{Database, DatabaseOptions, Migrations, OpenError};
 
+use crate::migrations::{assert_newer, assert_third_fails, assert_unknown};
+
 const FIRST: &str =
     "CREATE TABLE pets (id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name TEXT NOT NULL); SELECT 1";
 const SECOND: &str = "ALTER TABLE pets ADD COLUMN kind TEXT NOT NULL DEFAULT 'cat'";
@@ -97,16 +99,10 @@ async fn a_newer_database_and_an_unknown_component_are_refused() {
     let options = TestPostgres::shared().options();
     open(&options, &[pets(&[FIRST, SECOND])]).unwrap();
     let error = open(&options, &[pets(&[FIRST])]).unwrap_err();
-    assert!(
-        matches!(&error, OpenError::NewerDatabase { component, found: 2, known: 1, .. } if component == "pets"),
-        "{error}"
-    );
+    assert_newer(&error);
     assert!(error.to_string().contains("postgres://"), "{error}");
     let error = open(&options, &[]).unwrap_err();
-    assert!(
-        matches!(&error, OpenError::UnknownComponent { component, .. } if component == "pets"),
-        "{error}"
-    );
+    assert_unknown(&error);
 }
 
 #[tokio::test]
@@ -121,17 +117,7 @@ async fn a_failing_step_changes_nothing() {
     ] {
         let steps: &'static [&'static str] = vec![FIRST, SECOND, broken].leak();
         let error = open(&options, &[pets(steps)]).unwrap_err();
-        assert!(
-            matches!(
-                &error,
-                OpenError::Migration {
-                    component: "pets",
-                    version: 3,
-                    ..
-                }
-            ),
-            "{error}"
-        );
+        assert_third_fails(&error);
     }
     let first = open(&options, &[pets(&[FIRST])]).unwrap();
     assert_eq!(
