@@ -280,7 +280,7 @@ impl Proactive {
         Ok(self
             .worker
             .db
-            .read(move |conn| last_reference(conn, &conversation_id))
+            .read(move |tx| last_reference(tx, &conversation_id))
             .await?)
     }
 

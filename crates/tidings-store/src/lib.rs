@@ -88,7 +88,6 @@ pub use etag::{Condition, ETag};
 pub use memory::MemoryStorage;
 pub use open_error::OpenError;
 pub use postgres_error::PostgresError;
-pub use rusqlite;
 pub use storage::Storage;
 pub use store_error::{StorageError, StoreError, StoreErrorKind};
 pub use tx::{Dialect, Row, Tx};

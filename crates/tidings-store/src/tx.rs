@@ -2,10 +2,10 @@ use std::ops::ControlFlow;
 
 use rusqlite::Connection;
 
-use crate::StoreError;
 use crate::column::{ColumnRef, FromColumn, ToColumn};
 use crate::database::PostgresTx;
 use crate::postgres_error::words;
+use crate::{StoreError, params};
 
 /// Whose SQL a transaction speaks, for the few statements that cannot be spelled the same for both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -165,6 +165,31 @@ impl<'a> Tx<'a> {
         }
     }
 
+    /// Runs statements that have no parameters, separated by semicolons; nothing of it is kept prepared.
+    ///
+    /// # Errors
+    /// The database refused one of them.
+    pub fn script(&self, sql: &str) -> Result<(), StoreError> {
+        match self.0 {
+            Inner::Sqlite(connection) => Ok(connection.execute_batch(sql)?),
+            Inner::Postgres(tx) => tx.script(sql),
+        }
+    }
+
+    /// Whether the database has a table of ours with this name. An older one may not have it yet.
+    ///
+    /// # Errors
+    /// The database refused.
+    pub fn has_table(&self, name: &str) -> Result<bool, StoreError> {
+        let select = match self.dialect() {
+            Dialect::Sqlite => "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1",
+            Dialect::Postgres => {
+                "SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = ?1"
+            }
+        };
+        self.exists(select, params![name])
+    }
+
     /// Whether a query has a row.
     ///
     /// # Errors
@@ -221,18 +246,6 @@ impl Row<'_> {
             RowInner::Postgres(row) => row
                 .try_get(index)
                 .map_err(|error| StoreError::message(words(&error))),
-        }
-    }
-}
-
-// Until every statement goes through the methods above.
-impl std::ops::Deref for Tx<'_> {
-    type Target = Connection;
-
-    fn deref(&self) -> &Connection {
-        match self.0 {
-            Inner::Sqlite(connection) => connection,
-            Inner::Postgres(_) => unreachable!("statements of rusqlite run on SQLite only"),
         }
     }
 }

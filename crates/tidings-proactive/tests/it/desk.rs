@@ -162,9 +162,23 @@ pub(crate) fn options(concurrency: usize) -> ProactiveOptions {
     options
 }
 
+/// Whether the tests run on PostgreSQL: with `TIDINGS_TEST_DATABASE=postgres` they do, else on SQLite.
+pub(crate) fn is_on_postgres() -> bool {
+    cfg!(unix) && std::env::var_os("TIDINGS_TEST_DATABASE").is_some_and(|name| name == "postgres")
+}
+
+/// A place for a database of its own, which goes with its last handle.
+pub(crate) fn place() -> DatabaseOptions {
+    #[cfg(unix)]
+    if is_on_postgres() {
+        return tidings_store::test_postgres::TestPostgres::shared().options();
+    }
+    DatabaseOptions::temporary()
+}
+
 impl Desk {
     pub(crate) fn new() -> Desk {
-        Desk::on(DatabaseOptions::temporary(), options(4))
+        Desk::on(place(), options(4))
     }
 
     pub(crate) fn on(database: DatabaseOptions, options: ProactiveOptions) -> Desk {
@@ -368,10 +382,8 @@ impl Desk {
     pub(crate) async fn ledger(&self) -> Vec<(String, u32)> {
         self.db
             .read(|conn| {
-                let mut statement =
-                    conn.prepare("SELECT state, count(*) FROM deliveries GROUP BY state ORDER BY state")?;
-                let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-                Ok(rows.collect::<Result<Vec<_>, _>>()?)
+                let select = "SELECT state, count(*) FROM deliveries GROUP BY state ORDER BY state";
+                conn.all(select, &[], |row| Ok((row.get(0)?, row.get(1)?)))
             })
             .await
             .unwrap()

@@ -5,9 +5,8 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use tidings_connector::{Phase, SendError};
 use tidings_proactive::{Completion, DeliveryState};
-use tidings_store::DatabaseOptions;
 
-use crate::desk::{Desk, options, reference, status, unreachable};
+use crate::desk::{Desk, options, place, reference, status, unreachable};
 
 #[tokio::test(start_paused = true)]
 async fn an_unreachable_channel_is_tried_with_growing_waits_until_it_recovers() {
@@ -147,7 +146,7 @@ async fn a_2xx_answer_that_cannot_be_read_is_a_delivery() {
 async fn a_delivery_expires_at_its_time_and_not_before() {
     let mut options = options(4);
     options.expires_after = Duration::from_secs(10);
-    let desk = Desk::on(DatabaseOptions::temporary(), options);
+    let desk = Desk::on(place(), options);
     let running = desk.run();
     let expiry = desk.now() + SignedDuration::from_secs(10);
     let head = desk.enqueue("alice", "head").await;

@@ -11,9 +11,8 @@ use tidings_bot::{
     Adapter, BotState, Error, Result, Router, StatePropertyAccessor, TestAdapter, TurnContext,
 };
 use tidings_proactive::{DeliveryId, DeliveryState, Enqueue, ProactiveOptions};
-use tidings_store::DatabaseOptions;
 
-use crate::desk::{Desk, options, reference};
+use crate::desk::{Desk, options, place, reference};
 
 /// How often the handlers of a test ran.
 #[derive(Clone, Default)]
@@ -88,7 +87,7 @@ fn desk() -> (Desk, Runs) {
 fn desk_with(mut options: ProactiveOptions) -> (Desk, Runs) {
     options.poll_every = Duration::from_millis(5);
     let runs = Runs::default();
-    let database = DatabaseOptions::temporary().component(tidings_bot::MIGRATIONS);
+    let database = place().component(tidings_bot::MIGRATIONS);
     let mut desk = Desk::on(database, options);
     desk.adapter = Some(adapter(&desk, &runs));
     desk.proactive.handler("say", say);

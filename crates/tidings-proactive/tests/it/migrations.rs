@@ -17,7 +17,7 @@ async fn what_the_first_version_owed_is_delivered() {
     let file = folder.path().join("tidings.db");
     let old = Database::open(DatabaseOptions::new(&file).component(FIRST)).unwrap();
     old.write(|tx| {
-        tx.execute_batch(
+        tx.script(
             r#"INSERT INTO deliveries (channel_id, conversation_id, class, state, reference, activity, due_at,
                                        expires_at, created_at, updated_at)
                VALUES ('test', 'alice', 'job', 'available',
@@ -55,7 +55,7 @@ async fn what_was_owed_before_there_were_lanes_is_delivered_in_order() {
     let file = folder.path().join("tidings.db");
     let old = Database::open(DatabaseOptions::new(&file).component(BEFORE_LANES)).unwrap();
     old.write(|tx| {
-        tx.execute_batch(
+        tx.script(
             r#"CREATE TEMP VIEW reference AS SELECT '{"channelId":"test","serviceUrl":"http://127.0.0.1:1","conversation":{"id":"%s","tenantId":"contoso"}}' AS text;
                CREATE TEMP TABLE owed (id, conversation, state, reason, due_at, expires_at, starts, key, ended_at);
                INSERT INTO owed VALUES

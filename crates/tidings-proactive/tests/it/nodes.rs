@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use tidings_proactive::{DeliveryState, ProactiveOptions};
-use tidings_store::DatabaseOptions;
 
-use crate::desk::{Desk, options};
+use crate::desk::{Desk, options, place};
 
 fn shared() -> ProactiveOptions {
     let mut options = options(4);
@@ -22,7 +21,7 @@ fn millis(millis: i64) -> SignedDuration {
 
 /// Two processes on one database.
 fn two_nodes() -> (Desk, Desk) {
-    let first = Desk::on(DatabaseOptions::temporary(), shared());
+    let first = Desk::on(place(), shared());
     let second = first.beside(shared());
     (first, second)
 }
@@ -52,7 +51,7 @@ async fn the_conversations_of_a_dead_process_are_taken_over_after_its_lease_and_
 
 #[tokio::test(start_paused = true)]
 async fn a_late_outcome_of_a_process_that_lost_its_conversation_is_refused() {
-    let first = Desk::on(DatabaseOptions::temporary(), {
+    let first = Desk::on(place(), {
         let mut options = shared();
         // So that it claims nothing while it is late.
         options.concurrency = 1;
@@ -129,7 +128,7 @@ async fn processes_share_the_work_and_send_nothing_twice() {
 
 #[tokio::test(start_paused = true)]
 async fn a_process_keeps_its_lease_while_all_its_slots_are_busy() {
-    let first = Desk::on(DatabaseOptions::temporary(), {
+    let first = Desk::on(place(), {
         let mut options = shared();
         options.concurrency = 1;
         // Longer than the lease.

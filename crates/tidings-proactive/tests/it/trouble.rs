@@ -1,7 +1,7 @@
 //! A database that refuses.
 
 use tidings_proactive::{DeliveryState, JobState, ProactiveError};
-use tidings_store::{DatabaseOptions, StoreErrorKind};
+use tidings_store::{DatabaseOptions, Dialect, StoreErrorKind};
 
 use crate::desk::{Desk, options, reference};
 
@@ -60,12 +60,18 @@ async fn an_outcome_that_cannot_be_recorded_is_recorded_when_the_database_allows
     let id = desk.enqueue("alice", "x").await;
     let behind = desk.enqueue("alice", "behind").await;
     let call = desk.call().await;
-    let refuse = "CREATE TRIGGER refuse BEFORE UPDATE ON deliveries WHEN new.state = 'delivered'
-                  BEGIN SELECT raise(FAIL, 'not now'); END";
-    desk.db
-        .write(move |tx| Ok(tx.execute_batch(refuse)?))
-        .await
-        .unwrap();
+    let refuse = match desk.db.dialect() {
+        Dialect::Sqlite => {
+            "CREATE TRIGGER refuse BEFORE UPDATE ON deliveries WHEN new.state = 'delivered'
+             BEGIN SELECT raise(FAIL, 'not now'); END"
+        }
+        Dialect::Postgres => {
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'not now'; END$$;
+             CREATE TRIGGER refuse BEFORE UPDATE ON deliveries FOR EACH ROW WHEN (new.state = 'delivered')
+             EXECUTE FUNCTION refuse()"
+        }
+    };
+    desk.db.write(move |tx| tx.script(refuse)).await.unwrap();
     call.deliver();
     // Each refusal is an operation that failed.
     while desk.db.stats().failures == 0 {
@@ -77,7 +83,10 @@ async fn an_outcome_that_cannot_be_recorded_is_recorded_when_the_database_allows
         "nothing overtakes it and nothing repeats it"
     );
     desk.db
-        .write(|tx| Ok(tx.execute_batch("DROP TRIGGER refuse")?))
+        .write(|tx| match tx.dialect() {
+            Dialect::Sqlite => tx.script("DROP TRIGGER refuse"),
+            Dialect::Postgres => tx.script("DROP TRIGGER refuse ON deliveries"),
+        })
         .await
         .unwrap();
     desk.until(id, DeliveryState::Delivered).await;

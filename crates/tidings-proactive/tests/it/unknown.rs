@@ -5,9 +5,8 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use tidings_connector::{Phase, SendError};
 use tidings_proactive::{DeliveryId, DeliveryState, UnknownPolicy};
-use tidings_store::DatabaseOptions;
 
-use crate::desk::{Desk, options, status, unreachable};
+use crate::desk::{Desk, options, place, status, unreachable};
 
 fn timed_out() -> SendError {
     SendError::new(Phase::AfterBody, "timed out")
@@ -166,7 +165,7 @@ async fn failures_do_not_count_as_lost_starts() {
 
 #[tokio::test(start_paused = true)]
 async fn every_failed_attempt_and_every_wait_is_on_record() {
-    let desk = Desk::on(DatabaseOptions::temporary(), options(1));
+    let desk = Desk::on(place(), options(1));
     let running = desk.run();
     let id = desk.enqueue("alice", "x").await;
     let failures = [

@@ -23,6 +23,7 @@ on_both_engines! {
     a_column_of_another_type_is_an_error
     an_insert_tells_the_number_of_its_row_or_that_there_is_none
     rows_are_counted_found_and_visited
+    a_script_runs_all_its_statements_or_fails_the_operation
     a_parameter_may_stand_in_several_places_and_more_than_ten_are_told_apart
 }
 
@@ -202,4 +203,21 @@ async fn a_parameter_may_stand_in_several_places_and_more_than_ten_are_told_apar
         })
         .await;
     assert_eq!(sum.unwrap(), Some(1200));
+}
+
+async fn a_script_runs_all_its_statements_or_fails_the_operation(engine: Engine) {
+    let database = engine.open([VALUES]);
+    let tables = database.write(|tx| {
+        tx.script("CREATE TABLE pets (name TEXT); INSERT INTO pets (name) VALUES ('Momo; the cat'), ('Io')")?;
+        Ok((
+            tx.has_table("pets")?,
+            tx.has_table("values")?,
+            tx.has_table("pet")?,
+        ))
+    });
+    assert_eq!(tables.await.unwrap(), (true, true, false));
+    let failing = database.write(|tx| tx.script("DELETE FROM pets; DELETE FROM nowhere"));
+    assert!(failing.await.unwrap_err().to_string().contains("nowhere"));
+    let kept = database.read(|tx| tx.first("SELECT count(*) FROM pets", &[], |row| row.get::<i64>(0)));
+    assert_eq!(kept.await.unwrap(), Some(2));
 }

@@ -210,3 +210,24 @@ async fn sums_and_averages_are_read_as_on_sqlite() {
         assert_eq!(read.await.unwrap(), Some((4, 2.0, 2, true)));
     }
 }
+
+#[tokio::test]
+async fn an_operation_that_would_end_its_transaction_is_refused() {
+    let database = database();
+    for control in ["COMMIT", "ROLLBACK", "BEGIN", "SAVEPOINT a"] {
+        let error = database
+            .write(move |tx| {
+                notes::insert(tx, "half")?;
+                tx.execute(control, &[])
+            })
+            .await
+            .unwrap_err();
+        assert!(
+            error.to_string().contains("ended the transaction"),
+            "{control}: {error}"
+        );
+        let script = database.write(move |tx| tx.script(control)).await;
+        assert!(script.is_err(), "{control}");
+    }
+    assert!(notes::all(&database).await.is_empty());
+}
