@@ -23,7 +23,7 @@
 //! struct Greet(&'static str);
 //!
 //! impl Step for Greet {
-//!     fn write(self: Box<Self>, tx: &Tx<'_>) -> Result<(), StoreError> {
+//!     fn write(&mut self, tx: &Tx<'_>) -> Result<(), StoreError> {
 //!         tx.execute("INSERT INTO greetings (text) VALUES (?1)", params![self.0])?;
 //!         Ok(())
 //!     }

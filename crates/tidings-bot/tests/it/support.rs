@@ -165,7 +165,7 @@ impl Life {
 pub(crate) struct Note(pub(crate) &'static str);
 
 impl Step for Note {
-    fn write(self: Box<Self>, tx: &Tx<'_>) -> Result<(), StoreError> {
+    fn write(&mut self, tx: &Tx<'_>) -> Result<(), StoreError> {
         if self.0 == "fail" {
             return Err(StoreError::message("this step fails"));
         }

@@ -198,7 +198,7 @@ async fn a_staged_delivery_is_sent_after_its_batch_and_not_without_it() {
 struct Failing;
 
 impl tidings_store::Step for Failing {
-    fn write(self: Box<Self>, _: &tidings_store::Tx<'_>) -> Result<(), tidings_store::StoreError> {
+    fn write(&mut self, _: &tidings_store::Tx<'_>) -> Result<(), tidings_store::StoreError> {
         Err(tidings_store::StoreError::message("this step fails"))
     }
 }
