@@ -21,7 +21,8 @@ pub enum Dialect {
 /// Parameters are written `?1`, `?2` and so on, and bound from [`params!`](crate::params). Statements are prepared
 /// once for each connection, so their text should come from a small set. What is the same in both dialects is
 /// written once: `INTEGER` columns of SQLite are `BIGINT` (or `BOOLEAN`) in PostgreSQL, `TEXT` is `TEXT`, `BLOB` is
-/// `BYTEA`. For the rest, ask [`Tx::dialect`].
+/// `BYTEA`. For the rest, ask [`Tx::dialect`]. A text with the NUL character is refused by both
+/// ([`StoreError::NulCharacter`]).
 pub struct Tx<'a>(Inner<'a>);
 
 enum Inner<'a> {
@@ -201,7 +202,7 @@ impl<'a> Tx<'a> {
 
 fn bind(statement: &mut rusqlite::Statement<'_>, params: &[&dyn ToColumn]) -> Result<(), StoreError> {
     for (index, param) in (1..).zip(params) {
-        statement.raw_bind_parameter(index, param.to_column())?;
+        statement.raw_bind_parameter(index, ColumnRef::of_param(*param)?)?;
     }
     Ok(())
 }

@@ -309,3 +309,39 @@ async fn a_lane_has_the_tenant_and_the_host_of_its_reference() {
     assert_eq!(desk.texts(of_lanes).await[0], "contoso emea.example");
     desk.check().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_nul_character_is_refused_in_what_is_kept_as_a_text_and_kept_in_json() {
+    let desk = Desk::new();
+    let x = &Activity::message("x");
+    let mut other_channel = reference("alice");
+    other_channel.channel_id = Some("te\0st".to_owned());
+    for (to, field) in [
+        (reference("al\0ice"), "conversation.id"),
+        (other_channel, "channelId"),
+    ] {
+        let error = Enqueue::new(&desk.proactive, &to, x).err().unwrap();
+        assert!(
+            matches!(error, ProactiveError::NulCharacter { what } if what == field),
+            "{error}"
+        );
+        let error = desk.jobs.start(to).await.unwrap_err();
+        assert!(matches!(error, ProactiveError::NulCharacter { .. }), "{error}");
+    }
+    let owed = || desk.owe("alice", "x");
+    let handler = Enqueue::handler(&desk.proactive, reference("alice"), "a\0", &());
+    for error in [
+        owed().class("a\0").commit().await.unwrap_err(),
+        owed().dedupe_key("a\0").commit().await.unwrap_err(),
+        handler.err().unwrap(),
+    ] {
+        assert!(matches!(error, ProactiveError::BadName { .. }), "{error}");
+    }
+    assert!(desk.ledger().await.is_empty());
+    // A tenant is taken from the reference, and such a one is none.
+    let id = desk.owe_in("alice", "con\0toso", "a\0b").commit().await.unwrap();
+    assert_eq!(desk.delivery(id).await.tenant, "");
+    let running = desk.run();
+    desk.deliver("a\0b").await;
+    running.stop().await;
+}

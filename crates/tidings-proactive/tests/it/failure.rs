@@ -232,3 +232,30 @@ async fn a_long_message_from_the_channel_is_cut() {
     assert!(failure.message.len() <= 500);
     running.stop().await;
 }
+
+/// No database keeps the character, and an outcome that cannot be recorded would hold up its conversation for good.
+#[tokio::test(start_paused = true)]
+async fn a_channel_that_answers_nul_characters_holds_nothing_up() {
+    let desk = Desk::new();
+    let running = desk.run();
+    let refused = desk.enqueue("alice", "refused").await;
+    let error = SendError::new(Phase::AfterBody, "n\0").with_status(400, Some("B\0d".to_owned()));
+    desk.call().await.fail(error);
+    let failure = desk
+        .until(refused, DeliveryState::Dead)
+        .await
+        .last_failure
+        .unwrap();
+    assert_eq!(
+        (failure.status, failure.code.as_deref()),
+        (Some(400), Some("B\u{fffd}d"))
+    );
+    assert!(!failure.message.contains('\0'), "{failure:?}");
+    let taken = desk.enqueue("alice", "taken").await;
+    desk.call().await.deliver_as("i\0d");
+    assert_eq!(
+        desk.until(taken, DeliveryState::Delivered).await.activity_id,
+        None
+    );
+    running.stop().await;
+}

@@ -200,15 +200,12 @@ async fn the_state_and_the_words_of_a_handler_are_kept_together() {
     let running = desk.run();
     desk.until_it_runs().await;
     // The words are refused, so the state is not kept either.
-    desk.execute(
-        "CREATE TRIGGER refuse BEFORE INSERT ON deliveries WHEN new.parent_id IS NOT NULL
-         BEGIN SELECT raise(ABORT, 'not now'); END",
-    )
-    .await;
+    desk.refuse("INSERT", "deliveries", "new.parent_id IS NOT NULL")
+        .await;
     let id = enqueue(&desk, "say", &["word"]).await;
     desk.until(id, DeliveryState::Retryable).await;
     assert!(state(&desk).await.is_empty());
-    desk.execute("DROP TRIGGER refuse").await;
+    desk.allow().await;
     desk.clock.advance(SignedDuration::from_secs(1));
     desk.deliver("word").await;
     let kept = state(&desk).await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use tidings_proactive::{DeliveryState, ProactiveOptions};
 
-use crate::desk::{Desk, options, place};
+use crate::desk::{Desk, options, place, refuse};
 
 fn shared() -> ProactiveOptions {
     let mut options = options(4);
@@ -66,18 +66,14 @@ async fn a_late_outcome_of_a_process_that_lost_its_conversation_is_refused() {
         .db
         .write(|tx| {
             tx.execute("UPDATE nodes SET alive_until = 0, name = 'asleep'", &[])?;
-            tx.execute(
-                "CREATE TRIGGER asleep BEFORE UPDATE OF alive_until ON nodes WHEN old.name = 'asleep'
-                 BEGIN SELECT raise(FAIL, 'it sleeps'); END",
-                &[],
-            )
+            refuse(tx, "UPDATE OF alive_until", "nodes", "old.name = 'asleep'")
         })
         .await
         .unwrap();
     let running = second.run();
     let again = second.call().await;
     assert_eq!(again.text(), "x");
-    second.execute("DROP TRIGGER asleep").await;
+    second.allow().await;
     let epoch = "SELECT 'epoch ' || epoch FROM lanes WHERE conversation_id = 'alice'";
     let taken = second.texts(epoch).await;
     late.deliver();
@@ -160,15 +156,12 @@ async fn what_could_not_be_recorded_before_the_end_is_found_by_the_next() {
     let running = desk.run();
     let id = desk.enqueue("alice", "x").await;
     let call = desk.call().await;
-    desk.execute(
-        "CREATE TRIGGER refuse BEFORE UPDATE ON deliveries WHEN new.state = 'delivered'
-         BEGIN SELECT raise(FAIL, 'not now'); END",
-    )
-    .await;
+    desk.refuse("UPDATE", "deliveries", "new.state = 'delivered'")
+        .await;
     running.ask_to_stop();
     call.deliver();
     running.stop().await;
-    desk.execute("DROP TRIGGER refuse").await;
+    desk.allow().await;
     assert_eq!(desk.delivery(id).await.state, DeliveryState::Sending);
     for options in [options(4), shared()] {
         let next = desk.beside(options);

@@ -1,7 +1,7 @@
 //! A database that refuses.
 
 use tidings_proactive::{DeliveryState, JobState, ProactiveError};
-use tidings_store::{DatabaseOptions, Dialect, StoreErrorKind};
+use tidings_store::{DatabaseOptions, StoreErrorKind};
 
 use crate::desk::{Desk, options, reference};
 
@@ -60,18 +60,8 @@ async fn an_outcome_that_cannot_be_recorded_is_recorded_when_the_database_allows
     let id = desk.enqueue("alice", "x").await;
     let behind = desk.enqueue("alice", "behind").await;
     let call = desk.call().await;
-    let refuse = match desk.db.dialect() {
-        Dialect::Sqlite => {
-            "CREATE TRIGGER refuse BEFORE UPDATE ON deliveries WHEN new.state = 'delivered'
-             BEGIN SELECT raise(FAIL, 'not now'); END"
-        }
-        Dialect::Postgres => {
-            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'not now'; END$$;
-             CREATE TRIGGER refuse BEFORE UPDATE ON deliveries FOR EACH ROW WHEN (new.state = 'delivered')
-             EXECUTE FUNCTION refuse()"
-        }
-    };
-    desk.db.write(move |tx| tx.script(refuse)).await.unwrap();
+    desk.refuse("UPDATE", "deliveries", "new.state = 'delivered'")
+        .await;
     call.deliver();
     // Each refusal is an operation that failed.
     while desk.db.stats().failures == 0 {
@@ -82,13 +72,7 @@ async fn an_outcome_that_cannot_be_recorded_is_recorded_when_the_database_allows
         desk.nothing_is_on_its_way().await,
         "nothing overtakes it and nothing repeats it"
     );
-    desk.db
-        .write(|tx| match tx.dialect() {
-            Dialect::Sqlite => tx.script("DROP TRIGGER refuse"),
-            Dialect::Postgres => tx.script("DROP TRIGGER refuse ON deliveries"),
-        })
-        .await
-        .unwrap();
+    desk.allow().await;
     desk.until(id, DeliveryState::Delivered).await;
     let call = desk.call().await;
     assert_eq!(call.text(), "behind");

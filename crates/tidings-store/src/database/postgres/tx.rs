@@ -101,7 +101,8 @@ impl PostgresTx {
             Ok(statement) => statement,
             Err(failure) => return Err(self.failed(failure)),
         };
-        let columns: Vec<ColumnRef<'_>> = params.iter().map(|param| param.to_column()).collect();
+        let columns = params.iter().map(|param| ColumnRef::of_param(*param));
+        let columns = columns.collect::<Result<Vec<_>, _>>()?;
         let params: Vec<&(dyn ToSql + Sync)> = columns.iter().map(|column| column as _).collect();
         let begin = (!self.begun.replace(true)).then(|| self.access.begin());
         session
