@@ -144,6 +144,10 @@ fn failed(error: DeliveriesError) -> ApiError {
         DeliveriesError::WrongState { .. } => conflict("WrongState"),
         DeliveriesError::AlreadyDelivered { .. } => conflict("AlreadyDelivered"),
         DeliveriesError::Closed { .. } => conflict("ConversationClosed").field("reopen"),
+        DeliveriesError::Store(cause) => {
+            tracing::error!(error = %error, "the deliveries cannot be read or changed");
+            ApiError::of_store(cause)
+        }
         _ => {
             tracing::error!(error = %error, "the deliveries cannot be read or changed");
             ApiError::internal()
