@@ -5,6 +5,10 @@ use anyhow::Result;
 use crate::step::{Steps, cargo, npm};
 use crate::{page, prerequisite};
 
+/// The suites that have just run on SQLite and run on PostgreSQL, too: nearly every statement runs in them. Those of the bot and
+/// of the local channel alone would take as long again.
+const ON_POSTGRES: &str = "binary(it) & (package(tidings-proactive) + package(tidings-server))";
+
 /// Runs every test and prints what each part took.
 pub(crate) fn run() -> Result<()> {
     let mut steps = Steps::default();
@@ -26,6 +30,11 @@ pub(crate) fn run_as_steps(steps: &mut Steps) -> Result<()> {
     steps.loud("page: tests", &mut npm("console", &["test", "--silent"]))?;
 
     steps.loud("rust: tests", &mut cargo(&["nextest", "run", "--workspace"]))?;
+    // The whole workspace again, so that nothing is built anew for other features; the filter chooses.
+    steps.loud(
+        "rust: suites on PostgreSQL",
+        cargo(&["nextest", "run", "--workspace", "-E", ON_POSTGRES]).env("TIDINGS_TEST_DATABASE", "postgres"),
+    )?;
     steps.loud(
         "rust: documentation tests",
         &mut cargo(&["test", "--workspace", "--doc", "--quiet"]),
