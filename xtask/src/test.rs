@@ -5,9 +5,8 @@ use anyhow::Result;
 use crate::step::{Steps, cargo, npm};
 use crate::{page, prerequisite};
 
-/// The suites that have just run on SQLite and run on PostgreSQL, too: nearly every statement runs in them. Those of the bot and
-/// of the local channel alone would take as long again.
-const ON_POSTGRES: &str = "binary(it) & (package(tidings-proactive) + package(tidings-server))";
+/// The suite that has just run on SQLite and runs on PostgreSQL, too: nearly every statement of the engine is in it.
+const ON_POSTGRES: &str = "binary(it) & package(tidings-proactive)";
 
 /// Runs every test and prints what each part took.
 pub(crate) fn run() -> Result<()> {
@@ -32,7 +31,7 @@ pub(crate) fn run_as_steps(steps: &mut Steps) -> Result<()> {
     steps.loud("rust: tests", &mut cargo(&["nextest", "run", "--workspace"]))?;
     // The whole workspace again, so that nothing is built anew for other features; the filter chooses.
     steps.loud(
-        "rust: suites on PostgreSQL",
+        "rust: the engine on PostgreSQL",
         cargo(&["nextest", "run", "--workspace", "-E", ON_POSTGRES]).env("TIDINGS_TEST_DATABASE", "postgres"),
     )?;
     steps.loud(

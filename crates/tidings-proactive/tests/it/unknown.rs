@@ -21,8 +21,8 @@ async fn owe(desk: &Desk, policy: UnknownPolicy) -> DeliveryId {
 }
 
 const ATTEMPTS: &str =
-    "SELECT start || ' ' || outcome || ' ' || coalesce(status, '-') || ' ' || coalesce(code, '-')
-                               || ' ' || coalesce(retry_after_ms, '-')
+    "SELECT start || ' ' || outcome || ' ' || coalesce(CAST(status AS TEXT), '-') || ' ' || coalesce(code, '-')
+                               || ' ' || coalesce(CAST(retry_after_ms AS TEXT), '-')
                         FROM attempts ORDER BY delivery_id, start";
 
 #[tokio::test(start_paused = true)]
@@ -197,7 +197,8 @@ async fn every_failed_attempt_and_every_wait_is_on_record() {
             .await,
         ["backoff 3", "retry_after 30", "backoff 8"]
     );
-    let of_one_node = "SELECT DISTINCT 'node ' || (node = (SELECT id FROM nodes)) FROM attempts";
+    let of_one_node =
+        "SELECT DISTINCT 'node ' || CASE WHEN node = (SELECT id FROM nodes) THEN 1 ELSE 0 END FROM attempts";
     assert_eq!(desk.texts(of_one_node).await, ["node 1"]);
     running.stop().await;
 }
