@@ -284,7 +284,7 @@ impl Deliveries {
     /// A commit after which the worker looks at the table, and whoever watches is told.
     async fn write<T: Send + 'static>(
         &self,
-        change: impl FnOnce(&tidings_store::Tx<'_>, Timestamp) -> std::result::Result<T, StoreError>
+        change: impl FnMut(&tidings_store::Tx<'_>, Timestamp) -> std::result::Result<T, StoreError>
         + Send
         + 'static,
     ) -> Result<T> {

@@ -39,11 +39,14 @@ const MAX_NAME_BYTES: usize = 256;
 ///     Ok(())
 /// }
 /// ```
+#[derive(Clone)]
 pub struct Enqueue {
     worker: Arc<Worker>,
     delivery: NewDelivery,
     dedupe_key: Option<String>,
     expires_at: Option<Timestamp>,
+    /// Whether it is among the accepted ones already: a commit that collides with others takes it more than once.
+    is_counted: bool,
 }
 
 /// A delivery that was put on record.
@@ -120,6 +123,7 @@ impl Enqueue {
             delivery,
             dedupe_key: None,
             expires_at: None,
+            is_counted: false,
         })
     }
 
@@ -177,7 +181,7 @@ impl Enqueue {
         let counters = Arc::clone(&worker.counters);
         worker
             .commit(1, move |tx, now, allowance| {
-                let mut enqueued = ledger::enqueue(tx, delivery, now, most, allowance)?;
+                let mut enqueued = ledger::enqueue(tx, delivery.clone(), now, most, allowance)?;
                 let claimed = enqueued
                     .as_mut()
                     .ok()
@@ -197,6 +201,7 @@ impl Enqueue {
             mut delivery,
             dedupe_key,
             expires_at,
+            is_counted: _,
         } = self;
         let now = worker.clock.now();
         let begins = delivery.not_before.unwrap_or(now).max(now);
@@ -277,8 +282,8 @@ impl From<Enqueued> for Accepted {
 }
 
 impl Step for Enqueue {
-    fn write(self: Box<Self>, tx: &Tx<'_>) -> Result<(), StoreError> {
-        let (worker, delivery) = self.ready().map_err(StoreError::other)?;
+    fn write(&mut self, tx: &Tx<'_>) -> Result<(), StoreError> {
+        let (worker, delivery) = self.clone().ready().map_err(StoreError::other)?;
         let now = worker.clock.now();
         let enqueued = ledger::enqueue(
             tx,
@@ -288,7 +293,9 @@ impl Step for Enqueue {
             &mut Allowance::none(),
         )?;
         enqueued.map_err(|refusal: Refusal| StoreError::other(ProactiveError::from_refusal(&refusal)))?;
-        worker.counters.accepted(1);
+        if !std::mem::replace(&mut self.is_counted, true) {
+            worker.counters.accepted(1);
+        }
         worker.staged();
         Ok(())
     }
@@ -311,15 +318,24 @@ impl Address {
         // What the bot says on its own answers no activity; and so the references of one user are alike.
         reference.activity_id = None;
         let conversation_id = reference.conversation_id().filter(|id| !id.is_empty());
+        let conversation_id = conversation_id.ok_or(ProactiveError::NoConversation)?;
         Ok(Address {
-            conversation_id: conversation_id.ok_or(ProactiveError::NoConversation)?.to_owned(),
-            channel_id: reference.channel_id.clone().unwrap_or_default(),
+            conversation_id: keepable("conversation.id", conversation_id)?,
+            channel_id: keepable("channelId", reference.channel_id.as_deref().unwrap_or_default())?,
             reference: write("reference", &reference)?,
             identity: identity.to_json().map_err(|source| ProactiveError::Unwritable {
                 what: "identity",
                 source,
             })?,
         })
+    }
+}
+
+/// What is kept as a text of its own, and not inside JSON.
+fn keepable(what: &'static str, text: &str) -> Result<String, ProactiveError> {
+    match text.contains('\0') {
+        true => Err(ProactiveError::NulCharacter { what }),
+        false => Ok(text.to_owned()),
     }
 }
 

@@ -56,6 +56,14 @@ pub enum ProactiveError {
         /// The most bytes.
         limit: usize,
     },
+    /// The id of a conversation or channel holds a NUL character, which no database keeps.
+    #[error(
+        "the {what} holds a NUL character, so it is no id that a channel gave: name the conversation as the channel does"
+    )]
+    NulCharacter {
+        /// Which id.
+        what: &'static str,
+    },
     /// The channel recognises no repeats.
     #[error(
         "channel {channel_id:?} does not recognise repeats, so a delivery there cannot be reconciled: choose at_least_once or at_most_once"

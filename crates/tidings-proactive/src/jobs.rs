@@ -78,8 +78,15 @@ impl Jobs {
         let (counters, trace) = (Arc::clone(&worker.counters), worker.trace());
         worker
             .commit(1, move |tx, now, allowance| {
-                let (completion, claimed) =
-                    table::complete(tx, number, activity, now, expires_at, trace, allowance)?;
+                let (completion, claimed) = table::complete(
+                    tx,
+                    number,
+                    &activity,
+                    now,
+                    expires_at,
+                    trace.as_deref(),
+                    allowance,
+                )?;
                 Ok((completion, Vec::from_iter(claimed)))
             })
             .await

@@ -179,7 +179,7 @@ impl Proactive {
             .commit(deliveries.len(), move |tx, now, allowance| {
                 let mut accepted = Vec::with_capacity(deliveries.len());
                 let mut claimed = Vec::new();
-                for (index, delivery) in ledger::in_lane_order(tx, deliveries)? {
+                for (index, delivery) in ledger::in_lane_order(tx, deliveries.clone())? {
                     match ledger::enqueue(tx, delivery, now, backlog, allowance)? {
                         Ok(mut enqueued) => {
                             claimed.extend(enqueued.claimed.take());
@@ -280,7 +280,7 @@ impl Proactive {
         Ok(self
             .worker
             .db
-            .read(move |conn| last_reference(conn, &conversation_id))
+            .read(move |tx| last_reference(tx, &conversation_id))
             .await?)
     }
 

@@ -161,13 +161,14 @@ impl Worker {
     }
 
     /// Runs `change` in a commit of the database, with the time at which it runs: a time from before it was handed over
-    /// would be old where the database is slow, and pass for that of a clock which was set back.
+    /// would be old where the database is slow, and pass for that of a clock which was set back. If it collides with
+    /// others it runs again.
     pub(crate) async fn write<T: Send + 'static>(
         &self,
-        change: impl FnOnce(&Tx<'_>, Timestamp) -> Result<T, StoreError> + Send + 'static,
+        mut change: impl FnMut(&Tx<'_>, Timestamp) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let clock = Arc::clone(&self.clock);
-        self.db.write(move |tx| change(tx, clock.now())).await
+        self.db.write_repeatable(move |tx| change(tx, clock.now())).await
     }
 
     /// Runs `change` in such a commit, which may claim up to `most` of the deliveries that it puts on
@@ -175,7 +176,7 @@ impl Worker {
     pub(crate) async fn commit<T: Send + 'static>(
         self: &Arc<Self>,
         most: usize,
-        change: impl FnOnce(&Tx<'_>, Timestamp, &mut Allowance<'_>) -> Result<(T, Vec<Claimed>), StoreError>
+        mut change: impl FnMut(&Tx<'_>, Timestamp, &mut Allowance<'_>) -> Result<(T, Vec<Claimed>), StoreError>
         + Send
         + 'static,
     ) -> Result<T, ProactiveError> {
@@ -346,12 +347,14 @@ impl Worker {
             if slots.is_empty() {
                 return Ok(self.options.poll_every);
             }
-            let here = Arc::clone(self);
+            // The slots go along, and come back when the commit is over, whoever waits for it then.
+            let (here, mut slots) = (Arc::clone(self), Some(slots));
             let (slots, released, ready) = self
                 .write(move |tx, now| {
                     let released = ledger::release_due(tx, now)?;
-                    let ready = ledger::claim_ready(tx, here.claiming(node), now, slots.len())?;
-                    Ok((slots, released, ready))
+                    let free = slots.as_ref().map_or(0, Vec::len);
+                    let ready = ledger::claim_ready(tx, here.claiming(node), now, free)?;
+                    Ok((slots.take().unwrap_or_default(), released, ready))
                 })
                 .await
                 .inspect_err(|error| self.claims_failed(error))?;

@@ -334,9 +334,11 @@ impl Whereabouts {
         };
         let host = reference.service_url.as_deref().map(host_of).unwrap_or_default();
         let tenant = reference.conversation.and_then(|account| account.tenant_id);
+        // An id with a NUL character is none, and no database keeps it.
+        let known = |text: String| Some(text).filter(|text| !text.contains('\0')).unwrap_or_default();
         Self {
-            tenant: tenant.unwrap_or_default(),
-            host,
+            tenant: known(tenant.unwrap_or_default()),
+            host: known(host),
         }
     }
 }

@@ -3,9 +3,8 @@
 use jiff::SignedDuration;
 use tidings_activity::{Activity, ConversationReference};
 use tidings_proactive::{DeliveryState, Enqueue, ProactiveError, UnknownPolicy};
-use tidings_store::DatabaseOptions;
 
-use crate::desk::{Desk, options, reference, unreachable};
+use crate::desk::{Desk, options, place, reference, unreachable};
 
 #[tokio::test(start_paused = true)]
 async fn a_replay_of_a_dedupe_key_answers_with_the_first_delivery() {
@@ -71,7 +70,7 @@ async fn a_dedupe_key_belongs_to_its_tenant_and_is_forgotten_after_a_week() {
 async fn a_conversation_has_as_many_open_deliveries_as_it_may() {
     let mut options = options(4);
     options.max_backlog = 3;
-    let desk = Desk::on(DatabaseOptions::temporary(), options);
+    let desk = Desk::on(place(), options);
     desk.owe("alice", "0").dedupe_key("k").commit().await.unwrap();
     for text in ["1", "2"] {
         desk.enqueue("alice", text).await;
@@ -109,7 +108,7 @@ async fn a_conversation_has_as_many_open_deliveries_as_it_may() {
 async fn one_that_waits_to_be_tried_again_counts_into_the_backlog() {
     let mut options = options(4);
     options.max_backlog = 1;
-    let desk = Desk::on(DatabaseOptions::temporary(), options);
+    let desk = Desk::on(place(), options);
     let running = desk.run();
     let id = desk.enqueue("alice", "0").await;
     desk.call().await.fail(unreachable());
@@ -208,7 +207,7 @@ async fn a_batch_is_answered_in_its_order() {
 async fn a_batch_is_kept_whole_or_not_at_all() {
     let mut options = options(4);
     options.max_backlog = 2;
-    let desk = Desk::on(DatabaseOptions::temporary(), options);
+    let desk = Desk::on(place(), options);
     desk.owe("zoe", "taken").dedupe_key("k").commit().await.unwrap();
     let before = desk.ledger().await;
     let bad_name = vec![desk.owe("alice", "0"), desk.owe("alice", "1").class("")];
@@ -309,4 +308,40 @@ async fn a_lane_has_the_tenant_and_the_host_of_its_reference() {
     desk.proactive.enqueue(&to, &news).await.unwrap();
     assert_eq!(desk.texts(of_lanes).await[0], "contoso emea.example");
     desk.check().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_nul_character_is_refused_in_what_is_kept_as_a_text_and_kept_in_json() {
+    let desk = Desk::new();
+    let x = &Activity::message("x");
+    let mut other_channel = reference("alice");
+    other_channel.channel_id = Some("te\0st".to_owned());
+    for (to, field) in [
+        (reference("al\0ice"), "conversation.id"),
+        (other_channel, "channelId"),
+    ] {
+        let error = Enqueue::new(&desk.proactive, &to, x).err().unwrap();
+        assert!(
+            matches!(error, ProactiveError::NulCharacter { what } if what == field),
+            "{error}"
+        );
+        let error = desk.jobs.start(to).await.unwrap_err();
+        assert!(matches!(error, ProactiveError::NulCharacter { .. }), "{error}");
+    }
+    let owed = || desk.owe("alice", "x");
+    let handler = Enqueue::handler(&desk.proactive, reference("alice"), "a\0", &());
+    for error in [
+        owed().class("a\0").commit().await.unwrap_err(),
+        owed().dedupe_key("a\0").commit().await.unwrap_err(),
+        handler.err().unwrap(),
+    ] {
+        assert!(matches!(error, ProactiveError::BadName { .. }), "{error}");
+    }
+    assert!(desk.ledger().await.is_empty());
+    // A tenant is taken from the reference, and such a one is none.
+    let id = desk.owe_in("alice", "con\0toso", "a\0b").commit().await.unwrap();
+    assert_eq!(desk.delivery(id).await.tenant, "");
+    let running = desk.run();
+    desk.deliver("a\0b").await;
+    running.stop().await;
 }

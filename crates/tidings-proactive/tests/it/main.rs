@@ -14,6 +14,8 @@ mod log_lines;
 mod migrations;
 mod nodes;
 mod order;
+#[cfg(unix)]
+mod outage;
 mod pace;
 mod restart;
 mod schedule;

@@ -60,12 +60,8 @@ async fn an_outcome_that_cannot_be_recorded_is_recorded_when_the_database_allows
     let id = desk.enqueue("alice", "x").await;
     let behind = desk.enqueue("alice", "behind").await;
     let call = desk.call().await;
-    let refuse = "CREATE TRIGGER refuse BEFORE UPDATE ON deliveries WHEN new.state = 'delivered'
-                  BEGIN SELECT raise(FAIL, 'not now'); END";
-    desk.db
-        .write(move |tx| Ok(tx.execute_batch(refuse)?))
-        .await
-        .unwrap();
+    desk.refuse("UPDATE", "deliveries", "new.state = 'delivered'")
+        .await;
     call.deliver();
     // Each refusal is an operation that failed.
     while desk.db.stats().failures == 0 {
@@ -76,10 +72,7 @@ async fn an_outcome_that_cannot_be_recorded_is_recorded_when_the_database_allows
         desk.nothing_is_on_its_way().await,
         "nothing overtakes it and nothing repeats it"
     );
-    desk.db
-        .write(|tx| Ok(tx.execute_batch("DROP TRIGGER refuse")?))
-        .await
-        .unwrap();
+    desk.allow().await;
     desk.until(id, DeliveryState::Delivered).await;
     let call = desk.call().await;
     assert_eq!(call.text(), "behind");

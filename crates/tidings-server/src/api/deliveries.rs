@@ -148,6 +148,10 @@ fn failed(error: DeliveriesError) -> ApiError {
         DeliveriesError::AlreadyDelivered { .. } => conflict("AlreadyDelivered"),
         DeliveriesError::Closed { .. } => conflict("ConversationClosed").field("reopen"),
         DeliveriesError::Limits(wrong) => bad_argument(wrong.field, &wrong.problem),
+        DeliveriesError::Store(cause) => {
+            tracing::error!(error = %error, "the deliveries cannot be read or changed");
+            ApiError::of_store(cause)
+        }
         _ => {
             tracing::error!(error = %error, "the deliveries cannot be read or changed");
             ApiError::internal()

@@ -306,6 +306,7 @@ async fn what_cannot_be_completed_is_named() {
         (json!({ "message": 1 }), field("message")),
         (json!({ "message": "" }), field("message")),
         (json!({ "message": " " }), field("message")),
+        (json!({ "message": "a\0b" }), field("message")),
         (json!({ "message": "x".repeat(4001) }), field("message")),
         (json!({ "text": "x" }), field("text")),
         (json!([]), None),

@@ -11,6 +11,8 @@ mod jobs;
 mod keys;
 mod local_channel;
 mod messages;
+#[cfg(unix)]
+mod outage;
 mod page;
 mod raw_http;
 mod set_up;

@@ -83,9 +83,9 @@ fn why(error: ProactiveError) -> Why {
         },
         ProactiveError::ExpiresBeforeDue { .. } => Why::Expired,
         ProactiveError::CannotReconcile { .. } => Why::NoReconcile,
-        error @ (ProactiveError::BadName { .. } | ProactiveError::NoConversation) => {
-            Why::Invalid(error.to_string())
-        }
-        error => Why::Failed(error.to_string()),
+        error @ (ProactiveError::BadName { .. }
+        | ProactiveError::NulCharacter { .. }
+        | ProactiveError::NoConversation) => Why::Invalid(error.to_string()),
+        error => Why::Failed(error),
     }
 }

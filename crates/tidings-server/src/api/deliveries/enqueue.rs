@@ -118,8 +118,8 @@ fn answer(NotTaken { why, .. }: NotTaken) -> ApiError {
         ),
         Why::Invalid(problem) => ApiError::new(StatusCode::BAD_REQUEST, "BadArgument", problem),
         Why::Failed(error) => {
-            tracing::error!(error, "deliveries could not be put on record");
-            ApiError::internal()
+            tracing::error!(%error, "deliveries could not be put on record");
+            ApiError::of_engine(&error)
         }
     }
 }

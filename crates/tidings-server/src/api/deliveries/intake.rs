@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use tidings_proactive::{DeliveryId, DeliveryState};
+use tidings_proactive::{DeliveryId, DeliveryState, ProactiveError};
 
 use super::order::Order;
 
@@ -46,6 +46,6 @@ pub(crate) enum Why {
     NoReconcile,
     /// Anything else that is wrong with it, as a sentence.
     Invalid(String),
-    /// The engine or its database failed, as it says.
-    Failed(String),
+    /// The engine or its database failed.
+    Failed(ProactiveError),
 }

@@ -10,7 +10,7 @@ use tidings_proactive::{DeliveriesError, DeliveryId, PauseTarget};
 
 use super::line::{Detail, Paused};
 use super::{Desk, delivery_id, failed};
-use crate::api_body::{ApiBody, bad_argument};
+use crate::api_body::{ApiBody, bad_argument, check_nul};
 use crate::api_error::ApiError;
 use crate::gate::Target;
 
@@ -117,6 +117,9 @@ impl Asked {
             conversation_id,
         } = self;
         let (channel_id, conversation_id) = (there(channel_id), there(conversation_id));
+        for (field, text) in [("channelId", &channel_id), ("conversationId", &conversation_id)] {
+            text.as_deref().map_or(Ok(()), |text| check_nul(field, text))?;
+        }
         let superfluous = |field| bad_argument(field, "does not belong to this scope; leave it out");
         match scope.as_deref() {
             Some("all") => match (channel_id, conversation_id) {
@@ -168,6 +171,8 @@ mod tests {
         for (scope, channel, conversation, field) in [
             ("", "", "", "scope"),
             ("everything", "", "", "scope"),
+            ("channel", "s\0ms", "", "channelId"),
+            ("lane", "", "c\0", "conversationId"),
             ("all", "sms", "", "channelId"),
             ("all", "", "c", "conversationId"),
             ("channel", "", "", "channelId"),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tidings_proactive::{DeliveryState, MIGRATIONS};
-use tidings_store::{Database, params};
+use tidings_store::{Database, StoreError, params};
 
 use super::intake::{NotTaken, Taken, Why};
 use super::order::Order;
@@ -492,7 +492,7 @@ async fn what_is_not_owed_is_explained() {
     let (rig, door) = rig_with_door().await;
     let first = DeliveryId::from_number(7).unwrap();
     let retry_after = Duration::from_millis(2_500);
-    let refusals: [Explained; 8] = [
+    let refusals: [Explained; 11] = [
         (
             |_, _| Why::UnknownConversation,
             404,
@@ -543,11 +543,38 @@ async fn what_is_not_owed_is_explained() {
             "no, not so",
         ),
         (
-            |_, _| Why::Failed("the disk is full".to_owned()),
+            |_, _| Why::Failed(StoreError::message("the disk is full").into()),
             500,
             "ServiceError",
             "",
             "log says why",
+        ),
+        (
+            |_, _| {
+                let (server, reason) = ("db".to_owned(), "it is away".to_owned());
+                Why::Failed(StoreError::Gone { server, reason }.into())
+            },
+            503,
+            "DatabaseUnavailable",
+            "",
+            "nothing was kept",
+        ),
+        (
+            |_, _| {
+                let server = "db".to_owned();
+                Why::Failed(StoreError::Unknown { server }.into())
+            },
+            500,
+            "OutcomeUnknown",
+            "",
+            "same dedupeKey",
+        ),
+        (
+            |_, _| Why::Failed(StoreError::NulCharacter.into()),
+            400,
+            "BadArgument",
+            "",
+            "NUL character",
         ),
     ];
     for (why, status, code, field, part) in refusals {
