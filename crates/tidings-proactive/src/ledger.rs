@@ -25,6 +25,7 @@ pub(crate) use claim::{Allowance, Claimed, Claiming, claim_ready};
 pub(crate) use enqueue::{
     Content, Dedupe, Enqueued, NewDelivery, Parent, Refusal, enqueue, in_lane_order, make_known,
 };
+pub(crate) use lane::{closed_lane, closed_lanes, reopen};
 pub(crate) use nodes::{
     NodeId, end_own_waits, heartbeat, leave, put_back_all, register, register_again, take_over,
 };

@@ -10,6 +10,7 @@
 mod backoff;
 mod breaker;
 mod channel;
+mod closed_lanes;
 mod deliveries;
 mod delivery;
 mod enqueue;

@@ -4,15 +4,17 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 use tidings_activity::Activity;
-use tidings_bot::{Conversation, Identity, TurnFacts, TurnObserver, TurnResponse};
+use tidings_bot::{Admission, Conversation, Identity, Inbound, TurnFacts, TurnObserver, TurnResponse};
 use tidings_store::{Clock, Database, StoreError};
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
 use crate::breaker::BreakerOptions;
 use crate::channel::Channel;
+use crate::closed_lanes;
 use crate::deliveries::Deliveries;
 use crate::delivery::{Delivery, DeliveryId};
 use crate::enqueue::{Accepted, Enqueue};
@@ -302,8 +304,25 @@ impl Proactive {
 }
 
 /// Register it at the adapter: then what a turn stages is sent as soon as the turn is committed, also where other nodes
-/// write to the same database. Without it, it is found at the next look.
+/// write to the same database, and a conversation that the channel had closed is open again before the turn of whatever
+/// arrives from there. Without it, what is staged is found at the next look, and only a job's start opens a conversation.
+#[async_trait]
 impl TurnObserver for Proactive {
+    async fn admit(&self, inbound: &Inbound) -> tidings_bot::Result<Admission> {
+        let activity = &inbound.activity;
+        let conversation_id = activity
+            .conversation
+            .as_ref()
+            .and_then(|known| known.id.as_deref());
+        if let Some(conversation_id) = conversation_id
+            && closed_lanes::shows_that_it_is_open(activity)
+        {
+            let channel_id = activity.channel_id.as_deref().unwrap_or_default();
+            self.worker.is_spoken_to(channel_id, conversation_id).await;
+        }
+        Ok(Admission::Run)
+    }
+
     fn committed(&self, _: &TurnFacts<'_>, _: &TurnResponse) {
         self.worker.committed();
     }

@@ -28,6 +28,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::channel::Channel;
+use crate::closed_lanes::ClosedLanes;
 use crate::error::ProactiveError;
 use crate::handlers::Handlers;
 use crate::ledger::{self, Allowance, Claimed, Claiming, NodeId};
@@ -66,6 +67,7 @@ pub(crate) struct Worker {
     staged: AtomicBool,
     settling: Settling,
     terms: Mutex<Terms>,
+    closed_lanes: ClosedLanes,
     changed: watch::Sender<u64>,
 }
 
@@ -116,6 +118,7 @@ impl Worker {
             staged: AtomicBool::new(false),
             settling: Settling::default(),
             terms: Mutex::new(Terms::new(options.breaker)),
+            closed_lanes: ClosedLanes::default(),
             options,
             changed: watch::Sender::new(0),
         }
@@ -143,6 +146,27 @@ impl Worker {
         if self.staged.load(Ordering::Relaxed) && self.staged.swap(false, Ordering::AcqRel) {
             self.wake();
             self.bump();
+        }
+    }
+
+    /// Somebody speaks in the conversation: the channel takes something there.
+    pub(crate) async fn is_spoken_to(&self, channel_id: &str, conversation_id: &str) {
+        let closed = &self.closed_lanes;
+        match closed
+            .open(&self.db, self.options.shared, channel_id, conversation_id)
+            .await
+        {
+            Ok(false) => {}
+            Ok(true) => {
+                tracing::info!(
+                    channel.id = channel_id,
+                    "a conversation that the channel had closed is open again: somebody spoke there"
+                );
+                self.bump();
+            }
+            Err(error) => {
+                tracing::warn!(%error, "nobody knows whether the conversation of a turn is closed; it stays as it is");
+            }
         }
     }
 

@@ -14,6 +14,7 @@ mod migrations;
 mod nodes;
 mod order;
 mod pace;
+mod reopen;
 mod restart;
 mod schedule;
 mod shutdown;
