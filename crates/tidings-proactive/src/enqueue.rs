@@ -11,7 +11,7 @@ use tidings_store::{Step, StoreError, Tx};
 
 use crate::delivery::DeliveryId;
 use crate::error::ProactiveError;
-use crate::ledger::{self, Allowance, Content, Dedupe, Enqueued, NewDelivery, Refusal};
+use crate::ledger::{self, Allowance, Content, Dedupe, Enqueued, Insist, NewDelivery, Refusal};
 use crate::proactive::Proactive;
 use crate::state::DeliveryState;
 use crate::unknown_policy::UnknownPolicy;
@@ -173,11 +173,10 @@ impl Enqueue {
     /// As [`commit`](Self::commit).
     pub async fn accept(self) -> Result<Accepted, ProactiveError> {
         let (worker, delivery) = self.ready()?;
-        let most = worker.options.max_backlog;
         let counters = Arc::clone(&worker.counters);
         worker
             .commit(1, move |tx, now, allowance| {
-                let mut enqueued = ledger::enqueue(tx, delivery, now, most, allowance)?;
+                let mut enqueued = ledger::enqueue(tx, delivery, now, Insist::No, allowance)?;
                 let claimed = enqueued
                     .as_mut()
                     .ok()
@@ -284,8 +283,8 @@ impl Step for Enqueue {
             tx,
             delivery,
             now,
-            worker.options.max_backlog,
-            &mut Allowance::none(),
+            Insist::No,
+            &mut Allowance::without_claims(&worker.backlog_bounds),
         )?;
         enqueued.map_err(|refusal: Refusal| StoreError::other(ProactiveError::from_refusal(&refusal)))?;
         worker.counters.accepted(1);

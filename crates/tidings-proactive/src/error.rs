@@ -73,6 +73,14 @@ pub enum ProactiveError {
     /// The conversation has as many open deliveries as it may.
     #[error("the conversation has as many open deliveries as it may: try again when some of them have ended")]
     BacklogFull,
+    /// The conversations of the tenant have as many open deliveries as they may.
+    #[error(
+        "the conversations of tenant {tenant:?} have as many open deliveries as they may: try again when some of them have ended"
+    )]
+    TenantBacklogFull {
+        /// The tenant; empty for conversations without one.
+        tenant: String,
+    },
     /// Nothing was ever owed to the conversation, and no job started there.
     #[error(
         "conversation {conversation_id:?} is not known here: a bot can write only where it was spoken to"
@@ -94,9 +102,12 @@ pub enum ProactiveError {
 
 impl ProactiveError {
     pub(crate) fn from_refusal(refusal: &Refusal) -> Self {
-        match *refusal {
-            Refusal::OtherBody { id } => ProactiveError::DedupeConflict { id },
+        match refusal {
+            Refusal::OtherBody { id } => ProactiveError::DedupeConflict { id: *id },
             Refusal::BacklogFull => ProactiveError::BacklogFull,
+            Refusal::TenantFull { tenant } => ProactiveError::TenantBacklogFull {
+                tenant: tenant.clone(),
+            },
         }
     }
 }

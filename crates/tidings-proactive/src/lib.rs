@@ -7,6 +7,7 @@
 //!
 //! The engine does not speak HTTP. It hands what it sends to a [`Channel`].
 
+mod backlog_bounds;
 mod backoff;
 mod breaker;
 mod channel;

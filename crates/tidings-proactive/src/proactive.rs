@@ -21,7 +21,7 @@ use crate::enqueue::{Accepted, Enqueue};
 use crate::error::ProactiveError;
 use crate::handlers::NamedHandler;
 use crate::jobs::Jobs;
-use crate::ledger;
+use crate::ledger::{self, Insist};
 use crate::rng::{Rng, SystemRng};
 use crate::stored_reference::{StoredReference, last_reference};
 use crate::trace_carrier::TraceCarrier;
@@ -48,6 +48,9 @@ pub struct ProactiveOptions {
     pub retention: Duration,
     /// The most deliveries of one conversation that have not ended.
     pub max_backlog: u32,
+    /// The most deliveries of all conversations of one tenant that have not ended. Several processes on one database may
+    /// pass it together, to less than twice as many. Conversations without a tenant are one tenant.
+    pub max_tenant_backlog: u32,
     /// When a host that fails is left alone.
     pub breaker: BreakerOptions,
     /// Who carries traces over the time that a delivery waits; nobody unless told.
@@ -60,7 +63,7 @@ pub struct ProactiveOptions {
 
 impl Default for ProactiveOptions {
     /// 64 at once, a look every second, expiry after 72 hours, a lease of 15 s, alone, 10,000 open deliveries in a
-    /// conversation, [`Backoff::default`], [`SystemRng`].
+    /// conversation and a million in a tenant, [`Backoff::default`], [`SystemRng`].
     fn default() -> Self {
         ProactiveOptions {
             concurrency: 64,
@@ -71,6 +74,7 @@ impl Default for ProactiveOptions {
             shared: false,
             retention: Duration::from_hours(30 * 24),
             max_backlog: 10_000,
+            max_tenant_backlog: 1_000_000,
             breaker: BreakerOptions::default(),
             trace: None,
             backoff: Backoff::default(),
@@ -99,6 +103,7 @@ impl fmt::Debug for ProactiveOptions {
             .field("node", &self.node)
             .field("shared", &self.shared)
             .field("max_backlog", &self.max_backlog)
+            .field("max_tenant_backlog", &self.max_tenant_backlog)
             .field("breaker", &self.breaker)
             .field("backoff", &self.backoff)
             .finish_non_exhaustive()
@@ -174,7 +179,6 @@ impl Proactive {
             deliveries.push(delivery);
         }
         let worker = &self.worker;
-        let backlog = worker.options.max_backlog;
         let refused = Arc::new(OnceLock::new());
         let here = Arc::clone(&refused);
         let enqueued = worker
@@ -182,7 +186,7 @@ impl Proactive {
                 let mut accepted = Vec::with_capacity(deliveries.len());
                 let mut claimed = Vec::new();
                 for (index, delivery) in ledger::in_lane_order(tx, deliveries)? {
-                    match ledger::enqueue(tx, delivery, now, backlog, allowance)? {
+                    match ledger::enqueue(tx, delivery, now, Insist::No, allowance)? {
                         Ok(mut enqueued) => {
                             claimed.extend(enqueued.claimed.take());
                             accepted.push((index, Accepted::from(enqueued)));

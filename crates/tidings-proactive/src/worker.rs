@@ -27,6 +27,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::backlog_bounds::BacklogBounds;
 use crate::channel::Channel;
 use crate::closed_lanes::ClosedLanes;
 use crate::error::ProactiveError;
@@ -68,6 +69,7 @@ pub(crate) struct Worker {
     settling: Settling,
     terms: Mutex<Terms>,
     closed_lanes: ClosedLanes,
+    pub(crate) backlog_bounds: BacklogBounds,
     changed: watch::Sender<u64>,
 }
 
@@ -119,6 +121,11 @@ impl Worker {
             settling: Settling::default(),
             terms: Mutex::new(Terms::new(options.breaker)),
             closed_lanes: ClosedLanes::default(),
+            backlog_bounds: BacklogBounds::new(
+                options.max_backlog,
+                options.max_tenant_backlog,
+                options.shared,
+            ),
             options,
             changed: watch::Sender::new(0),
         }
@@ -213,7 +220,7 @@ impl Worker {
                     // Taken only now, so that nobody holds a slot while he waits for the writer.
                     let slots: Vec<Slot> = here.slots(most);
                     let claiming = slots.first().map(|slot| here.claiming(slot.node));
-                    let mut allowance = Allowance::new(claiming, slots.len());
+                    let mut allowance = Allowance::new(Some(&here.backlog_bounds), claiming, slots.len());
                     let (value, claimed) = change(tx, now, &mut allowance)?;
                     Ok((value, slots, claimed, allowance.left()))
                 })

@@ -10,7 +10,7 @@ use tidings_proactive::{Enqueue, Proactive, ProactiveError};
 use super::intake::{Intake, NotTaken, Taken, Why};
 use super::order::{Order, OrderContent};
 
-/// When a caller may try again whose conversation has too much waiting.
+/// When a caller may try again whose conversation or tenant has too much waiting.
 const BACKLOG_EASES: Duration = Duration::from_secs(10);
 
 #[async_trait]
@@ -79,6 +79,10 @@ fn why(error: ProactiveError) -> Why {
         ProactiveError::DedupeConflict { id } => Why::DedupeConflict(id),
         ProactiveError::TooLarge { limit, .. } => Why::TooLarge { limit },
         ProactiveError::BacklogFull => Why::BacklogFull {
+            retry_after: BACKLOG_EASES,
+        },
+        ProactiveError::TenantBacklogFull { tenant } => Why::TenantBacklogFull {
+            tenant,
             retry_after: BACKLOG_EASES,
         },
         ProactiveError::ExpiresBeforeDue { .. } => Why::Expired,

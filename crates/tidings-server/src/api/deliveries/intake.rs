@@ -38,8 +38,10 @@ pub(crate) enum Why {
     DedupeConflict(DeliveryId),
     /// The activity is larger than the channel takes, in bytes.
     TooLarge { limit: usize },
-    /// The conversation or tenant has as much waiting as it may.
+    /// The conversation has as much waiting as it may.
     BacklogFull { retry_after: Duration },
+    /// The conversations of its tenant have as much waiting as they may.
+    TenantBacklogFull { tenant: String, retry_after: Duration },
     /// It would expire before it is due.
     Expired,
     /// The channel does not recognise repeats.

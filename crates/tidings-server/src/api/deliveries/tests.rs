@@ -425,7 +425,7 @@ async fn what_is_not_owed_is_explained() {
     let (rig, door) = rig_with_door().await;
     let first = DeliveryId::from_number(7).unwrap();
     let retry_after = Duration::from_millis(2_500);
-    let refusals: [Explained; 8] = [
+    let refusals: [Explained; 9] = [
         (
             |_, _| Why::UnknownConversation,
             404,
@@ -453,6 +453,16 @@ async fn what_is_not_owed_is_explained() {
             "BacklogFull",
             "conversationId",
             "in 3 s",
+        ),
+        (
+            |_, retry_after| Why::TenantBacklogFull {
+                tenant: "contoso".to_owned(),
+                retry_after,
+            },
+            429,
+            "BacklogFull",
+            "conversationId",
+            "of tenant \"contoso\" already; try again in 3 s",
         ),
         (
             |_, _| Why::Expired,
