@@ -48,6 +48,16 @@ pub enum ProactiveError {
         /// The most its channel takes.
         limit: usize,
     },
+    /// The payload of a handler is larger than it may be.
+    #[error(
+        "the payload has {size} bytes of JSON, and may have {limit}: store what is large elsewhere and pass its id"
+    )]
+    PayloadTooLarge {
+        /// Its size in bytes, as JSON.
+        size: usize,
+        /// The most it may have.
+        limit: usize,
+    },
     /// A class, a handler's name or a dedupe key is empty, too long, or holds a NUL character.
     #[error("the {what} must have 1 to {limit} bytes and no NUL character")]
     BadName {

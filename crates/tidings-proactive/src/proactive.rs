@@ -17,7 +17,7 @@ use crate::channel::Channel;
 use crate::closed_lanes;
 use crate::deliveries::Deliveries;
 use crate::delivery::{Delivery, DeliveryId};
-use crate::enqueue::{Accepted, Enqueue};
+use crate::enqueue::{Accepted, Enqueue, MAX_ACTIVITY_BYTES};
 use crate::error::ProactiveError;
 use crate::handlers::NamedHandler;
 use crate::jobs::Jobs;
@@ -88,7 +88,7 @@ impl ProactiveOptions {
     pub(crate) fn max_activity_bytes(&self, channel_id: &str) -> usize {
         match channel_id {
             "msteams" => 100 * 1024,
-            _ => 256 * 1024,
+            _ => MAX_ACTIVITY_BYTES,
         }
     }
 }

@@ -7,6 +7,7 @@
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
+use tidings_store::{StoreError, StoreErrorKind};
 
 /// An error answer; [`IntoResponse`] writes it.
 #[derive(Debug, PartialEq, Eq)]
@@ -74,6 +75,23 @@ impl ApiError {
             "ShuttingDown",
             "the server is shutting down, try again later",
         )
+    }
+
+    /// What the database says of a change that it did not keep. To be logged before.
+    pub(crate) fn not_kept(error: &StoreError) -> Self {
+        match error.kind() {
+            StoreErrorKind::Full => Self::database_full(),
+            _ => Self::internal(),
+        }
+    }
+
+    pub(crate) fn database_full() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "DatabaseFull",
+            "the database is full and nothing was kept; whoever runs the server has to make room, then try again",
+        )
+        .header(header::RETRY_AFTER, HeaderValue::from_static("30"))
     }
 
     pub(crate) fn internal() -> Self {

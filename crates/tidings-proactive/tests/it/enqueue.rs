@@ -435,3 +435,42 @@ async fn processes_share_the_room_of_a_tenant() {
         running.stop().await;
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_payload_is_as_large_as_it_may_be() {
+    let desk = Desk::new();
+    let limit = 256 * 1024;
+    // As JSON, with its quotation marks; two bytes each in UTF-8.
+    for (length, fits) in [(limit - 2, true), (limit, true), (limit + 2, false)] {
+        let payload = "é".repeat((length - 2) / 2);
+        let owed = Enqueue::handler(&desk.proactive, reference("alice"), "h", &payload);
+        match owed {
+            Ok(owed) => assert!(fits && owed.commit().await.is_ok(), "{length}"),
+            Err(ProactiveError::PayloadTooLarge { size, limit: told }) => {
+                assert!(!fits && size == length && told == limit, "{length}");
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_notice_is_no_larger_than_any_channel_takes() {
+    let desk = Desk::new();
+    let envelope = serde_json::to_string(&Activity::message("")).unwrap().len();
+    let limit = 256 * 1024;
+    for (more, fits) in [(-1, true), (0, true), (1, false)] {
+        let letters = (limit / 2 - envelope).checked_add_signed(more).unwrap();
+        let job = desk.jobs.start(reference("alice")).await.unwrap();
+        let notice = Activity::message("x".repeat(letters));
+        match desk.jobs.complete(job, notice).await {
+            Ok(_) => assert!(fits, "{more}"),
+            Err(ProactiveError::TooLarge { size, limit: told }) => {
+                assert!(!fits && size == limit + 2 && told == limit, "{more}");
+                let job = desk.jobs.get(job).await.unwrap().unwrap();
+                assert_eq!(job.state, tidings_proactive::JobState::Running);
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+}

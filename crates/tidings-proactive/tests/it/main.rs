@@ -4,10 +4,12 @@
     reason = "a test, and whatever helps one, fails by panicking"
 )]
 
+mod clock;
 mod desk;
 mod enqueue;
 mod failure;
 mod handlers;
+mod held;
 mod jobs;
 mod log_lines;
 mod migrations;
@@ -22,3 +24,4 @@ mod stats;
 mod stored_reference;
 mod trouble;
 mod unknown;
+mod wire;

@@ -64,6 +64,14 @@ pub(crate) fn router(
             no_other_method(writes(post(operate::cancel))),
         )
         .route(
+            "/api/v1/deliveries/{id}/hold",
+            no_other_method(writes(post(operate::hold))),
+        )
+        .route(
+            "/api/v1/deliveries/{id}/release",
+            no_other_method(writes(post(operate::release))),
+        )
+        .route(
             "/api/v1/deliveries/{id}/retry",
             no_other_method(writes(post(operate::retry))),
         )
@@ -144,6 +152,10 @@ fn failed(error: DeliveriesError) -> ApiError {
         DeliveriesError::WrongState { .. } => conflict("WrongState"),
         DeliveriesError::AlreadyDelivered { .. } => conflict("AlreadyDelivered"),
         DeliveriesError::Closed { .. } => conflict("ConversationClosed").field("reopen"),
+        DeliveriesError::Store(refused) => {
+            tracing::error!(error = %error, "the deliveries cannot be read or changed");
+            ApiError::not_kept(refused)
+        }
         _ => {
             tracing::error!(error = %error, "the deliveries cannot be read or changed");
             ApiError::internal()

@@ -5,7 +5,7 @@ use axum::routing::post;
 use axum::{Json, Router};
 use http::StatusCode;
 use serde::Serialize;
-use tidings_proactive::{Completion, JobNumber, JobNumberError, Jobs};
+use tidings_proactive::{Completion, JobNumber, JobNumberError, Jobs, ProactiveError};
 
 use crate::api::no_other_method;
 use crate::api_body::{ApiBody, bad_argument};
@@ -66,9 +66,12 @@ async fn complete(
         }
         Some(message) => message,
     };
-    let failed = |error| {
+    let failed = |error: ProactiveError| {
         tracing::error!(job.number = number.get(), error = %error, "a job could not be completed");
-        ApiError::internal()
+        match &error {
+            ProactiveError::Store(refused) => ApiError::not_kept(refused),
+            _ => ApiError::internal(),
+        }
     };
     let completion = jobs.complete(number, message).await.map_err(failed)?;
     let job = match completion {

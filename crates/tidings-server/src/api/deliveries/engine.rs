@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use serde_json::value::RawValue;
 use tidings_bot::Conversation;
 use tidings_proactive::{Enqueue, Proactive, ProactiveError};
+use tidings_store::StoreErrorKind;
 
 use super::intake::{Intake, NotTaken, Taken, Why};
 use super::order::{Order, OrderContent};
@@ -78,6 +79,8 @@ fn why(error: ProactiveError) -> Why {
         ProactiveError::UnknownConversation { .. } => Why::UnknownConversation,
         ProactiveError::DedupeConflict { id } => Why::DedupeConflict(id),
         ProactiveError::TooLarge { limit, .. } => Why::TooLarge { limit },
+        ProactiveError::PayloadTooLarge { limit, .. } => Why::PayloadTooLarge { limit },
+        ProactiveError::Store(error) if error.kind() == StoreErrorKind::Full => Why::DatabaseFull,
         ProactiveError::BacklogFull => Why::BacklogFull {
             retry_after: BACKLOG_EASES,
         },

@@ -103,6 +103,13 @@ fn answer(NotTaken { why, .. }: NotTaken) -> ApiError {
             format!("activity is larger in UTF-16 than the {limit} bytes that the channel takes; shorten or split it"),
         )
         .field("activity"),
+        Why::PayloadTooLarge { limit } => ApiError::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "MessageSizeTooBig",
+            format!("payload has more than {limit} bytes; store what is large elsewhere and pass its id"),
+        )
+        .field("payload"),
+        Why::DatabaseFull => ApiError::database_full(),
         Why::BacklogFull { retry_after } => too_much("there", retry_after),
         Why::TenantBacklogFull { tenant, retry_after } => {
             let place = match tenant.as_str() {

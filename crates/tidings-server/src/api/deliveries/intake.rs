@@ -38,6 +38,8 @@ pub(crate) enum Why {
     DedupeConflict(DeliveryId),
     /// The activity is larger than the channel takes, in bytes.
     TooLarge { limit: usize },
+    /// The payload is larger than one may be, in bytes of JSON.
+    PayloadTooLarge { limit: usize },
     /// The conversation has as much waiting as it may.
     BacklogFull { retry_after: Duration },
     /// The conversations of its tenant have as much waiting as they may.
@@ -46,6 +48,8 @@ pub(crate) enum Why {
     Expired,
     /// The channel does not recognise repeats.
     NoReconcile,
+    /// The database has no room.
+    DatabaseFull,
     /// Anything else that is wrong with it, as a sentence.
     Invalid(String),
     /// The engine or its database failed, as it says.
