@@ -175,10 +175,7 @@ struct Silent;
 
 #[async_trait::async_trait]
 impl tidings_proactive::Channel for Silent {
-    async fn send(
-        &self,
-        _: tidings_proactive::Outgoing<'_>,
-    ) -> Result<Option<String>, tidings_connector::SendError> {
+    async fn send(&self, _: tidings_proactive::Outgoing<'_>) -> Result<Option<String>, SendError> {
         Ok(None)
     }
 }
