@@ -22,6 +22,9 @@ pub use target::PauseTarget;
 
 type Result<T> = std::result::Result<T, DeliveriesError>;
 
+/// Why a delivery is held that nobody else holds.
+const BY_OPERATOR: &str = "operator";
+
 /// What is owed and was owed: whether somebody was told, and if not, why.
 ///
 /// ```
@@ -111,6 +114,42 @@ impl Deliveries {
             .await?
             .map_err(|not_done| DeliveriesError::of_delivery(id, "cancelled", not_done))?;
         cancelled.ok_or(DeliveriesError::UnknownDelivery { id })
+    }
+
+    /// Keeps back a delivery that is ready or to be tried again, until `until` or until it is
+    /// [released](Self::release), and returns it as it is then. Others of its conversation go past it. It expires at
+    /// its time all the same.
+    ///
+    /// # Errors
+    /// [`DeliveriesError::WrongState`] if it is scheduled, held or being sent, or has ended; there is none of that id;
+    /// the database refused.
+    pub async fn hold(&self, id: DeliveryId, until: Option<Timestamp>) -> Result<Delivery> {
+        let held = self
+            .write(
+                move |tx, now| match operate::hold(tx, id, BY_OPERATOR, until, now)? {
+                    Ok(()) => Ok(Ok(read::one(tx, id, now)?)),
+                    Err(not_done) => Ok(Err(not_done)),
+                },
+            )
+            .await?
+            .map_err(|not_done| DeliveriesError::of_delivery(id, "held", not_done))?;
+        held.ok_or(DeliveriesError::UnknownDelivery { id })
+    }
+
+    /// Lets go a delivery that is held, and returns it as it is then: at its old place in its conversation, however long
+    /// it was held.
+    ///
+    /// # Errors
+    /// [`DeliveriesError::WrongState`] if it is not held; there is none of that id; the database refused.
+    pub async fn release(&self, id: DeliveryId) -> Result<Delivery> {
+        let released = self
+            .write(move |tx, now| match operate::release(tx, id, now)? {
+                Ok(()) => Ok(Ok(read::one(tx, id, now)?)),
+                Err(not_done) => Ok(Err(not_done)),
+            })
+            .await?
+            .map_err(|not_done| DeliveriesError::of_delivery(id, "released", not_done))?;
+        released.ok_or(DeliveriesError::UnknownDelivery { id })
     }
 
     /// Owes again what is dead or unknown: as a new delivery, whose id is returned. While that one has not ended,

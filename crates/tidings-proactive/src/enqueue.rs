@@ -11,7 +11,7 @@ use tidings_store::{Step, StoreError, Tx};
 
 use crate::delivery::DeliveryId;
 use crate::error::ProactiveError;
-use crate::ledger::{self, Allowance, Content, Dedupe, Enqueued, NewDelivery, Refusal};
+use crate::ledger::{self, Allowance, Content, Dedupe, Enqueued, Insist, NewDelivery, Refusal};
 use crate::proactive::Proactive;
 use crate::state::DeliveryState;
 use crate::unknown_policy::UnknownPolicy;
@@ -19,6 +19,13 @@ use crate::worker::Worker;
 
 /// The longest class, name of a handler and dedupe key, in bytes.
 const MAX_NAME_BYTES: usize = 256;
+
+/// The largest activity that any channel takes, in bytes of UTF-16 (protocol section 9).
+pub(crate) const MAX_ACTIVITY_BYTES: usize = 256 * 1024;
+
+/// The longest payload of a handler, in bytes of JSON. No channel bounds it, since it stays here; it is as long as the
+/// activities that most channels take.
+const MAX_PAYLOAD_BYTES: usize = 256 * 1024;
 
 /// Something to be owed to a conversation: an activity, or a named handler with a payload.
 ///
@@ -76,10 +83,12 @@ impl Enqueue {
         Self::of(proactive, conversation.into(), "message", content)
     }
 
-    /// Owes a turn of the handler that is registered as `name` ([`Proactive::handler`]), with `payload`.
+    /// Owes a turn of the handler that is registered as `name` ([`Proactive::handler`]), with `payload`, which is kept as
+    /// JSON.
     ///
     /// # Errors
-    /// As [`new`](Self::new).
+    /// As [`new`](Self::new); the name has no byte or more than 256; the payload has more than 262,144 bytes of JSON
+    /// ([`ProactiveError::PayloadTooLarge`]).
     pub fn handler(
         proactive: &Proactive,
         conversation: impl Into<Conversation>,
@@ -88,6 +97,12 @@ impl Enqueue {
     ) -> Result<Self, ProactiveError> {
         let name = bounded("handler", name.into())?;
         let payload = write("payload", payload)?;
+        if payload.len() > MAX_PAYLOAD_BYTES {
+            return Err(ProactiveError::PayloadTooLarge {
+                size: payload.len(),
+                limit: MAX_PAYLOAD_BYTES,
+            });
+        }
         Self::of(
             proactive,
             conversation.into(),
@@ -177,11 +192,10 @@ impl Enqueue {
     /// As [`commit`](Self::commit).
     pub async fn accept(self) -> Result<Accepted, ProactiveError> {
         let (worker, delivery) = self.ready()?;
-        let most = worker.options.max_backlog;
         let counters = Arc::clone(&worker.counters);
         worker
             .commit(1, move |tx, now, allowance| {
-                let mut enqueued = ledger::enqueue(tx, delivery.clone(), now, most, allowance)?;
+                let mut enqueued = ledger::enqueue(tx, delivery.clone(), now, Insist::No, allowance)?;
                 let claimed = enqueued
                     .as_mut()
                     .ok()
@@ -219,11 +233,7 @@ impl Enqueue {
         delivery.class = bounded("class", delivery.class)?;
         if let Content::Activity(activity) = &delivery.content {
             let limit = worker.options.max_activity_bytes(&delivery.channel_id);
-            // Channels count what they keep, which is UTF-16.
-            let size = activity.encode_utf16().count() * 2;
-            if size > limit {
-                return Err(ProactiveError::TooLarge { size, limit });
-            }
+            check_size(activity, limit)?;
         }
         let reconciles =
             || serde_json::from_str(&delivery.reference).is_ok_and(|reference| worker.reconciles(&reference));
@@ -238,6 +248,18 @@ impl Enqueue {
             delivery.dedupe = Some(Dedupe { key, body_sha256 });
         }
         Ok((worker, delivery))
+    }
+}
+
+/// Channels count what they keep, which is UTF-16.
+pub(crate) fn check_size(activity: &str, limit: usize) -> Result<(), ProactiveError> {
+    // No text has more units than bytes, so a small one need not be counted.
+    if activity.len() * 2 <= limit {
+        return Ok(());
+    }
+    match activity.encode_utf16().count() * 2 {
+        size if size > limit => Err(ProactiveError::TooLarge { size, limit }),
+        _ => Ok(()),
     }
 }
 
@@ -289,8 +311,8 @@ impl Step for Enqueue {
             tx,
             delivery,
             now,
-            worker.options.max_backlog,
-            &mut Allowance::none(),
+            Insist::No,
+            &mut Allowance::without_claims(&worker.backlog_bounds),
         )?;
         enqueued.map_err(|refusal: Refusal| StoreError::other(ProactiveError::from_refusal(&refusal)))?;
         if !std::mem::replace(&mut self.is_counted, true) {

@@ -11,7 +11,7 @@ use tidings_bot::{Adapter, Collector, Conversation, Error, Result, TurnContext};
 use tidings_store::{Step, StoreError, Tx};
 
 use crate::enqueue::write;
-use crate::ledger::{self, Claimed, Content, NewDelivery, Parent};
+use crate::ledger::{self, Allowance, Claimed, Content, NewDelivery, Parent};
 use crate::worker::Worker;
 
 /// A handler's own code: what it does in the turn, with the payload as JSON.
@@ -171,7 +171,8 @@ impl Step for Handled {
                 trace: delivery.trace.clone(),
             })
             .collect();
-        ledger::settle_handled(tx, delivery, children, now)?;
+        let mut allowance = Allowance::without_claims(&worker.backlog_bounds);
+        ledger::settle_handled(tx, delivery, children, &mut allowance, now)?;
         worker.staged();
         Ok(())
     }

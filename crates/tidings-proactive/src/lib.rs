@@ -7,10 +7,12 @@
 //!
 //! The engine does not speak HTTP. It hands what it sends to a [`Channel`].
 
+mod backlog_bounds;
 mod backoff;
 mod breaker;
 mod channel;
 mod channel_limits;
+mod closed_lanes;
 mod deliveries;
 mod delivery;
 mod enqueue;

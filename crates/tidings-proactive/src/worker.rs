@@ -27,7 +27,9 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::backlog_bounds::BacklogBounds;
 use crate::channel::Channel;
+use crate::closed_lanes::ClosedLanes;
 use crate::error::ProactiveError;
 use crate::handlers::Handlers;
 use crate::ledger::{self, Allowance, Claimed, Claiming, NodeId};
@@ -66,6 +68,8 @@ pub(crate) struct Worker {
     staged: AtomicBool,
     settling: Settling,
     terms: Mutex<Terms>,
+    closed_lanes: ClosedLanes,
+    pub(crate) backlog_bounds: BacklogBounds,
     changed: watch::Sender<u64>,
 }
 
@@ -116,6 +120,12 @@ impl Worker {
             staged: AtomicBool::new(false),
             settling: Settling::default(),
             terms: Mutex::new(Terms::new(options.breaker)),
+            closed_lanes: ClosedLanes::default(),
+            backlog_bounds: BacklogBounds::new(
+                options.max_backlog,
+                options.max_tenant_backlog,
+                options.shared,
+            ),
             options,
             changed: watch::Sender::new(0),
         }
@@ -143,6 +153,27 @@ impl Worker {
         if self.staged.load(Ordering::Relaxed) && self.staged.swap(false, Ordering::AcqRel) {
             self.wake();
             self.bump();
+        }
+    }
+
+    /// Somebody speaks in the conversation: the channel takes something there.
+    pub(crate) async fn is_spoken_to(&self, channel_id: &str, conversation_id: &str) {
+        let closed = &self.closed_lanes;
+        match closed
+            .open(&self.db, self.options.shared, channel_id, conversation_id)
+            .await
+        {
+            Ok(false) => {}
+            Ok(true) => {
+                tracing::info!(
+                    channel.id = channel_id,
+                    "a conversation that the channel had closed is open again: somebody spoke there"
+                );
+                self.bump();
+            }
+            Err(error) => {
+                tracing::warn!(%error, "nobody knows whether the conversation of a turn is closed; it stays as it is");
+            }
         }
     }
 
@@ -190,7 +221,7 @@ impl Worker {
                     // Taken only now, so that nobody holds a slot while he waits for the writer.
                     let slots: Vec<Slot> = here.slots(most);
                     let claiming = slots.first().map(|slot| here.claiming(slot.node));
-                    let mut allowance = Allowance::new(claiming, slots.len());
+                    let mut allowance = Allowance::new(Some(&here.backlog_bounds), claiming, slots.len());
                     let (value, claimed) = change(tx, now, &mut allowance)?;
                     Ok((value, slots, claimed, allowance.left()))
                 })

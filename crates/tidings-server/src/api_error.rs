@@ -95,6 +95,7 @@ impl ApiError {
                  the same dedupeKey",
             ),
             StoreErrorKind::Closed => Self::shutting_down(),
+            StoreErrorKind::Full => Self::database_full(),
             _ => Self::internal(),
         }
     }
@@ -106,6 +107,15 @@ impl ApiError {
             ProactiveError::Interrupted => Self::shutting_down(),
             _ => Self::internal(),
         }
+    }
+
+    pub(crate) fn database_full() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "DatabaseFull",
+            "the database is full and nothing was kept; whoever runs the server has to make room, then try again",
+        )
+        .header(header::RETRY_AFTER, HeaderValue::from_static("30"))
     }
 
     pub(crate) fn internal() -> Self {

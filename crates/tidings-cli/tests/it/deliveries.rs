@@ -216,6 +216,37 @@ async fn a_paused_conversation_waits_and_what_waits_is_cancelled() {
 }
 
 #[tokio::test]
+async fn what_is_held_is_passed_by_and_goes_when_it_is_released() {
+    let mut desk = Desk::open().await;
+    desk.channel_says(200, json!({ "id": "1" })).await;
+    desk.printed(&["pause", "--all"]).await;
+    let first = desk.owe("first").await.to_string();
+    let second = desk.owe("second").await;
+    let held = desk.printed(&["hold", &first]).await;
+    assert_eq!(
+        held,
+        format!("Delivery {first} is held until it is released or expires.\n")
+    );
+    desk.printed(&["resume", "--all"]).await;
+    desk.told(second, "delivered").await;
+    let shown = desk.printed(&["show", &first]).await;
+    assert!(
+        shown.contains("now: held") && shown.contains(&format!("tidings deliveries release {first}")),
+        "{shown}"
+    );
+    let line = desk.refused(&["hold", &second.to_string()]).await;
+    assert!(
+        line.ends_with("is delivered and cannot be held: it has ended"),
+        "{line}"
+    );
+    let released = desk.printed(&["release", &first]).await;
+    assert_eq!(released, format!("Delivery {first} is released.\n"));
+    desk.told(first.parse().unwrap(), "delivered").await;
+    let line = desk.refused(&["release", &first]).await;
+    assert!(line.ends_with("cannot be released: only held ones are"), "{line}");
+}
+
+#[tokio::test]
 async fn a_channel_and_everything_are_paused_and_go_on() {
     let mut desk = Desk::open().await;
     desk.channel_says(200, json!({ "id": "1" })).await;

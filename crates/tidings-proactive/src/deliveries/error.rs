@@ -22,7 +22,7 @@ pub enum DeliveriesError {
         id: DeliveryId,
         /// Its state.
         state: DeliveryState,
-        /// What it was to be: `cancelled`, `retried`.
+        /// What it was to be: `cancelled`, `retried`, `held`, `released`.
         wanted: &'static str,
     },
     /// The channel takes nothing in that conversation any more.
@@ -83,8 +83,13 @@ impl DeliveriesError {
 
 fn hint(wanted: &str, state: DeliveryState) -> &'static str {
     match (wanted, state) {
-        ("cancelled", DeliveryState::Sending) => ": its outcome will be on record in a moment",
-        ("cancelled", _) => ": it has ended",
+        ("cancelled" | "held", DeliveryState::Sending) => ": its outcome will be on record in a moment",
+        ("held", DeliveryState::Scheduled) => {
+            ": its time has not come; cancel it if it must not be sent then"
+        }
+        ("held", DeliveryState::Held) => ": it is already",
+        ("cancelled" | "held", _) => ": it has ended",
+        ("released", _) => ": only held ones are",
         ("retried", state) if !state.is_final() => ": it has not ended, so it still has its chance",
         ("retried", _) => ": only dead and unknown ones are",
         _ => "",

@@ -9,7 +9,7 @@ use crate::delivery::DeliveryId;
 use crate::enqueue::Address;
 use crate::job::{Completion, Job, JobPage, JobState};
 use crate::job_number::JobNumber;
-use crate::ledger::{self, Allowance, Claimed, Content, NewDelivery};
+use crate::ledger::{self, Allowance, Claimed, Content, Insist, NewDelivery};
 use crate::row;
 use crate::unknown_policy::UnknownPolicy;
 
@@ -88,7 +88,7 @@ pub(super) fn complete(
         trace: trace.map(str::to_owned),
     };
     // A job's notice is owed however much is owed already: its completion must not fail.
-    let Ok(mut enqueued) = ledger::enqueue(tx, delivery, now, u32::MAX, allowance)? else {
+    let Ok(mut enqueued) = ledger::enqueue(tx, delivery, now, Insist::Yes, allowance)? else {
         return Err(StoreError::message("a job's notice was refused"));
     };
     tx.execute(

@@ -161,8 +161,8 @@ impl Hands {
                     terms: &self.terms,
                     counters: &self.counters,
                 });
-                let mut allowance = Allowance::new(claiming, usize::from(may_claim));
-                let enqueued = enqueue(tx, new, now, u32::MAX, &mut allowance)?.unwrap();
+                let mut allowance = Allowance::new(None, claiming, usize::from(may_claim));
+                let enqueued = enqueue(tx, new, now, Insist::No, &mut allowance)?.unwrap();
                 let event = Event::Enqueued {
                     id: enqueued.id.0,
                     state: enqueued.state,
@@ -198,7 +198,10 @@ impl Hands {
                 }
                 let claimed = self.lost[which % self.lost.len()].clone();
                 if matches!(claimed.content, Content::Handler { .. }) {
-                    assert!(settle_handled(tx, &claimed, Vec::new(), now).is_err());
+                    assert!(
+                        settle_handled(tx, &claimed, Vec::new(), &mut Allowance::new(None, None, 0), now)
+                            .is_err()
+                    );
                     return Ok(Event::LeaseLost);
                 }
                 self.settle(tx, claimed, How::Delivered, Next::SameLane)
@@ -262,7 +265,8 @@ impl Hands {
                 conversation_id: claimed.conversation_id.clone(),
                 ..of(0, 0, false)
             });
-            settle_handled(tx, &claimed, children.collect(), now)?;
+            let mut allowance = Allowance::new(None, None, 0);
+            settle_handled(tx, &claimed, children.collect(), &mut allowance, now)?;
             return Ok(Event::Nothing);
         }
         let failed = |outcome| Failed {
@@ -496,10 +500,16 @@ fn many_expired_deliveries_are_cleared_over_several_transactions() {
                         expires_at: at(if n == rows { 9_000 } else { 1_010 }),
                         ..of(0, 0, false)
                     };
-                    last = enqueue(tx, new, at(hands.now), u32::MAX, &mut Allowance::none())?
-                        .unwrap()
-                        .id
-                        .0;
+                    last = enqueue(
+                        tx,
+                        new,
+                        at(hands.now),
+                        Insist::No,
+                        &mut Allowance::new(None, None, 0),
+                    )?
+                    .unwrap()
+                    .id
+                    .0;
                 }
                 hands.now = 1_010;
                 Ok((last, hands))

@@ -165,6 +165,8 @@ impl Worker {
                     error.code = failure.code,
                     "the channel takes nothing more in a conversation"
                 );
+                self.closed_lanes
+                    .close(&delivery.channel_id, &delivery.conversation_id);
                 Ending::Closed {
                     reason,
                     failed: failed_as(AttemptOutcome::Closed, failure, None),

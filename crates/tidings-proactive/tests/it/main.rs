@@ -4,10 +4,12 @@
     reason = "a test, and whatever helps one, fails by panicking"
 )]
 
+mod clock;
 mod desk;
 mod enqueue;
 mod failure;
 mod handlers;
+mod held;
 mod jobs;
 mod limits;
 mod log_lines;
@@ -17,6 +19,7 @@ mod order;
 #[cfg(unix)]
 mod outage;
 mod pace;
+mod reopen;
 mod restart;
 mod schedule;
 mod shutdown;
@@ -24,3 +27,4 @@ mod stats;
 mod stored_reference;
 mod trouble;
 mod unknown;
+mod wire;

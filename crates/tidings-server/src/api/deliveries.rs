@@ -66,6 +66,14 @@ pub(crate) fn router(
             no_other_method(writes(post(operate::cancel))),
         )
         .route(
+            "/api/v1/deliveries/{id}/hold",
+            no_other_method(writes(post(operate::hold))),
+        )
+        .route(
+            "/api/v1/deliveries/{id}/release",
+            no_other_method(writes(post(operate::release))),
+        )
+        .route(
             "/api/v1/deliveries/{id}/retry",
             no_other_method(writes(post(operate::retry))),
         )

@@ -5,6 +5,7 @@ mod authenticated;
 mod bad_input;
 mod channel_faults;
 mod connections;
+mod deliveries;
 mod guard;
 mod harness;
 mod jobs;

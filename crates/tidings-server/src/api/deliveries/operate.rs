@@ -1,9 +1,10 @@
-//! Cancelling and retrying a delivery; pausing and resuming.
+//! Cancelling, holding back and retrying a delivery; pausing and resuming.
 
 use axum::Json;
 use axum::extract::{Path, RawQuery, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 use tidings_proactive::{DeliveriesError, DeliveryId, PauseTarget};
@@ -23,6 +24,40 @@ pub(super) async fn cancel(
     ApiBody::read(&head.headers, body).await?.finish("no fields")?;
     let id = delivery_id(&id)?;
     desk.deliveries.cancel(id).await.map_err(failed)?;
+    detail(&desk, id).await
+}
+
+pub(super) async fn hold(
+    State(desk): State<Desk>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Json<Detail>, ApiError> {
+    let (head, body) = request.into_parts();
+    let mut body = ApiBody::read(&head.headers, body).await?;
+    let until: Option<Timestamp> = body
+        .take_text("until")?
+        .map(|text| text.parse())
+        .transpose()
+        .map_err(|_| bad_argument("until", "must be a time such as 2027-01-31T12:00:00Z"))?;
+    body.finish("until")?;
+    let id = delivery_id(&id)?;
+    desk.deliveries.hold(id, until).await.map_err(failed)?;
+    detail(&desk, id).await
+}
+
+pub(super) async fn release(
+    State(desk): State<Desk>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Json<Detail>, ApiError> {
+    let (head, body) = request.into_parts();
+    ApiBody::read(&head.headers, body).await?.finish("no fields")?;
+    let id = delivery_id(&id)?;
+    desk.deliveries.release(id).await.map_err(failed)?;
+    detail(&desk, id).await
+}
+
+async fn detail(desk: &Desk, id: DeliveryId) -> Result<Json<Detail>, ApiError> {
     let detail = desk.deliveries.detail(id).await.map_err(failed)?;
     let detail = detail
         .ok_or(DeliveriesError::UnknownDelivery { id })

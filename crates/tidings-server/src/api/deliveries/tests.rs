@@ -238,6 +238,51 @@ async fn what_waits_is_cancelled_and_what_ended_is_not() {
 }
 
 #[tokio::test]
+async fn what_is_ready_is_held_and_released() {
+    let rig = rig().await;
+    let ask = async |id: u32, verb: &str, body: Value| {
+        let path = format!("/api/v1/deliveries/{id}/{verb}");
+        rig.ask("POST", &path, "", Some(body)).await
+    };
+    let (status, held) = ask(4, "hold", json!({})).await;
+    assert_eq!(
+        (status, &held["state"], &held["reason"]),
+        (200, &json!("held"), &json!("operator"))
+    );
+    assert_eq!(held["wait"], json!({ "reason": "held", "until": null }));
+    let (status, body) = ask(4, "hold", json!({})).await;
+    assert_eq!((status, &body["error"]["code"]), (409, &json!("WrongState")));
+    let (status, released) = ask(4, "release", json!({})).await;
+    assert_eq!(
+        (status, &released["state"], &released["reason"]),
+        (200, &json!("available"), &Value::Null)
+    );
+    let (status, body) = ask(4, "release", json!({})).await;
+    assert_eq!((status, &body["error"]["code"]), (409, &json!("WrongState")));
+    let message = body["error"]["message"].as_str().unwrap();
+    assert!(message.contains("only held ones are"), "{message}");
+    let (status, held) = ask(4, "hold", json!({ "until": "2026-11-27T13:00:00Z" })).await;
+    assert_eq!(
+        (status, &held["wait"]["until"]),
+        (200, &json!("2026-11-27T13:00:00Z"))
+    );
+    for (until, field) in [
+        (json!({ "until": "noon" }), "until"),
+        (json!({ "for": "1h" }), "for"),
+    ] {
+        let (status, body) = ask(4, "hold", until).await;
+        assert_eq!((status, &body["error"]["field"]), (400, &json!(field)));
+    }
+    for verb in ["hold", "release"] {
+        assert_eq!(ask(1, verb, json!({})).await.0, 409, "{verb}");
+        assert_eq!(ask(99, verb, json!({})).await.0, 404, "{verb}");
+    }
+    let (_, audit) = rig.ask("GET", "/api/v1/audit", "", None).await;
+    let mut told = audit["entries"].as_array().unwrap().iter();
+    assert!(told.any(|row| row["status"] == 200 && row["target"] == "4"));
+}
+
+#[tokio::test]
 async fn dead_and_unknown_ones_are_retried() {
     let rig = rig().await;
     let retry = async |id: u32, body: Value| {
@@ -492,7 +537,7 @@ async fn what_is_not_owed_is_explained() {
     let (rig, door) = rig_with_door().await;
     let first = DeliveryId::from_number(7).unwrap();
     let retry_after = Duration::from_millis(2_500);
-    let refusals: [Explained; 11] = [
+    let refusals: [Explained; 14] = [
         (
             |_, _| Why::UnknownConversation,
             404,
@@ -515,11 +560,35 @@ async fn what_is_not_owed_is_explained() {
             "102400 bytes",
         ),
         (
+            |_, _| Why::PayloadTooLarge { limit: 262_144 },
+            413,
+            "MessageSizeTooBig",
+            "payload",
+            "262144 bytes",
+        ),
+        (
+            |_, _| Why::DatabaseFull,
+            503,
+            "DatabaseFull",
+            "",
+            "nothing was kept",
+        ),
+        (
             |_, retry_after| Why::BacklogFull { retry_after },
             429,
             "BacklogFull",
             "conversationId",
             "in 3 s",
+        ),
+        (
+            |_, retry_after| Why::TenantBacklogFull {
+                tenant: "contoso".to_owned(),
+                retry_after,
+            },
+            429,
+            "BacklogFull",
+            "conversationId",
+            "of tenant \"contoso\" already; try again in 3 s",
         ),
         (
             |_, _| Why::Expired,
