@@ -66,6 +66,7 @@ impl Engine {
         let database = Database::open(options)?;
         let mut options = ProactiveOptions::default();
         options.max_backlog = backlog;
+        options.max_tenant_backlog = u32::MAX;
         let proactive = Proactive::with_options(database.clone(), Arc::new(SystemClock), options);
         let stop = CancellationToken::new();
         let way = Arc::new(Way(ConnectorClient::builder().build()?));

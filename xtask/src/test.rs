@@ -1,5 +1,7 @@
 //! `cargo xtask test`: every test there is.
 
+use std::process::Command;
+
 use anyhow::Result;
 
 use crate::step::{Steps, cargo, npm};
@@ -7,6 +9,9 @@ use crate::{page, prerequisite};
 
 /// What is off by default and tested too: the load program.
 pub(crate) const FEATURES: &str = "tidings-bench/private-postgres";
+
+/// The suite that has just run on SQLite and runs on PostgreSQL, too: nearly every statement of the engine is in it.
+const ON_POSTGRES: &str = "binary(it) & package(tidings-proactive)";
 
 /// Runs every test and prints what each part took.
 pub(crate) fn run() -> Result<()> {
@@ -28,9 +33,11 @@ pub(crate) fn run_as_steps(steps: &mut Steps) -> Result<()> {
     steps.loud("page: types", &mut npm("console", &["run", "check", "--silent"]))?;
     steps.loud("page: tests", &mut npm("console", &["test", "--silent"]))?;
 
+    steps.loud("rust: tests", &mut nextest(&[]))?;
+    // The whole workspace again, so that nothing is built anew for other features; the filter chooses.
     steps.loud(
-        "rust: tests",
-        &mut cargo(&["nextest", "run", "--workspace", "--features", FEATURES]),
+        "rust: the engine on PostgreSQL",
+        nextest(&["-E", ON_POSTGRES]).env("TIDINGS_TEST_DATABASE", "postgres"),
     )?;
     steps.loud(
         "rust: documentation tests",
@@ -47,4 +54,11 @@ pub(crate) fn run_as_steps(steps: &mut Steps) -> Result<()> {
         "interop: real clients",
         npm("interop", &["test", "--silent"]).env("TIDINGS_BIN", binary),
     )
+}
+
+/// Tests of the whole workspace, with its features for tests.
+fn nextest(further: &[&str]) -> Command {
+    let mut command = cargo(&["nextest", "run", "--workspace", "--features", FEATURES]);
+    command.args(further);
+    command
 }

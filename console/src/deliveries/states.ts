@@ -15,7 +15,7 @@ const words: Readonly<Record<string, StateWords>> = {
   sending: { text: 'Being sent', tone: 'going', meaning: 'It is on its way to the channel.' },
   retryable: { text: 'Trying again', tone: 'doubt', meaning: 'An attempt failed, and another follows.' },
   scheduled: { text: 'Scheduled', tone: 'going', meaning: 'It is sent when it is due.' },
-  held: { text: 'Held', tone: 'going', meaning: 'It is held back for the user’s sake.' },
+  held: { text: 'Held', tone: 'going', meaning: 'It is held back; others of its conversation go past it.' },
   delivered: { text: 'Delivered', tone: 'good', meaning: 'The channel took it.' },
   unknown: { text: 'Perhaps delivered', tone: 'doubt', meaning: 'It was sent, and nobody knows whether it arrived.' },
   dead: { text: 'Given up', tone: 'bad', meaning: 'It was not delivered, and is not tried again.' },
@@ -130,7 +130,8 @@ const reasons: Readonly<Record<string, string>> = {
   no_consent: 'nobody there agreed to be written to',
   opted_out: 'the conversation opted out',
   quiet_hours: 'quiet hours',
-  busy: 'the user was busy'
+  busy: 'the user was busy',
+  operator: 'held back by an operator'
 };
 
 /** Why it is dead, refused or held. */

@@ -269,7 +269,9 @@ impl Inbox {
 
     /// Commits a record that nothing goes with.
     pub(crate) async fn write(&self, record: Record) -> Result<(), StoreError> {
-        self.database.write(move |tx| record.write(tx)).await
+        self.database
+            .write_repeatable(move |tx| Record::write(&record, tx))
+            .await
     }
 
     /// Commits a record that nothing depends on: if another node has had the turn meanwhile, that stands.
@@ -311,7 +313,7 @@ impl Inbox {
         if self.is_shared() {
             return Ok(self.acknowledge_shared(row).await?);
         }
-        self.database.write(move |tx| row.write(tx)).await?;
+        self.database.write_repeatable(move |tx| row.write(tx)).await?;
         Ok(true)
     }
 
@@ -331,7 +333,7 @@ impl Inbox {
             Some(holder) => shared::count_starts(tx, number, by, holder),
             None => tables::count_starts(tx, number, by),
         };
-        self.database.write(count).await
+        self.database.write_repeatable(count).await
     }
 
     /// What earlier processes, or nodes that are gone, acknowledged and did not finish, in the order of arrival;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tidings_connector::ServiceUrlError;
+use tidings_store::{StoreError, StoreErrorKind};
 
 use crate::error::Error;
 use crate::in_flight::NotAdmitted;
@@ -30,7 +31,8 @@ pub enum ProcessError {
     /// The process is about to end and takes nothing new. 503, worth another try elsewhere.
     #[error("the bot is shutting down")]
     ShuttingDown,
-    /// The bot failed and its `on_turn_error` did not settle it. 500.
+    /// The bot failed and its `on_turn_error` did not settle it. 500; 503 if the database did not answer, so that nothing
+    /// of the turn was kept.
     #[error("the turn failed: {0}")]
     Turn(Error),
     /// The turn ran longer than the adapter allows. 500.
@@ -51,6 +53,7 @@ impl ProcessError {
             Self::BadActivity { .. } => 400,
             Self::ServiceUrl(_) => 403,
             Self::Overloaded | Self::ShuttingDown => 503,
+            Self::Turn(error) if wants_another_try(error) => 503,
             Self::Turn(_) | Self::TimedOut { .. } | Self::Panicked => 500,
         }
     }
@@ -62,6 +65,7 @@ impl ProcessError {
             Self::ServiceUrl(_) => "ForbiddenServiceUrl",
             Self::Overloaded => "Overloaded",
             Self::ShuttingDown => "ShuttingDown",
+            Self::Turn(error) if wants_another_try(error) => "DatabaseUnavailable",
             Self::Turn(_) => "BotError",
             Self::TimedOut { .. } => "BotTimeout",
             Self::Panicked => "BotPanicked",
@@ -83,8 +87,15 @@ impl ProcessError {
 
     /// How long the caller should wait before it tries again, where that makes sense.
     pub fn retry_after(&self) -> Option<Duration> {
-        matches!(self, Self::Overloaded | Self::ShuttingDown).then_some(Duration::from_secs(1))
+        (self.status() == 503).then_some(Duration::from_secs(1))
     }
+}
+
+/// Whether a turn failed because its database did not answer, or gave way to others.
+fn wants_another_try(error: &Error) -> bool {
+    error
+        .downcast_ref::<StoreError>()
+        .is_some_and(|error| matches!(error.kind(), StoreErrorKind::Busy | StoreErrorKind::Retry))
 }
 
 impl From<NotAdmitted> for ProcessError {

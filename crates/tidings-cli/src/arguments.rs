@@ -11,6 +11,7 @@ use crate::backup::BackUp;
 use crate::bot_file::BotFileCommand;
 use crate::deliveries::DeliveriesCommand;
 use crate::doctor::Examine;
+use crate::limits::LimitsCommand;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -22,6 +23,7 @@ Examples:
   tidings jobs list                          the job log of the running server
   tidings deliveries list --state dead       what nobody was told, and why
   tidings deliveries show 17                 one message from its acceptance to its end
+  tidings limits set sms lane 1/1s           one message a second to each conversation
   tidings keys create --scope jobs:write     a key for the API, shown once
   tidings backup --to /backup/tidings.db     a copy of the database, also while a server runs
   tidings doctor                             what is wrong with the configuration
@@ -80,6 +82,9 @@ pub(crate) enum Command {
     /// See what was sent to whom, and why something was not; retry, cancel, pause
     #[command(subcommand, after_help = crate::deliveries::EXAMPLES)]
     Deliveries(DeliveriesCommand),
+    /// Say how often a channel may be called: for each conversation, for each tenant
+    #[command(subcommand, after_help = crate::limits::EXAMPLES)]
+    Limits(LimitsCommand),
     /// Make, list and revoke keys for the API
     #[command(subcommand)]
     Keys(KeysCommand),

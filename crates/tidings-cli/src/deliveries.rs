@@ -17,7 +17,7 @@ use crate::arguments::Access;
 use crate::ink::Ink;
 use crate::request::{Ask, encoded};
 use crate::{Failure, print, runtime};
-use flags::{Cancel, PauseFlags, Retry, Show};
+use flags::{Cancel, Hold, PauseFlags, Retry, Show};
 pub(crate) use flags::{DeliveriesCommand, EXAMPLES};
 use record::Detail;
 
@@ -27,7 +27,9 @@ pub(crate) fn run(command: &DeliveriesCommand) -> Result<(), Failure> {
             DeliveriesCommand::List(list) => list::run(list).await,
             DeliveriesCommand::Show(show) => self::show(show).await,
             DeliveriesCommand::Retry(retry) => self::retry(retry).await,
-            DeliveriesCommand::Cancel(cancel) => self::cancel(cancel).await,
+            DeliveriesCommand::Cancel(cancel) => each(cancel, "cancel", "cancelled").await,
+            DeliveriesCommand::Hold(hold) => self::hold(hold).await,
+            DeliveriesCommand::Release(release) => each(release, "release", "released").await,
             DeliveriesCommand::Tail(tail) => tail::run(tail).await,
             DeliveriesCommand::Pause(pause) => self::pause(pause, true).await,
             DeliveriesCommand::Resume(resume) => pause(resume, false).await,
@@ -80,15 +82,34 @@ async fn retry(arguments: &Retry) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn cancel(arguments: &Cancel) -> Result<(), Failure> {
+/// Does the same to each, which is so afterwards.
+async fn each(arguments: &Cancel, verb: &str, so: &str) -> Result<(), Failure> {
     let api = api(&arguments.access)?;
     for id in &arguments.ids {
-        let ask = Ask::post(format!("/api/v1/deliveries/{id}/cancel"), &json!({}));
+        let ask = Ask::post(format!("/api/v1/deliveries/{id}/{verb}"), &json!({}));
         let body = api.ask(ask, Scope::DeliveriesWrite).await?;
         if arguments.json {
             as_json(&body)?;
         } else {
-            print(&format!("Delivery {id} is cancelled.\n"))?;
+            print(&format!("Delivery {id} is {so}.\n"))?;
+        }
+    }
+    Ok(())
+}
+
+async fn hold(arguments: &Hold) -> Result<(), Failure> {
+    let api = api(&arguments.access)?;
+    let (fields, ends) = match arguments.until {
+        Some(until) => (json!({ "until": until }), format!("until {until}")),
+        None => (json!({}), "until it is released or expires".to_owned()),
+    };
+    for id in &arguments.ids {
+        let ask = Ask::post(format!("/api/v1/deliveries/{id}/hold"), &fields);
+        let body = api.ask(ask, Scope::DeliveriesWrite).await?;
+        if arguments.json {
+            as_json(&body)?;
+        } else {
+            print(&format!("Delivery {id} is held {ends}.\n"))?;
         }
     }
     Ok(())

@@ -12,6 +12,7 @@ mod failure;
 mod ink;
 mod jobs;
 mod keys;
+mod limits;
 mod moment;
 mod pg_dump;
 mod place;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         Some(Command::Serve(serve)) => serve::run(&serve),
         Some(Command::Jobs(JobsCommand::List(list))) => jobs::list(&list),
         Some(Command::Deliveries(command)) => deliveries::run(&command),
+        Some(Command::Limits(command)) => limits::run(&command),
         Some(Command::Keys(command)) => keys::run(command),
         Some(Command::Audit(AuditCommand::List(list))) => audit::list(&list),
         Some(Command::Backup(command)) => backup::run(&command),

@@ -192,7 +192,7 @@ impl Channel {
         }
         let limits = self.limits().clone();
         self.db
-            .write(move |tx| forget_old_everywhere(tx, &limits, now))
+            .write_repeatable(move |tx| forget_old_everywhere(tx, &limits, now))
             .await
     }
 }

@@ -83,7 +83,7 @@ impl Channel {
             let bot = channel.bot_account.clone();
             let (conversation, new, joined) = channel
                 .db
-                .write(move |tx| {
+                .write_repeatable(move |tx| {
                     let (conversation, new) =
                         Conversation::start(tx, &id, user.as_ref(), locale.as_deref(), now)?;
                     let joined = match &conversation.user {
@@ -222,7 +222,8 @@ impl Channel {
             activity.timestamp = Some(timestamp(now));
         }
         self.db
-            .write(move |tx| {
+            .write_repeatable(move |tx| {
+                let mut activity = activity.clone();
                 let history = History::locked(tx, conversation.number, &conversation.id)?;
                 let from = activity.from.clone().unwrap_or_default();
                 let known =
@@ -306,6 +307,12 @@ impl Channel {
             .filter(|name| !name.is_empty())
             .or_else(own_name);
         for (field, text) in [("from.id", Some(&id)), ("from.name", name.as_ref())] {
+            // JSON with it is refused before; a query may still name such a user.
+            if text.is_some_and(|text| text.contains('\0')) {
+                return Err(Refusal::bad_argument(format!(
+                    "'{field}' holds the NUL character"
+                )));
+            }
             if text.is_some_and(|text| text.chars().count() > NAME_CHARACTERS) {
                 return Err(Refusal::bad_argument(format!(
                     "'{field}' is longer than {NAME_CHARACTERS} characters"

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
 use tidings_activity::{DecodeError, DecodeErrorKind};
-use tidings_store::StoreError;
+use tidings_store::{StoreError, StoreErrorKind};
 
 /// Why a request is refused (Direct Line 3.0 and Connector REST v3 share the shape and most codes).
 #[derive(Debug)]
@@ -126,7 +126,21 @@ fn cut(id: &str) -> String {
 
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
-        Self::internal(&error)
+        match error.kind() {
+            StoreErrorKind::Invalid => Self::bad_argument(error.to_string()),
+            StoreErrorKind::Busy | StoreErrorKind::Retry => {
+                tracing::error!(%error, "the channel could not answer a request");
+                Self {
+                    retry_after: Some(1),
+                    ..Self::new(
+                        StatusCode::SERVICE_UNAVAILABLE,
+                        "DatabaseUnavailable",
+                        "The database does not answer: nothing was kept, try again later",
+                    )
+                }
+            }
+            _ => Self::internal(&error),
+        }
     }
 }
 

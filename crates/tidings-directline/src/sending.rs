@@ -111,11 +111,12 @@ impl Channel {
             let id = conversation.id.clone();
             let last = channel
                 .db
-                .write(move |tx| {
+                .write_repeatable(move |tx| {
                     let history = History::locked(tx, number, &id)?;
                     let mut last = None;
-                    for (mut activity, from_bot) in kept {
-                        last = Some(history.append(&mut activity, from_bot, None, true, &limits, now)?);
+                    for (activity, from_bot) in &kept {
+                        let mut activity = activity.clone();
+                        last = Some(history.append(&mut activity, *from_bot, None, true, &limits, now)?);
                     }
                     Ok(last)
                 })
@@ -156,7 +157,7 @@ impl Channel {
         let (number, id) = (conversation.number, conversation.id.clone());
         let place = self
             .db
-            .write(move |tx| {
+            .write_repeatable(move |tx| {
                 let history = History::locked(tx, number, &id)?;
                 if let Some(delivery) = &delivery
                     && let Some(place) = history.delivered(delivery)?
@@ -190,10 +191,10 @@ impl Channel {
             let (row, id) = (conversation.number, conversation.id.clone());
             let place = channel
                 .db
-                .write(move |tx| {
+                .write_repeatable(move |tx| {
                     let history = History::locked(tx, row, &id)?;
                     if delete {
-                        history.delete(number, activity, now)
+                        history.delete(number, activity.clone(), now)
                     } else {
                         history.update(number, &mut activity, now)
                     }

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use tidings_store::StoreError;
 use tokio::sync::watch;
 
+use crate::channel_limits::ChannelLimits;
 use crate::delivery::{Delivery, DeliveryDetail, DeliveryFilter, DeliveryId, DeliveryPage, Pauses, Summary};
 use crate::ledger::operate::{self, NotDone};
 use crate::ledger::{prune, read};
@@ -20,6 +21,9 @@ pub use error::DeliveriesError;
 pub use target::PauseTarget;
 
 type Result<T> = std::result::Result<T, DeliveriesError>;
+
+/// Why a delivery is held that nobody else holds.
+const BY_OPERATOR: &str = "operator";
 
 /// What is owed and was owed: whether somebody was told, and if not, why.
 ///
@@ -112,6 +116,42 @@ impl Deliveries {
         cancelled.ok_or(DeliveriesError::UnknownDelivery { id })
     }
 
+    /// Keeps back a delivery that is ready or to be tried again, until `until` or until it is
+    /// [released](Self::release), and returns it as it is then. Others of its conversation go past it. It expires at
+    /// its time all the same.
+    ///
+    /// # Errors
+    /// [`DeliveriesError::WrongState`] if it is scheduled, held or being sent, or has ended; there is none of that id;
+    /// the database refused.
+    pub async fn hold(&self, id: DeliveryId, until: Option<Timestamp>) -> Result<Delivery> {
+        let held = self
+            .write(
+                move |tx, now| match operate::hold(tx, id, BY_OPERATOR, until, now)? {
+                    Ok(()) => Ok(Ok(read::one(tx, id, now)?)),
+                    Err(not_done) => Ok(Err(not_done)),
+                },
+            )
+            .await?
+            .map_err(|not_done| DeliveriesError::of_delivery(id, "held", not_done))?;
+        held.ok_or(DeliveriesError::UnknownDelivery { id })
+    }
+
+    /// Lets go a delivery that is held, and returns it as it is then: at its old place in its conversation, however long
+    /// it was held.
+    ///
+    /// # Errors
+    /// [`DeliveriesError::WrongState`] if it is not held; there is none of that id; the database refused.
+    pub async fn release(&self, id: DeliveryId) -> Result<Delivery> {
+        let released = self
+            .write(move |tx, now| match operate::release(tx, id, now)? {
+                Ok(()) => Ok(Ok(read::one(tx, id, now)?)),
+                Err(not_done) => Ok(Err(not_done)),
+            })
+            .await?
+            .map_err(|not_done| DeliveriesError::of_delivery(id, "released", not_done))?;
+        released.ok_or(DeliveriesError::UnknownDelivery { id })
+    }
+
     /// Owes again what is dead or unknown: as a new delivery, whose id is returned. While that one has not ended,
     /// another call returns its id too. If the first may have arrived, the new one says that it may be a repeat.
     ///
@@ -187,6 +227,38 @@ impl Deliveries {
         Ok(self.wake().await?)
     }
 
+    /// How often channels may be called, by channel and scope.
+    ///
+    /// # Errors
+    /// The database refused.
+    pub async fn limits(&self) -> Result<Vec<ChannelLimits>> {
+        Ok(self.proactive.worker.db.read(operate::limits).await?)
+    }
+
+    /// Limits a channel so, in place of what was set for the same scope; without windows it is not limited any more.
+    /// Durable; what waits for the limits of before is looked at anew. Other processes on the same database heed it when
+    /// they renew their lease, each third of it.
+    ///
+    /// # Errors
+    /// [`DeliveriesError::Limits`]; the database refused.
+    pub async fn set_limits(&self, limits: ChannelLimits) -> Result<()> {
+        limits.check()?;
+        let channel = limits.channel_id.clone();
+        self.write(move |tx, _| operate::set_limits(tx, &limits)).await?;
+        let worker = &self.proactive.worker;
+        // Before any lane is woken: by the limits of before it would be put off again.
+        worker.read_rules().await?;
+        let mut after = Some(0);
+        while let Some(from) = after {
+            let channel = channel.clone();
+            after = worker
+                .write(move |tx, now| operate::wake_paced(tx, &channel, from, now))
+                .await?;
+        }
+        worker.wake();
+        Ok(())
+    }
+
     /// When the oldest delivery that is ready or to be tried again was put on record.
     ///
     /// # Errors
@@ -251,7 +323,7 @@ impl Deliveries {
     /// A commit after which the worker looks at the table, and whoever watches is told.
     async fn write<T: Send + 'static>(
         &self,
-        change: impl FnOnce(&tidings_store::Tx<'_>, Timestamp) -> std::result::Result<T, StoreError>
+        change: impl FnMut(&tidings_store::Tx<'_>, Timestamp) -> std::result::Result<T, StoreError>
         + Send
         + 'static,
     ) -> Result<T> {

@@ -11,7 +11,7 @@ use tidings_store::{Step, StoreError, Tx};
 
 use crate::delivery::DeliveryId;
 use crate::error::ProactiveError;
-use crate::ledger::{self, Allowance, Content, Dedupe, Enqueued, NewDelivery, Refusal};
+use crate::ledger::{self, Allowance, Content, Dedupe, Enqueued, Insist, NewDelivery, Refusal};
 use crate::proactive::Proactive;
 use crate::state::DeliveryState;
 use crate::unknown_policy::UnknownPolicy;
@@ -19,6 +19,13 @@ use crate::worker::Worker;
 
 /// The longest class, name of a handler and dedupe key, in bytes.
 const MAX_NAME_BYTES: usize = 256;
+
+/// The largest activity that any channel takes, in bytes of UTF-16 (protocol section 9).
+pub(crate) const MAX_ACTIVITY_BYTES: usize = 256 * 1024;
+
+/// The longest payload of a handler, in bytes of JSON. No channel bounds it, since it stays here; it is as long as the
+/// activities that most channels take.
+const MAX_PAYLOAD_BYTES: usize = 256 * 1024;
 
 /// Something to be owed to a conversation: an activity, or a named handler with a payload.
 ///
@@ -39,11 +46,14 @@ const MAX_NAME_BYTES: usize = 256;
 ///     Ok(())
 /// }
 /// ```
+#[derive(Clone)]
 pub struct Enqueue {
     worker: Arc<Worker>,
     delivery: NewDelivery,
     dedupe_key: Option<String>,
     expires_at: Option<Timestamp>,
+    /// Whether it is among the accepted ones already: a commit that collides with others takes it more than once.
+    is_counted: bool,
 }
 
 /// A delivery that was put on record.
@@ -73,10 +83,12 @@ impl Enqueue {
         Self::of(proactive, conversation.into(), "message", content)
     }
 
-    /// Owes a turn of the handler that is registered as `name` ([`Proactive::handler`]), with `payload`.
+    /// Owes a turn of the handler that is registered as `name` ([`Proactive::handler`]), with `payload`, which is kept as
+    /// JSON.
     ///
     /// # Errors
-    /// As [`new`](Self::new).
+    /// As [`new`](Self::new); the name has no byte or more than 256; the payload has more than 262,144 bytes of JSON
+    /// ([`ProactiveError::PayloadTooLarge`]).
     pub fn handler(
         proactive: &Proactive,
         conversation: impl Into<Conversation>,
@@ -85,6 +97,12 @@ impl Enqueue {
     ) -> Result<Self, ProactiveError> {
         let name = bounded("handler", name.into())?;
         let payload = write("payload", payload)?;
+        if payload.len() > MAX_PAYLOAD_BYTES {
+            return Err(ProactiveError::PayloadTooLarge {
+                size: payload.len(),
+                limit: MAX_PAYLOAD_BYTES,
+            });
+        }
         Self::of(
             proactive,
             conversation.into(),
@@ -120,6 +138,7 @@ impl Enqueue {
             delivery,
             dedupe_key: None,
             expires_at: None,
+            is_counted: false,
         })
     }
 
@@ -173,11 +192,10 @@ impl Enqueue {
     /// As [`commit`](Self::commit).
     pub async fn accept(self) -> Result<Accepted, ProactiveError> {
         let (worker, delivery) = self.ready()?;
-        let most = worker.options.max_backlog;
         let counters = Arc::clone(&worker.counters);
         worker
             .commit(1, move |tx, now, allowance| {
-                let mut enqueued = ledger::enqueue(tx, delivery, now, most, allowance)?;
+                let mut enqueued = ledger::enqueue(tx, delivery.clone(), now, Insist::No, allowance)?;
                 let claimed = enqueued
                     .as_mut()
                     .ok()
@@ -197,6 +215,7 @@ impl Enqueue {
             mut delivery,
             dedupe_key,
             expires_at,
+            is_counted: _,
         } = self;
         let now = worker.clock.now();
         let begins = delivery.not_before.unwrap_or(now).max(now);
@@ -214,11 +233,7 @@ impl Enqueue {
         delivery.class = bounded("class", delivery.class)?;
         if let Content::Activity(activity) = &delivery.content {
             let limit = worker.options.max_activity_bytes(&delivery.channel_id);
-            // Channels count what they keep, which is UTF-16.
-            let size = activity.encode_utf16().count() * 2;
-            if size > limit {
-                return Err(ProactiveError::TooLarge { size, limit });
-            }
+            check_size(activity, limit)?;
         }
         let reconciles =
             || serde_json::from_str(&delivery.reference).is_ok_and(|reference| worker.reconciles(&reference));
@@ -233,6 +248,18 @@ impl Enqueue {
             delivery.dedupe = Some(Dedupe { key, body_sha256 });
         }
         Ok((worker, delivery))
+    }
+}
+
+/// Channels count what they keep, which is UTF-16.
+pub(crate) fn check_size(activity: &str, limit: usize) -> Result<(), ProactiveError> {
+    // No text has more units than bytes, so a small one need not be counted.
+    if activity.len() * 2 <= limit {
+        return Ok(());
+    }
+    match activity.encode_utf16().count() * 2 {
+        size if size > limit => Err(ProactiveError::TooLarge { size, limit }),
+        _ => Ok(()),
     }
 }
 
@@ -277,18 +304,20 @@ impl From<Enqueued> for Accepted {
 }
 
 impl Step for Enqueue {
-    fn write(self: Box<Self>, tx: &Tx<'_>) -> Result<(), StoreError> {
-        let (worker, delivery) = self.ready().map_err(StoreError::other)?;
+    fn write(&mut self, tx: &Tx<'_>) -> Result<(), StoreError> {
+        let (worker, delivery) = self.clone().ready().map_err(StoreError::other)?;
         let now = worker.clock.now();
         let enqueued = ledger::enqueue(
             tx,
             delivery,
             now,
-            worker.options.max_backlog,
-            &mut Allowance::none(),
+            Insist::No,
+            &mut Allowance::without_claims(&worker.backlog_bounds),
         )?;
         enqueued.map_err(|refusal: Refusal| StoreError::other(ProactiveError::from_refusal(&refusal)))?;
-        worker.counters.accepted(1);
+        if !std::mem::replace(&mut self.is_counted, true) {
+            worker.counters.accepted(1);
+        }
         worker.staged();
         Ok(())
     }
@@ -311,15 +340,24 @@ impl Address {
         // What the bot says on its own answers no activity; and so the references of one user are alike.
         reference.activity_id = None;
         let conversation_id = reference.conversation_id().filter(|id| !id.is_empty());
+        let conversation_id = conversation_id.ok_or(ProactiveError::NoConversation)?;
         Ok(Address {
-            conversation_id: conversation_id.ok_or(ProactiveError::NoConversation)?.to_owned(),
-            channel_id: reference.channel_id.clone().unwrap_or_default(),
+            conversation_id: keepable("conversation.id", conversation_id)?,
+            channel_id: keepable("channelId", reference.channel_id.as_deref().unwrap_or_default())?,
             reference: write("reference", &reference)?,
             identity: identity.to_json().map_err(|source| ProactiveError::Unwritable {
                 what: "identity",
                 source,
             })?,
         })
+    }
+}
+
+/// What is kept as a text of its own, and not inside JSON.
+fn keepable(what: &'static str, text: &str) -> Result<String, ProactiveError> {
+    match text.contains('\0') {
+        true => Err(ProactiveError::NulCharacter { what }),
+        false => Ok(text.to_owned()),
     }
 }
 

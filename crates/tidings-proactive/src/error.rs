@@ -48,6 +48,16 @@ pub enum ProactiveError {
         /// The most its channel takes.
         limit: usize,
     },
+    /// The payload of a handler is larger than it may be.
+    #[error(
+        "the payload has {size} bytes of JSON, and may have {limit}: store what is large elsewhere and pass its id"
+    )]
+    PayloadTooLarge {
+        /// Its size in bytes, as JSON.
+        size: usize,
+        /// The most it may have.
+        limit: usize,
+    },
     /// A class, a handler's name or a dedupe key is empty, too long, or holds a NUL character.
     #[error("the {what} must have 1 to {limit} bytes and no NUL character")]
     BadName {
@@ -55,6 +65,14 @@ pub enum ProactiveError {
         what: &'static str,
         /// The most bytes.
         limit: usize,
+    },
+    /// The id of a conversation or channel holds a NUL character, which no database keeps.
+    #[error(
+        "the {what} holds a NUL character, so it is no id that a channel gave: name the conversation as the channel does"
+    )]
+    NulCharacter {
+        /// Which id.
+        what: &'static str,
     },
     /// The channel recognises no repeats.
     #[error(
@@ -73,6 +91,14 @@ pub enum ProactiveError {
     /// The conversation has as many open deliveries as it may.
     #[error("the conversation has as many open deliveries as it may: try again when some of them have ended")]
     BacklogFull,
+    /// The conversations of the tenant have as many open deliveries as they may.
+    #[error(
+        "the conversations of tenant {tenant:?} have as many open deliveries as they may: try again when some of them have ended"
+    )]
+    TenantBacklogFull {
+        /// The tenant; empty for conversations without one.
+        tenant: String,
+    },
     /// Nothing was ever owed to the conversation, and no job started there.
     #[error(
         "conversation {conversation_id:?} is not known here: a bot can write only where it was spoken to"
@@ -94,9 +120,12 @@ pub enum ProactiveError {
 
 impl ProactiveError {
     pub(crate) fn from_refusal(refusal: &Refusal) -> Self {
-        match *refusal {
-            Refusal::OtherBody { id } => ProactiveError::DedupeConflict { id },
+        match refusal {
+            Refusal::OtherBody { id } => ProactiveError::DedupeConflict { id: *id },
             Refusal::BacklogFull => ProactiveError::BacklogFull,
+            Refusal::TenantFull { tenant } => ProactiveError::TenantBacklogFull {
+                tenant: tenant.clone(),
+            },
         }
     }
 }

@@ -11,7 +11,7 @@ use tidings_bot::{Adapter, Collector, Conversation, Error, Result, TurnContext};
 use tidings_store::{Step, StoreError, Tx};
 
 use crate::enqueue::write;
-use crate::ledger::{self, Claimed, Content, NewDelivery, Parent};
+use crate::ledger::{self, Allowance, Claimed, Content, NewDelivery, Parent};
 use crate::worker::Worker;
 
 /// A handler's own code: what it does in the turn, with the payload as JSON.
@@ -144,21 +144,21 @@ struct Handled {
 }
 
 impl Step for Handled {
-    fn write(self: Box<Self>, tx: &Tx<'_>) -> std::result::Result<(), StoreError> {
+    fn write(&mut self, tx: &Tx<'_>) -> std::result::Result<(), StoreError> {
         let Handled {
             worker,
             delivery,
             activities,
-        } = *self;
+        } = self;
         let now = worker.clock.now();
         let children = activities
-            .into_iter()
+            .iter()
             .map(|activity| NewDelivery {
                 channel_id: delivery.channel_id.clone(),
                 conversation_id: delivery.conversation_id.clone(),
                 reference: delivery.reference.clone(),
                 identity: delivery.identity.clone(),
-                content: Content::Activity(activity),
+                content: Content::Activity(activity.clone()),
                 class: delivery.class.clone(),
                 policy: delivery.policy,
                 dedupe: None,
@@ -171,7 +171,8 @@ impl Step for Handled {
                 trace: delivery.trace.clone(),
             })
             .collect();
-        ledger::settle_handled(tx, &delivery, children, now)?;
+        let mut allowance = Allowance::without_claims(&worker.backlog_bounds);
+        ledger::settle_handled(tx, delivery, children, &mut allowance, now)?;
         worker.staged();
         Ok(())
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tidings_bot::Conversation;
 use tokio::sync::watch;
 
-use crate::enqueue::{Address, write};
+use crate::enqueue::{Address, MAX_ACTIVITY_BYTES, check_size, write};
 use crate::error::ProactiveError;
 use crate::job::{Completion, Job, JobPage};
 use crate::job_number::JobNumber;
@@ -66,7 +66,8 @@ impl Jobs {
     /// However many callers complete a job, one of them gets [`Completion::Completed`] and one notice is owed.
     ///
     /// # Errors
-    /// The database refused; then the job is as it was.
+    /// The notice is larger than any channel takes ([`ProactiveError::TooLarge`]), or the database refused; then the job
+    /// is as it was.
     pub async fn complete(
         &self,
         number: JobNumber,
@@ -74,12 +75,21 @@ impl Jobs {
     ) -> Result<Completion, ProactiveError> {
         let worker = &self.proactive.worker;
         let activity = write("activity", &notice.into().0)?;
+        // Which channel it goes to is known in the commit only; this is the most that any takes.
+        check_size(&activity, MAX_ACTIVITY_BYTES)?;
         let expires_at = worker.expiry();
         let (counters, trace) = (Arc::clone(&worker.counters), worker.trace());
         worker
             .commit(1, move |tx, now, allowance| {
-                let (completion, claimed) =
-                    table::complete(tx, number, activity, now, expires_at, trace, allowance)?;
+                let (completion, claimed) = table::complete(
+                    tx,
+                    number,
+                    &activity,
+                    now,
+                    expires_at,
+                    trace.as_deref(),
+                    allowance,
+                )?;
                 Ok((completion, Vec::from_iter(claimed)))
             })
             .await

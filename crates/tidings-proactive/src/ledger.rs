@@ -14,6 +14,7 @@ mod enqueue;
 mod lane;
 mod nodes;
 pub(crate) mod operate;
+mod owed;
 pub(crate) mod prune;
 pub(crate) mod read;
 mod rearm;
@@ -23,11 +24,13 @@ mod timers;
 pub(crate) use budget::load_rules;
 pub(crate) use claim::{Allowance, Claimed, Claiming, claim_ready};
 pub(crate) use enqueue::{
-    Content, Dedupe, Enqueued, NewDelivery, Parent, Refusal, enqueue, in_lane_order, make_known,
+    Content, Dedupe, Enqueued, Insist, NewDelivery, Parent, Refusal, enqueue, in_lane_order, make_known,
 };
+pub(crate) use lane::{closed_lane, closed_lanes, reopen};
 pub(crate) use nodes::{
     NodeId, end_own_waits, heartbeat, leave, put_back_all, register, register_again, take_over,
 };
+pub(crate) use owed::{count_nodes, owed_to_tenant, owed_to_tenants};
 pub(crate) use settle::{Ending, Failed, Next, Outcome, Settled, settle_all, settle_handled};
 pub(crate) use timers::{clock_was_set_back, next_due, release_due};
 

@@ -7,9 +7,12 @@
 //!
 //! The engine does not speak HTTP. It hands what it sends to a [`Channel`].
 
+mod backlog_bounds;
 mod backoff;
 mod breaker;
 mod channel;
+mod channel_limits;
+mod closed_lanes;
 mod deliveries;
 mod delivery;
 mod enqueue;
@@ -44,6 +47,7 @@ mod worker;
 pub use backoff::Backoff;
 pub use breaker::BreakerOptions;
 pub use channel::{Channel, Outgoing};
+pub use channel_limits::{ChannelLimits, LimitScope, LimitsError};
 pub use deliveries::{Deliveries, DeliveriesError, PauseTarget, Pruned};
 pub use delivery::{
     Attempt, Body, Content, Delivery, DeliveryDetail, DeliveryFilter, DeliveryId, DeliveryPage, Failure,

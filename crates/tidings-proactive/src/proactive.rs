@@ -4,22 +4,24 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 use tidings_activity::Activity;
-use tidings_bot::{Conversation, Identity, TurnFacts, TurnObserver, TurnResponse};
+use tidings_bot::{Admission, Conversation, Identity, Inbound, TurnFacts, TurnObserver, TurnResponse};
 use tidings_store::{Clock, Database, StoreError};
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
 use crate::breaker::BreakerOptions;
 use crate::channel::Channel;
+use crate::closed_lanes;
 use crate::deliveries::Deliveries;
 use crate::delivery::{Delivery, DeliveryId};
-use crate::enqueue::{Accepted, Enqueue};
+use crate::enqueue::{Accepted, Enqueue, MAX_ACTIVITY_BYTES};
 use crate::error::ProactiveError;
 use crate::handlers::NamedHandler;
 use crate::jobs::Jobs;
-use crate::ledger;
+use crate::ledger::{self, Insist};
 use crate::rng::{Rng, SystemRng};
 use crate::stored_reference::{StoredReference, last_reference};
 use crate::trace_carrier::TraceCarrier;
@@ -46,6 +48,9 @@ pub struct ProactiveOptions {
     pub retention: Duration,
     /// The most deliveries of one conversation that have not ended.
     pub max_backlog: u32,
+    /// The most deliveries of all conversations of one tenant that have not ended. Several processes on one database may
+    /// pass it together, to less than twice as many. Conversations without a tenant are one tenant.
+    pub max_tenant_backlog: u32,
     /// When a host that fails is left alone.
     pub breaker: BreakerOptions,
     /// Who carries traces over the time that a delivery waits; nobody unless told.
@@ -58,7 +63,7 @@ pub struct ProactiveOptions {
 
 impl Default for ProactiveOptions {
     /// 64 at once, a look every second, expiry after 72 hours, a lease of 15 s, alone, 10,000 open deliveries in a
-    /// conversation, [`Backoff::default`], [`SystemRng`].
+    /// conversation and a million in a tenant, [`Backoff::default`], [`SystemRng`].
     fn default() -> Self {
         ProactiveOptions {
             concurrency: 64,
@@ -69,6 +74,7 @@ impl Default for ProactiveOptions {
             shared: false,
             retention: Duration::from_hours(30 * 24),
             max_backlog: 10_000,
+            max_tenant_backlog: 1_000_000,
             breaker: BreakerOptions::default(),
             trace: None,
             backoff: Backoff::default(),
@@ -82,7 +88,7 @@ impl ProactiveOptions {
     pub(crate) fn max_activity_bytes(&self, channel_id: &str) -> usize {
         match channel_id {
             "msteams" => 100 * 1024,
-            _ => 256 * 1024,
+            _ => MAX_ACTIVITY_BYTES,
         }
     }
 }
@@ -97,6 +103,7 @@ impl fmt::Debug for ProactiveOptions {
             .field("node", &self.node)
             .field("shared", &self.shared)
             .field("max_backlog", &self.max_backlog)
+            .field("max_tenant_backlog", &self.max_tenant_backlog)
             .field("breaker", &self.breaker)
             .field("backoff", &self.backoff)
             .finish_non_exhaustive()
@@ -172,15 +179,14 @@ impl Proactive {
             deliveries.push(delivery);
         }
         let worker = &self.worker;
-        let backlog = worker.options.max_backlog;
         let refused = Arc::new(OnceLock::new());
         let here = Arc::clone(&refused);
         let enqueued = worker
             .commit(deliveries.len(), move |tx, now, allowance| {
                 let mut accepted = Vec::with_capacity(deliveries.len());
                 let mut claimed = Vec::new();
-                for (index, delivery) in ledger::in_lane_order(tx, deliveries)? {
-                    match ledger::enqueue(tx, delivery, now, backlog, allowance)? {
+                for (index, delivery) in ledger::in_lane_order(tx, deliveries.clone())? {
+                    match ledger::enqueue(tx, delivery, now, Insist::No, allowance)? {
                         Ok(mut enqueued) => {
                             claimed.extend(enqueued.claimed.take());
                             accepted.push((index, Accepted::from(enqueued)));
@@ -280,7 +286,7 @@ impl Proactive {
         Ok(self
             .worker
             .db
-            .read(move |conn| last_reference(conn, &conversation_id))
+            .read(move |tx| last_reference(tx, &conversation_id))
             .await?)
     }
 
@@ -302,8 +308,25 @@ impl Proactive {
 }
 
 /// Register it at the adapter: then what a turn stages is sent as soon as the turn is committed, also where other nodes
-/// write to the same database. Without it, it is found at the next look.
+/// write to the same database, and a conversation that the channel had closed is open again before the turn of whatever
+/// arrives from there. Without it, what is staged is found at the next look, and only a job's start opens a conversation.
+#[async_trait]
 impl TurnObserver for Proactive {
+    async fn admit(&self, inbound: &Inbound) -> tidings_bot::Result<Admission> {
+        let activity = &inbound.activity;
+        let conversation_id = activity
+            .conversation
+            .as_ref()
+            .and_then(|known| known.id.as_deref());
+        if let Some(conversation_id) = conversation_id
+            && closed_lanes::shows_that_it_is_open(activity)
+        {
+            let channel_id = activity.channel_id.as_deref().unwrap_or_default();
+            self.worker.is_spoken_to(channel_id, conversation_id).await;
+        }
+        Ok(Admission::Run)
+    }
+
     fn committed(&self, _: &TurnFacts<'_>, _: &TurnResponse) {
         self.worker.committed();
     }

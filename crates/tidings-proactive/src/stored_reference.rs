@@ -2,9 +2,7 @@
 
 use jiff::Timestamp;
 use tidings_activity::ConversationReference;
-use tidings_store::StoreError;
-use tidings_store::rusqlite::types::Type;
-use tidings_store::rusqlite::{self, Connection, OptionalExtension as _};
+use tidings_store::{StoreError, Tx, params};
 
 /// A reference to a conversation, and when it was put on record.
 #[derive(Clone, Debug)]
@@ -21,41 +19,26 @@ pub struct StoredReference {
 ///
 /// # Errors
 /// The database refused, or what is on record is no reference.
-pub fn last_reference(
-    conn: &Connection,
-    conversation_id: &str,
-) -> Result<Option<StoredReference>, StoreError> {
-    let tables: i64 = conn.query_row(
-        "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('jobs', 'deliveries')",
-        [],
-        |row| row.get(0),
-    )?;
-    if tables < 2 {
+pub fn last_reference(tx: &Tx<'_>, conversation_id: &str) -> Result<Option<StoredReference>, StoreError> {
+    if !(tx.has_table("jobs")? && tx.has_table("deliveries")?) {
         return Ok(None);
     }
     // A delivery has the reference of the job it tells of, and may be put on record long after that was started.
-    let owed = if conn.table_exists(None, "lanes")? {
+    let owed = if tx.has_table("lanes")? {
         "SELECT lane_addresses.reference, created_at, 1 FROM lanes
          JOIN lane_addresses ON lane_addresses.lane_id = lanes.id
          JOIN deliveries ON deliveries.lane_id = lanes.id WHERE conversation_id = ?1"
     } else {
         "SELECT reference, created_at, 1 FROM deliveries WHERE conversation_id = ?1"
     };
-    let found = conn
-        .prepare(&format!(
-            "SELECT reference, started_at AS at, 0 AS place FROM jobs WHERE conversation_id = ?1
-             UNION ALL {owed} ORDER BY place, at DESC LIMIT 1"
-        ))?
-        .query_row([conversation_id], |row| {
-            let reference = serde_json::from_str(row.get_ref(0)?.as_str()?)
-                .map_err(|error| rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(error)))?;
-            Ok(StoredReference {
-                reference,
-                stored_at: Timestamp::from_microsecond(row.get(1)?).map_err(|error| {
-                    rusqlite::Error::FromSqlConversionFailure(1, Type::Integer, Box::new(error))
-                })?,
-            })
+    let select = format!(
+        "SELECT reference, started_at AS at, 0 AS place FROM jobs WHERE conversation_id = ?1
+         UNION ALL {owed} ORDER BY place, at DESC LIMIT 1"
+    );
+    tx.first(&select, params![conversation_id], |row| {
+        Ok(StoredReference {
+            reference: serde_json::from_str(row.text(0)?).map_err(StoreError::other)?,
+            stored_at: Timestamp::from_microsecond(row.get(1)?).map_err(StoreError::other)?,
         })
-        .optional()?;
-    Ok(found)
+    })
 }

@@ -6,8 +6,20 @@ use tidings_store::{Database, StoreError, Tx, params};
 use crate::MIGRATIONS;
 use crate::delivery::DeliveryState;
 
+/// An empty ledger of its own, on PostgreSQL with `TIDINGS_TEST_DATABASE=postgres`, else on SQLite.
 pub(crate) fn database() -> Database {
+    #[cfg(unix)]
+    if std::env::var_os("TIDINGS_TEST_DATABASE").is_some_and(|name| name == "postgres") {
+        return on_postgres();
+    }
     Database::temporary([MIGRATIONS]).unwrap()
+}
+
+/// An empty ledger of its own on PostgreSQL.
+#[cfg(unix)]
+pub(crate) fn on_postgres() -> Database {
+    let place = tidings_store::test_postgres::TestPostgres::shared().options();
+    Database::open(place.component(MIGRATIONS)).unwrap()
 }
 
 /// A second of the test's time.

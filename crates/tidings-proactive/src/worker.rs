@@ -27,7 +27,9 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::backlog_bounds::BacklogBounds;
 use crate::channel::Channel;
+use crate::closed_lanes::ClosedLanes;
 use crate::error::ProactiveError;
 use crate::handlers::Handlers;
 use crate::ledger::{self, Allowance, Claimed, Claiming, NodeId};
@@ -66,6 +68,8 @@ pub(crate) struct Worker {
     staged: AtomicBool,
     settling: Settling,
     terms: Mutex<Terms>,
+    closed_lanes: ClosedLanes,
+    pub(crate) backlog_bounds: BacklogBounds,
     changed: watch::Sender<u64>,
 }
 
@@ -116,6 +120,12 @@ impl Worker {
             staged: AtomicBool::new(false),
             settling: Settling::default(),
             terms: Mutex::new(Terms::new(options.breaker)),
+            closed_lanes: ClosedLanes::default(),
+            backlog_bounds: BacklogBounds::new(
+                options.max_backlog,
+                options.max_tenant_backlog,
+                options.shared,
+            ),
             options,
             changed: watch::Sender::new(0),
         }
@@ -146,6 +156,27 @@ impl Worker {
         }
     }
 
+    /// Somebody speaks in the conversation: the channel takes something there.
+    pub(crate) async fn is_spoken_to(&self, channel_id: &str, conversation_id: &str) {
+        let closed = &self.closed_lanes;
+        match closed
+            .open(&self.db, self.options.shared, channel_id, conversation_id)
+            .await
+        {
+            Ok(false) => {}
+            Ok(true) => {
+                tracing::info!(
+                    channel.id = channel_id,
+                    "a conversation that the channel had closed is open again: somebody spoke there"
+                );
+                self.bump();
+            }
+            Err(error) => {
+                tracing::warn!(%error, "nobody knows whether the conversation of a turn is closed; it stays as it is");
+            }
+        }
+    }
+
     /// After a commit: has `run` look in time at what got a time in it.
     fn look_in_time(&self) {
         let due = self.terms().take_due();
@@ -161,13 +192,14 @@ impl Worker {
     }
 
     /// Runs `change` in a commit of the database, with the time at which it runs: a time from before it was handed over
-    /// would be old where the database is slow, and pass for that of a clock which was set back.
+    /// would be old where the database is slow, and pass for that of a clock which was set back. If it collides with
+    /// others it runs again.
     pub(crate) async fn write<T: Send + 'static>(
         &self,
-        change: impl FnOnce(&Tx<'_>, Timestamp) -> Result<T, StoreError> + Send + 'static,
+        mut change: impl FnMut(&Tx<'_>, Timestamp) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let clock = Arc::clone(&self.clock);
-        self.db.write(move |tx| change(tx, clock.now())).await
+        self.db.write_repeatable(move |tx| change(tx, clock.now())).await
     }
 
     /// Runs `change` in such a commit, which may claim up to `most` of the deliveries that it puts on
@@ -175,7 +207,7 @@ impl Worker {
     pub(crate) async fn commit<T: Send + 'static>(
         self: &Arc<Self>,
         most: usize,
-        change: impl FnOnce(&Tx<'_>, Timestamp, &mut Allowance<'_>) -> Result<(T, Vec<Claimed>), StoreError>
+        mut change: impl FnMut(&Tx<'_>, Timestamp, &mut Allowance<'_>) -> Result<(T, Vec<Claimed>), StoreError>
         + Send
         + 'static,
     ) -> Result<T, ProactiveError> {
@@ -189,7 +221,7 @@ impl Worker {
                     // Taken only now, so that nobody holds a slot while he waits for the writer.
                     let slots: Vec<Slot> = here.slots(most);
                     let claiming = slots.first().map(|slot| here.claiming(slot.node));
-                    let mut allowance = Allowance::new(claiming, slots.len());
+                    let mut allowance = Allowance::new(Some(&here.backlog_bounds), claiming, slots.len());
                     let (value, claimed) = change(tx, now, &mut allowance)?;
                     Ok((value, slots, claimed, allowance.left()))
                 })
@@ -346,12 +378,14 @@ impl Worker {
             if slots.is_empty() {
                 return Ok(self.options.poll_every);
             }
-            let here = Arc::clone(self);
+            // The slots go along, and come back when the commit is over, whoever waits for it then.
+            let (here, mut slots) = (Arc::clone(self), Some(slots));
             let (slots, released, ready) = self
                 .write(move |tx, now| {
                     let released = ledger::release_due(tx, now)?;
-                    let ready = ledger::claim_ready(tx, here.claiming(node), now, slots.len())?;
-                    Ok((slots, released, ready))
+                    let free = slots.as_ref().map_or(0, Vec::len);
+                    let ready = ledger::claim_ready(tx, here.claiming(node), now, free)?;
+                    Ok((slots.take().unwrap_or_default(), released, ready))
                 })
                 .await
                 .inspect_err(|error| self.claims_failed(error))?;

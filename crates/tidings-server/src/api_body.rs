@@ -93,6 +93,14 @@ pub(crate) fn bad_syntax(message: impl Into<String>) -> ApiError {
     ApiError::new(StatusCode::BAD_REQUEST, "BadSyntax", message)
 }
 
+/// Refuses an id that no database could keep, so that there is none.
+pub(crate) fn check_nul(field: &'static str, text: &str) -> Result<(), ApiError> {
+    match text.contains('\0') {
+        true => Err(bad_argument(field, "must not hold the NUL character")),
+        false => Ok(()),
+    }
+}
+
 /// 400 that names the field and says what it must be.
 pub(crate) fn bad_argument(field: &'static str, problem: &str) -> ApiError {
     ApiError::new(

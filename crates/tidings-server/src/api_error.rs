@@ -7,6 +7,8 @@
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
+use tidings_proactive::ProactiveError;
+use tidings_store::{StoreError, StoreErrorKind};
 
 /// An error answer; [`IntoResponse`] writes it.
 #[derive(Debug, PartialEq, Eq)]
@@ -74,6 +76,46 @@ impl ApiError {
             "ShuttingDown",
             "the server is shutting down, try again later",
         )
+    }
+
+    /// What a failure of the database is to the caller. Logging it is left to who knows what failed.
+    pub(crate) fn of_store(error: &StoreError) -> Self {
+        match error.kind() {
+            StoreErrorKind::Invalid => Self::new(StatusCode::BAD_REQUEST, "BadArgument", error.to_string()),
+            StoreErrorKind::Busy | StoreErrorKind::Retry => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "DatabaseUnavailable",
+                "the database does not answer: nothing was kept, try again later",
+            ),
+            // Not 503: many a client repeats that of its own accord.
+            StoreErrorKind::Unknown => Self::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "OutcomeUnknown",
+                "the database went away during the commit, so nobody knows whether it was kept: look, or repeat it with \
+                 the same dedupeKey",
+            ),
+            StoreErrorKind::Closed => Self::shutting_down(),
+            StoreErrorKind::Full => Self::database_full(),
+            _ => Self::internal(),
+        }
+    }
+
+    /// The same for an error of the engine.
+    pub(crate) fn of_engine(error: &ProactiveError) -> Self {
+        match error {
+            ProactiveError::Store(error) => Self::of_store(error),
+            ProactiveError::Interrupted => Self::shutting_down(),
+            _ => Self::internal(),
+        }
+    }
+
+    pub(crate) fn database_full() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "DatabaseFull",
+            "the database is full and nothing was kept; whoever runs the server has to make room, then try again",
+        )
+        .header(header::RETRY_AFTER, HeaderValue::from_static("30"))
     }
 
     pub(crate) fn internal() -> Self {

@@ -138,7 +138,7 @@ impl Audit {
     pub(crate) async fn begin(&self, begun: Use) -> Result<i64, StoreError> {
         let (now, bounds) = (self.clock.now(), self.bounds);
         self.database
-            .write(move |tx| table::insert(tx, &begun, now, None, bounds))
+            .write_repeatable(move |tx| table::insert(tx, &begun, now, None, bounds))
             .await
     }
 

@@ -82,6 +82,8 @@ pub struct Config {
     pub lease: Duration,
     /// The most deliveries of one conversation that have not ended.
     pub max_backlog: u32,
+    /// The most deliveries of all conversations of one tenant that have not ended.
+    pub max_tenant_backlog: u32,
     /// How long deliveries that have ended stay on record.
     pub retention: Duration,
     /// Names that may stand in `Host` and `Origin`, beside loopback ones; asked in local mode only.
@@ -162,6 +164,7 @@ impl Default for Config {
             slow_turn_after: Duration::from_secs(5),
             lease: Duration::from_secs(15),
             max_backlog: 10_000,
+            max_tenant_backlog: 1_000_000,
             retention: Duration::from_hours(30 * 24),
             allowed_hosts: Vec::new(),
             allowed_service_hosts: Vec::new(),
@@ -266,6 +269,7 @@ impl Config {
             "slow_turn_after" => self.slow_turn_after = setting.parse(value::slow_turn)?,
             "lease" => self.lease = setting.parse(value::lease)?,
             "max_backlog" => self.max_backlog = setting.parse(value::backlog)?,
+            "max_tenant_backlog" => self.max_tenant_backlog = setting.parse(value::backlog)?,
             "retention" => self.retention = setting.parse(value::retention)?,
             "allowed_hosts" => self.allowed_hosts = setting.parse(value::hosts)?,
             "allowed_service_hosts" => self.allowed_service_hosts = setting.parse(value::hosts_with_ports)?,

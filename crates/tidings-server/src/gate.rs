@@ -204,7 +204,7 @@ async fn pass(
         Ok(row) => row,
         Err(error) => {
             tracing::error!(error = %error, "a request was refused because it could not be put on record");
-            return ApiError::internal().into_response();
+            return ApiError::of_store(&error).into_response();
         }
     };
     request.extensions_mut().insert(caller);

@@ -72,7 +72,7 @@ impl Log {
     async fn page(&self, limit: usize) -> Result<Page, ApiError> {
         let page = self.jobs.page(limit).await.map_err(|error| {
             tracing::error!(error = %error, "the job log cannot be read");
-            ApiError::internal()
+            ApiError::of_engine(&error)
         })?;
         let total = page.older + page.jobs.len() as u64;
         Ok(Page {

@@ -21,8 +21,9 @@
 //! | `POST /api/v1/jobs/{number}/complete` | completes a job and tells its creator |
 //! | `GET, POST /api/v1/deliveries` | what is owed, newest first; owes more |
 //! | `GET /api/v1/deliveries/events`, `/summary`, `/{id}` | the same live; in numbers; one with its attempts and waits |
-//! | `POST /api/v1/deliveries/{id}/cancel`, `/retry` | takes one back; owes a dead or unknown one again |
+//! | `POST /api/v1/deliveries/{id}/cancel`, `/hold`, `/release`, `/retry` | takes one back; keeps it back; lets it go; owes a dead or unknown one again |
 //! | `GET, POST, DELETE /api/v1/pauses` | what is stopped; stops a conversation, a channel or everything, and lets it go on |
+//! | `GET, PUT /api/v1/limits` | how often channels may be called; sets it |
 //! | `GET, POST /api/v1/keys`, `DELETE /api/v1/keys/{id}` | the API's keys |
 //! | `GET /api/v1/audit?limit=100&cursor=` | what was changed through the API, newest first |
 //! | `GET /api/v1/server` | whether a key is needed, and whether there is a local channel |

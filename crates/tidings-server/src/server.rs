@@ -138,6 +138,7 @@ impl Server {
         let mut options = ProactiveOptions::default();
         options.lease = config.lease;
         options.max_backlog = config.max_backlog;
+        options.max_tenant_backlog = config.max_tenant_backlog;
         options.retention = config.retention;
         options.node = own(address).to_string();
         options.shared = database.is_multi_node();

@@ -53,11 +53,12 @@ pub enum DocumentChange {
 /// A step runs while others wait: it only executes statements, and neither begins, commits nor rolls back. If it fails,
 /// its whole batch is undone.
 pub trait Step: Send + 'static {
-    /// Writes the step into the transaction that is open.
+    /// Writes the step into the transaction that is open. It is called again in a new transaction if this one collided
+    /// with others ([`StoreErrorKind::Retry`](crate::StoreErrorKind::Retry)) and was undone.
     ///
     /// # Errors
     /// Any; the batch is then undone and the error goes to the caller of [`Database::commit`](crate::Database::commit).
-    fn write(self: Box<Self>, tx: &Tx<'_>) -> Result<(), StoreError>;
+    fn write(&mut self, tx: &Tx<'_>) -> Result<(), StoreError>;
 }
 
 /// What [`Database::commit`](crate::Database::commit) answers once the batch is durable.

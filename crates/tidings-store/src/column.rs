@@ -33,6 +33,14 @@ impl<'a> ColumnRef<'a> {
             ValueRef::Blob(bytes) => ColumnRef::Blob(bytes),
         })
     }
+
+    /// What both engines can keep.
+    pub(crate) fn of_param(param: &'a dyn ToColumn) -> Result<ColumnRef<'a>, StoreError> {
+        match param.to_column() {
+            ColumnRef::Text(text) if text.contains('\0') => Err(StoreError::NulCharacter),
+            column => Ok(column),
+        }
+    }
 }
 
 impl rusqlite::ToSql for ColumnRef<'_> {

@@ -149,9 +149,11 @@ impl Database {
     /// it violates fails everyone in that commit. On PostgreSQL a statement that failed fails the operation, even if
     /// `work` passes over it. Dropping the future does not recall an operation that was already taken in.
     ///
+    /// Where several rows may be locked, prefer [`write_repeatable`](Self::write_repeatable): it repeats what collided.
+    ///
     /// # Errors
-    /// The error of `work`; [`StoreError::Uncommitted`] if the commit failed; [`StoreError::Unknown`] if nobody knows
-    /// whether it did; [`StoreError::Closed`].
+    /// The error of `work`; [`StoreError::Retry`] if it collided with others; [`StoreError::Uncommitted`] if the commit
+    /// failed; [`StoreError::Unknown`] if nobody knows whether it did; [`StoreError::Closed`].
     pub async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         F: FnOnce(&Tx<'_>) -> Result<T, StoreError> + Send + 'static,
@@ -162,6 +164,25 @@ impl Database {
             Engine::Postgres(postgres) => postgres.write(work).await,
             #[cfg(feature = "simulation")]
             Engine::Simulated(simulated) => simulated.run(crate::simulation::Access::Write, work).await,
+        }
+    }
+
+    /// As [`write`](Self::write), but runs `work` again, in a new transaction, when this one was undone because it collided
+    /// with others: PostgreSQL ends one of those that wait for each other in a circle. Five times at most, at once, since
+    /// those it gave way to hold what it wants, and it waits for them there. On SQLite nothing collides.
+    ///
+    /// What `work` does beside its statements has to stand being done again.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub async fn write_repeatable<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        F: FnMut(&Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+        T: Send + 'static,
+    {
+        match &self.shared.engine {
+            Engine::Postgres(postgres) => postgres.write_repeatable(work).await,
+            _ => self.write(work).await,
         }
     }
 
@@ -183,12 +204,13 @@ impl Database {
         }
     }
 
-    /// Keeps a whole batch, or nothing of it: first the documents, each on the condition of its eTag, then the steps.
+    /// Keeps a whole batch, or nothing of it: first the documents, each on the condition of its eTag, then the steps. If it
+    /// collides with others it is tried again, as [`write_repeatable`](Self::write_repeatable) does.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] names the document whose eTag did not match; otherwise as [`Database::write`].
     pub async fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
-        let Batch { documents, steps } = batch;
+        let Batch { documents, mut steps } = batch;
         let changes = documents
             .into_iter()
             .map(EncodedChange::new)
@@ -196,9 +218,9 @@ impl Database {
         if changes.is_empty() && steps.is_empty() {
             return Ok(Committed::default());
         }
-        self.write(move |tx| {
-            let etags = documents::apply(tx, changes)?;
-            for step in steps {
+        self.write_repeatable(move |tx| {
+            let etags = documents::apply(tx, &changes)?;
+            for step in &mut steps {
                 step.write(tx)?;
             }
             Ok(Committed { etags })

@@ -23,7 +23,7 @@
 //! struct Greet(&'static str);
 //!
 //! impl Step for Greet {
-//!     fn write(self: Box<Self>, tx: &Tx<'_>) -> Result<(), StoreError> {
+//!     fn write(&mut self, tx: &Tx<'_>) -> Result<(), StoreError> {
 //!         tx.execute("INSERT INTO greetings (text) VALUES (?1)", params![self.0])?;
 //!         Ok(())
 //!     }
@@ -88,7 +88,6 @@ pub use etag::{Condition, ETag};
 pub use memory::MemoryStorage;
 pub use open_error::OpenError;
 pub use postgres_error::PostgresError;
-pub use rusqlite;
 pub use storage::Storage;
 pub use store_error::{StorageError, StoreError, StoreErrorKind};
 pub use tx::{Dialect, Row, Tx};

@@ -29,6 +29,9 @@ pub enum StoreError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// A text holds the NUL character, which PostgreSQL cannot keep, so no engine does. In JSON it is escaped, and fine.
+    #[error("a text with the NUL character cannot be kept or looked for: leave the character out")]
+    NulCharacter,
     /// The document is beyond a limit.
     #[error("document {key:?} is too large: {reason}; keep less in it or split it")]
     TooLarge {
@@ -137,7 +140,7 @@ pub type StorageError = StoreError;
 pub enum StoreErrorKind {
     /// Someone else changed the document: read again.
     Conflict,
-    /// The caller asked for something that cannot be kept: an invalid key, too large a document.
+    /// The caller asked for something that cannot be kept: an invalid key, too large a document, a NUL character.
     Invalid,
     /// Disk or page limit exhausted: free space.
     Full,
@@ -164,7 +167,9 @@ impl StoreError {
     pub fn kind(&self) -> StoreErrorKind {
         match self {
             StoreError::Conflict { .. } => StoreErrorKind::Conflict,
-            StoreError::InvalidKey { .. } | StoreError::TooLarge { .. } => StoreErrorKind::Invalid,
+            StoreError::InvalidKey { .. } | StoreError::NulCharacter | StoreError::TooLarge { .. } => {
+                StoreErrorKind::Invalid
+            }
             StoreError::Full { .. } => StoreErrorKind::Full,
             StoreError::Busy { .. } | StoreError::Gone { .. } => StoreErrorKind::Busy,
             StoreError::Retry { .. } => StoreErrorKind::Retry,

@@ -2,10 +2,10 @@ use std::ops::ControlFlow;
 
 use rusqlite::Connection;
 
-use crate::StoreError;
 use crate::column::{ColumnRef, FromColumn, ToColumn};
 use crate::database::PostgresTx;
 use crate::postgres_error::words;
+use crate::{StoreError, params};
 
 /// Whose SQL a transaction speaks, for the few statements that cannot be spelled the same for both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -21,7 +21,8 @@ pub enum Dialect {
 /// Parameters are written `?1`, `?2` and so on, and bound from [`params!`](crate::params). Statements are prepared
 /// once for each connection, so their text should come from a small set. What is the same in both dialects is
 /// written once: `INTEGER` columns of SQLite are `BIGINT` (or `BOOLEAN`) in PostgreSQL, `TEXT` is `TEXT`, `BLOB` is
-/// `BYTEA`. For the rest, ask [`Tx::dialect`].
+/// `BYTEA`. For the rest, ask [`Tx::dialect`]. A text with the NUL character is refused by both
+/// ([`StoreError::NulCharacter`]).
 pub struct Tx<'a>(Inner<'a>);
 
 enum Inner<'a> {
@@ -165,6 +166,31 @@ impl<'a> Tx<'a> {
         }
     }
 
+    /// Runs statements that have no parameters, separated by semicolons; nothing of it is kept prepared.
+    ///
+    /// # Errors
+    /// The database refused one of them.
+    pub fn script(&self, sql: &str) -> Result<(), StoreError> {
+        match self.0 {
+            Inner::Sqlite(connection) => Ok(connection.execute_batch(sql)?),
+            Inner::Postgres(tx) => tx.script(sql),
+        }
+    }
+
+    /// Whether the database has a table of ours with this name. An older one may not have it yet.
+    ///
+    /// # Errors
+    /// The database refused.
+    pub fn has_table(&self, name: &str) -> Result<bool, StoreError> {
+        let select = match self.dialect() {
+            Dialect::Sqlite => "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1",
+            Dialect::Postgres => {
+                "SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = ?1"
+            }
+        };
+        self.exists(select, params![name])
+    }
+
     /// Whether a query has a row.
     ///
     /// # Errors
@@ -176,7 +202,7 @@ impl<'a> Tx<'a> {
 
 fn bind(statement: &mut rusqlite::Statement<'_>, params: &[&dyn ToColumn]) -> Result<(), StoreError> {
     for (index, param) in (1..).zip(params) {
-        statement.raw_bind_parameter(index, param.to_column())?;
+        statement.raw_bind_parameter(index, ColumnRef::of_param(*param)?)?;
     }
     Ok(())
 }
@@ -221,18 +247,6 @@ impl Row<'_> {
             RowInner::Postgres(row) => row
                 .try_get(index)
                 .map_err(|error| StoreError::message(words(&error))),
-        }
-    }
-}
-
-// Until every statement goes through the methods above.
-impl std::ops::Deref for Tx<'_> {
-    type Target = Connection;
-
-    fn deref(&self) -> &Connection {
-        match self.0 {
-            Inner::Sqlite(connection) => connection,
-            Inner::Postgres(_) => unreachable!("statements of rusqlite run on SQLite only"),
         }
     }
 }

@@ -232,8 +232,6 @@ async fn keep_together(
         return Ok(());
     }
     let Batch { documents, steps } = batch;
-    // The database checks the documents before it runs a step, so after a conflict the steps are all still
-    // here.
     let steps = Arc::new(Mutex::new(steps));
     for _ in 0..TRIES {
         let changes = states
@@ -317,16 +315,12 @@ fn too_busy(states: &[StateDocument]) -> Error {
     })
 }
 
-/// Steps that stay with the turn until a transaction takes them.
+/// Steps that stay with the turn, for the transaction after the one that was undone.
 struct Shared(Arc<Mutex<Vec<Box<dyn Step>>>>);
 
 impl Step for Shared {
-    fn write(self: Box<Self>, tx: &Tx<'_>) -> Result<(), StoreError> {
-        let steps = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        run_all(steps, tx)
+    fn write(&mut self, tx: &Tx<'_>) -> Result<(), StoreError> {
+        let mut steps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        steps.iter_mut().try_for_each(|step| step.write(tx))
     }
-}
-
-fn run_all(steps: Vec<Box<dyn Step>>, tx: &Tx<'_>) -> Result<(), StoreError> {
-    steps.into_iter().try_for_each(|step| step.write(tx))
 }

@@ -108,7 +108,7 @@ impl Inbox {
         let hold = self.hold();
         let stored = self
             .database
-            .write(move |tx| shared::acknowledge(tx, &row, &hold))
+            .write_repeatable(move |tx| shared::acknowledge(tx, &row, &hold))
             .await?;
         self.keep_hold();
         Ok(stored)
@@ -120,7 +120,7 @@ impl Inbox {
             let (hold, now_ms) = (self.hold(), self.now_ms());
             let rows = self
                 .database
-                .write(move |tx| shared::take_up(tx, now_ms, &hold))
+                .write_repeatable(move |tx| shared::take_up(tx, now_ms, &hold))
                 .await?;
             let is_last = (rows.len() as i64) < shared::TAKEN_UP_AT_ONCE;
             all.extend(rows);
@@ -144,7 +144,9 @@ impl Inbox {
             until_ms: 0,
             ..self.hold()
         };
-        self.database.write(move |tx| shared::hold(tx, &nothing)).await
+        self.database
+            .write_repeatable(move |tx| shared::hold(tx, &nothing))
+            .await
     }
 
     fn hold(&self) -> Hold {
@@ -167,7 +169,9 @@ impl Inbox {
             return Ok(());
         }
         let hold = self.hold();
-        self.database.write(move |tx| shared::hold(tx, &hold)).await
+        self.database
+            .write_repeatable(move |tx| shared::hold(tx, &hold))
+            .await
     }
 
     pub(super) fn count_for_pruning(&self, body_len: usize) {
@@ -193,7 +197,7 @@ impl Inbox {
         let body_bytes = i64::try_from(self.limits.body_bytes).unwrap_or(i64::MAX);
         let prune = move |tx: &Tx<'_>| shared::prune(tx, forgotten_before_ms, activities, body_bytes);
         tokio::spawn(async move {
-            if let Err(error) = database.write(prune).await {
+            if let Err(error) = database.write_repeatable(prune).await {
                 tracing::warn!(error = %error, "old rows of the inbox could not be deleted; the next pruning tries again");
             }
         });

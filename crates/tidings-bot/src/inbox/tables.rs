@@ -83,8 +83,8 @@ impl Record {
 }
 
 impl Step for Record {
-    fn write(self: Box<Self>, tx: &Tx<'_>) -> Result<(), StoreError> {
-        Record::write(&self, tx)
+    fn write(&mut self, tx: &Tx<'_>) -> Result<(), StoreError> {
+        Record::write(self, tx)
     }
 }
 

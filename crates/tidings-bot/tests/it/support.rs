@@ -133,7 +133,7 @@ impl Home {
         if is_on_postgres() {
             // The time never stands still from one process to the next, and numbers rely on that.
             let lives = self.lives.fetch_add(1, Ordering::Relaxed) + 1;
-            user.clock().advance(SignedDuration::from_secs(lives));
+            user.clock().advance(SignedDuration::from_millis(lives));
         }
         Life { database, user }
     }
@@ -170,7 +170,7 @@ impl Life {
 pub(crate) struct Note(pub(crate) &'static str);
 
 impl Step for Note {
-    fn write(self: Box<Self>, tx: &Tx<'_>) -> Result<(), StoreError> {
+    fn write(&mut self, tx: &Tx<'_>) -> Result<(), StoreError> {
         if self.0 == "fail" {
             return Err(StoreError::message("this step fails"));
         }

@@ -1,7 +1,7 @@
 //! The command line of `tidings deliveries`, and the help that teaches it.
 
 use clap::{ArgGroup, Args, Subcommand};
-use jiff::{Span, SpanRelativeTo, Timestamp};
+use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 
 use crate::arguments::Access;
 
@@ -14,6 +14,7 @@ Examples:
   tidings deliveries tail                            changes as they happen, until Ctrl-C
   tidings deliveries retry 17 18                     dead or unknown ones, as new deliveries
   tidings deliveries cancel 19                       takes back what has not been sent
+  tidings deliveries hold 20 --until 2h              keeps one back, and others of its conversation go past it
   tidings deliveries pause --channel msteams         sends nothing there until `resume --channel msteams`
 
 States:
@@ -35,6 +36,10 @@ pub(crate) enum DeliveriesCommand {
     Retry(Retry),
     /// Take back what has not been sent
     Cancel(Cancel),
+    /// Keep back what is ready or to be tried again; others of its conversation go past it
+    Hold(Hold),
+    /// Let go what is held, at its old place
+    Release(Cancel),
     /// Follow what changes
     Tail(Tail),
     /// Send nothing more to a conversation, to a channel or at all; what is accepted waits
@@ -125,12 +130,28 @@ pub(crate) struct Retry {
     pub(crate) access: Access,
 }
 
-/// Flags of `tidings deliveries cancel`.
+/// Flags of `tidings deliveries cancel` and `release`.
 #[derive(Debug, Args)]
 pub(crate) struct Cancel {
     /// The ids of the deliveries
     #[arg(value_name = "ID", required = true, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) ids: Vec<u64>,
+    /// Print the server's JSON in place of text for people
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) access: Access,
+}
+
+/// Flags of `tidings deliveries hold`.
+#[derive(Debug, Args)]
+pub(crate) struct Hold {
+    /// The ids of the deliveries
+    #[arg(value_name = "ID", required = true, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) ids: Vec<u64>,
+    /// Let them go by themselves then: a time such as 2027-01-31T12:00:00Z, or how long from now, such as 2h or 3d
+    #[arg(long, value_name = "TIME", value_parser = time_to_come)]
+    pub(crate) until: Option<Timestamp>,
     /// Print the server's JSON in place of text for people
     #[arg(long)]
     pub(crate) json: bool,
@@ -175,17 +196,28 @@ pub(crate) struct PauseFlags {
 
 /// A time, or how long ago.
 fn time(text: &str) -> Result<Timestamp, String> {
-    if let Ok(time) = text.parse() {
-        return Ok(time);
-    }
-    text.parse::<Span>()
-        .and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()))
+    text.parse()
         .ok()
-        .filter(|ago| !ago.is_negative())
-        .and_then(|ago| Timestamp::now().checked_sub(ago).ok())
+        .or_else(|| Timestamp::now().checked_sub(duration(text)?).ok())
         .ok_or_else(|| {
             "must be a time such as 2027-01-31T12:00:00Z, or how long ago, such as 2h or 3d".to_owned()
         })
+}
+
+/// A time, or how long from now.
+fn time_to_come(text: &str) -> Result<Timestamp, String> {
+    text.parse()
+        .ok()
+        .or_else(|| Timestamp::now().checked_add(duration(text)?).ok())
+        .ok_or_else(|| {
+            "must be a time such as 2027-01-31T12:00:00Z, or how long from now, such as 2h or 3d".to_owned()
+        })
+}
+
+fn duration(text: &str) -> Option<SignedDuration> {
+    let span = text.parse::<Span>().ok()?;
+    let duration = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
+    (!duration.is_negative()).then_some(duration)
 }
 
 #[cfg(test)]
@@ -204,6 +236,10 @@ mod tests {
         assert!(time("1d12h").is_ok());
         for text in ["", "yesterday", "-2h", "2027-01-31"] {
             assert!(time(text).is_err(), "{text}");
+            assert!(time_to_come(text).is_err(), "{text}");
         }
+        let in_two_hours = time_to_come("2h").unwrap();
+        assert!((7_199..=7_201).contains(&in_two_hours.duration_since(before).as_secs()));
+        assert_eq!(time_to_come("2027-01-31T12:00:00Z"), time("2027-01-31T12:00:00Z"));
     }
 }

@@ -209,7 +209,10 @@ fn advice(detail: &Detail) -> Option<String> {
                     .to_owned(),
             )
         }
-        ("scheduled" | "held" | "available" | "retryable", _) => {
+        ("held", _) => Some(format!(
+            "Let it go: tidings deliveries release {id}. Take it back: tidings deliveries cancel {id}"
+        )),
+        ("scheduled" | "available" | "retryable", _) => {
             Some(format!("Take it back: tidings deliveries cancel {id}"))
         }
         _ => None,

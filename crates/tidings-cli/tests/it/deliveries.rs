@@ -97,6 +97,11 @@ impl Desk {
         printed(self.folder.path(), &self.with(arguments)).await
     }
 
+    async fn limits(&self, arguments: &[&str]) -> String {
+        let arguments = [&["limits"], arguments, &["--server", &self.served.base]].concat();
+        printed(self.folder.path(), &arguments).await
+    }
+
     async fn refused(&self, arguments: &[&str]) -> String {
         let (code, line) = failure(tidings(self.folder.path()).args(self.with(arguments))).await;
         assert_eq!(code, 1, "{line}");
@@ -211,6 +216,37 @@ async fn a_paused_conversation_waits_and_what_waits_is_cancelled() {
 }
 
 #[tokio::test]
+async fn what_is_held_is_passed_by_and_goes_when_it_is_released() {
+    let mut desk = Desk::open().await;
+    desk.channel_says(200, json!({ "id": "1" })).await;
+    desk.printed(&["pause", "--all"]).await;
+    let first = desk.owe("first").await.to_string();
+    let second = desk.owe("second").await;
+    let held = desk.printed(&["hold", &first]).await;
+    assert_eq!(
+        held,
+        format!("Delivery {first} is held until it is released or expires.\n")
+    );
+    desk.printed(&["resume", "--all"]).await;
+    desk.told(second, "delivered").await;
+    let shown = desk.printed(&["show", &first]).await;
+    assert!(
+        shown.contains("now: held") && shown.contains(&format!("tidings deliveries release {first}")),
+        "{shown}"
+    );
+    let line = desk.refused(&["hold", &second.to_string()]).await;
+    assert!(
+        line.ends_with("is delivered and cannot be held: it has ended"),
+        "{line}"
+    );
+    let released = desk.printed(&["release", &first]).await;
+    assert_eq!(released, format!("Delivery {first} is released.\n"));
+    desk.told(first.parse().unwrap(), "delivered").await;
+    let line = desk.refused(&["release", &first]).await;
+    assert!(line.ends_with("cannot be released: only held ones are"), "{line}");
+}
+
+#[tokio::test]
 async fn a_channel_and_everything_are_paused_and_go_on() {
     let mut desk = Desk::open().await;
     desk.channel_says(200, json!({ "id": "1" })).await;
@@ -234,6 +270,26 @@ async fn a_channel_and_everything_are_paused_and_go_on() {
         line.contains("nothing was ever owed to the conversation unheard of"),
         "{line}"
     );
+}
+
+#[tokio::test]
+async fn a_channel_is_limited_and_what_waits_for_it_goes_on() {
+    let mut desk = Desk::open().await;
+    desk.channel_says(200, json!({ "id": "1" })).await;
+    let table = desk.limits(&["set", "test", "lane", "1/1h", "2/2h"]).await;
+    let row = table.lines().last().unwrap();
+    assert_eq!(
+        row.split_whitespace().collect::<Vec<_>>(),
+        ["test", "lane", "1/1h", "2/2h"],
+        "{table}"
+    );
+    let first = desk.owe("at once").await;
+    let second = desk.owe("in an hour").await;
+    desk.told(first, "delivered").await;
+    let table = desk.limits(&["remove", "test", "lane"]).await;
+    assert_eq!(desk.limits(&["list"]).await, table);
+    assert!(!table.contains("test"), "{table}");
+    desk.told(second, "delivered").await;
 }
 
 #[tokio::test]

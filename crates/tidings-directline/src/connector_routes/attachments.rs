@@ -60,15 +60,16 @@ pub(crate) async fn upload(
     };
     let conversation = channel.conversation(&conversation).await?;
     let id = upload.id.clone();
+    let uploads = [upload];
     let now = channel.now_micros();
     let until = now.saturating_add(micros(limits.attachment_life));
     let kept = channel
         .db
-        .write(move |tx| {
+        .write_repeatable(move |tx| {
             attachment::keep(
                 tx,
                 conversation.number,
-                &[upload],
+                &uploads,
                 now,
                 until,
                 limits.attachment_bytes,

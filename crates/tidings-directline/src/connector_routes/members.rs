@@ -73,7 +73,7 @@ pub(crate) async fn remove(
     let number = conversation.number;
     let removed = channel
         .db
-        .write(move |tx| {
+        .write_repeatable(move |tx| {
             let found = member::find(tx, number, &member_id)?;
             member::leave(tx, number, &member_id)?;
             Ok(found)

@@ -133,6 +133,10 @@ async fn a_form_needs_no_activity_but_somebody_to_speak() {
         upload(&site, &chat, "", FORM, body()).await.refusal(),
         refused(400, "MissingProperty")
     );
+    assert_eq!(
+        upload(&site, &chat, "?userId=u%00", FORM, body()).await.refusal(),
+        refused(400, "BadArgument")
+    );
     upload(&site, &chat, "?userId=u1", FORM, body()).await.ok();
     assert_eq!(
         site.delivered_message().await.from.unwrap().id.as_deref(),

@@ -1,5 +1,6 @@
 use tidings_store::StoreError;
 
+use crate::channel_limits::LimitsError;
 use crate::deliveries::PauseTarget;
 use crate::delivery::{DeliveryId, DeliveryState};
 use crate::ledger::operate::NotDone;
@@ -21,7 +22,7 @@ pub enum DeliveriesError {
         id: DeliveryId,
         /// Its state.
         state: DeliveryState,
-        /// What it was to be: `cancelled`, `retried`.
+        /// What it was to be: `cancelled`, `retried`, `held`, `released`.
         wanted: &'static str,
     },
     /// The channel takes nothing in that conversation any more.
@@ -54,6 +55,9 @@ pub enum DeliveriesError {
         /// What was named.
         target: PauseTarget,
     },
+    /// The limits are none.
+    #[error(transparent)]
+    Limits(#[from] LimitsError),
     /// The database refused.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -79,8 +83,13 @@ impl DeliveriesError {
 
 fn hint(wanted: &str, state: DeliveryState) -> &'static str {
     match (wanted, state) {
-        ("cancelled", DeliveryState::Sending) => ": its outcome will be on record in a moment",
-        ("cancelled", _) => ": it has ended",
+        ("cancelled" | "held", DeliveryState::Sending) => ": its outcome will be on record in a moment",
+        ("held", DeliveryState::Scheduled) => {
+            ": its time has not come; cancel it if it must not be sent then"
+        }
+        ("held", DeliveryState::Held) => ": it is already",
+        ("cancelled" | "held", _) => ": it has ended",
+        ("released", _) => ": only held ones are",
         ("retried", state) if !state.is_final() => ": it has not ended, so it still has its chance",
         ("retried", _) => ": only dead and unknown ones are",
         _ => "",

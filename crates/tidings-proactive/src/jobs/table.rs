@@ -9,7 +9,7 @@ use crate::delivery::DeliveryId;
 use crate::enqueue::Address;
 use crate::job::{Completion, Job, JobPage, JobState};
 use crate::job_number::JobNumber;
-use crate::ledger::{self, Allowance, Claimed, Content, NewDelivery};
+use crate::ledger::{self, Allowance, Claimed, Content, Insist, NewDelivery};
 use crate::row;
 use crate::unknown_policy::UnknownPolicy;
 
@@ -42,10 +42,10 @@ pub(super) fn insert(tx: &Tx<'_>, creator: &Address, now: Timestamp) -> Result<J
 pub(super) fn complete(
     tx: &Tx<'_>,
     number: JobNumber,
-    notice: String,
+    notice: &str,
     now: Timestamp,
     expires_at: Timestamp,
-    trace: Option<String>,
+    trace: Option<&str>,
     allowance: &mut Allowance<'_>,
 ) -> Result<(Completion, Option<Claimed>), StoreError> {
     let sql = match tx.dialect() {
@@ -77,7 +77,7 @@ pub(super) fn complete(
         conversation_id: creator.conversation_id,
         reference: creator.reference,
         identity: creator.identity,
-        content: Content::Activity(notice),
+        content: Content::Activity(notice.to_owned()),
         class: "job".to_owned(),
         policy: UnknownPolicy::default(),
         // The job's own state says that it is owed once.
@@ -85,10 +85,10 @@ pub(super) fn complete(
         not_before: None,
         expires_at,
         parent: None,
-        trace,
+        trace: trace.map(str::to_owned),
     };
     // A job's notice is owed however much is owed already: its completion must not fail.
-    let Ok(mut enqueued) = ledger::enqueue(tx, delivery, now, u32::MAX, allowance)? else {
+    let Ok(mut enqueued) = ledger::enqueue(tx, delivery, now, Insist::Yes, allowance)? else {
         return Err(StoreError::message("a job's notice was refused"));
     };
     tx.execute(

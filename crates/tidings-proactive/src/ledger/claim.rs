@@ -10,6 +10,7 @@ use super::enqueue::{Content, NewDelivery};
 use super::lane::{self, Lane, LaneId, columns};
 use super::nodes::NodeId;
 use super::{Result, budget};
+use crate::backlog_bounds::BacklogBounds;
 use crate::delivery::DeliveryId;
 use crate::meter::Meter;
 use crate::state::DeliveryState;
@@ -59,8 +60,9 @@ impl Claiming<'_> {
     }
 }
 
-/// What a commit that puts deliveries on record may claim, and what it leaves behind.
+/// What a commit that puts deliveries on record may claim, how much it may put there, and what it leaves behind.
 pub(crate) struct Allowance<'a> {
+    bounds: Option<&'a BacklogBounds>,
     claiming: Option<Claiming<'a>>,
     free: usize,
     left: bool,
@@ -68,8 +70,13 @@ pub(crate) struct Allowance<'a> {
 
 impl<'a> Allowance<'a> {
     /// Up to `free` lanes may be claimed.
-    pub(crate) fn new(claiming: Option<Claiming<'a>>, free: usize) -> Self {
+    pub(crate) fn new(
+        bounds: Option<&'a BacklogBounds>,
+        claiming: Option<Claiming<'a>>,
+        free: usize,
+    ) -> Self {
         Self {
+            bounds,
             claiming,
             free,
             left: false,
@@ -77,8 +84,12 @@ impl<'a> Allowance<'a> {
     }
 
     /// Nothing may be claimed.
-    pub(crate) fn none() -> Self {
-        Self::new(None, 0)
+    pub(crate) fn without_claims(bounds: &'a BacklogBounds) -> Self {
+        Self::new(Some(bounds), None, 0)
+    }
+
+    pub(super) fn bounds(&self) -> Option<&'a BacklogBounds> {
+        self.bounds
     }
 
     /// Whether something was left in the table that whoever polls it has to look at.

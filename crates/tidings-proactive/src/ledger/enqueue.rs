@@ -103,6 +103,17 @@ pub(crate) enum Refusal {
     OtherBody { id: DeliveryId },
     /// The conversation has as many open deliveries as it may.
     BacklogFull,
+    /// All conversations of its tenant together have as many as they may.
+    TenantFull { tenant: String },
+}
+
+/// Whether something is put on record although there is no room for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Insist {
+    /// It is refused: its caller is told, and tries again.
+    No,
+    /// It takes its place all the same: what it comes from was accepted before.
+    Yes,
 }
 
 /// Puts a delivery on record, once for each dedupe key. An idle lane is claimed for it at once, if that is
@@ -111,7 +122,7 @@ pub(crate) fn enqueue(
     tx: &Tx<'_>,
     new: NewDelivery,
     now: Timestamp,
-    max_backlog: u32,
+    insist: Insist,
     allowance: &mut Allowance<'_>,
 ) -> Result<std::result::Result<Enqueued, Refusal>> {
     if let Some(dedupe) = &new.dedupe
@@ -127,8 +138,16 @@ pub(crate) fn enqueue(
     {
         return Ok(first);
     }
-    if lane.backlog >= i64::from(max_backlog) {
-        return Ok(Err(Refusal::BacklogFull));
+    if let Some(bounds) = allowance.bounds()
+        && !lane.closed
+    {
+        let lane_is_full = lane.backlog >= i64::from(bounds.lane);
+        if lane_is_full && insist == Insist::No {
+            return Ok(Err(Refusal::BacklogFull));
+        }
+        if !bounds.take(tx, &lane.tenant, now)? && insist == Insist::No {
+            return Ok(Err(Refusal::TenantFull { tenant: lane.tenant }));
+        }
     }
     // Lanes of the first versions have an address without a host.
     let is_known = known.is_this(&new) && !lane.host.is_empty();
@@ -334,9 +353,11 @@ impl Whereabouts {
         };
         let host = reference.service_url.as_deref().map(host_of).unwrap_or_default();
         let tenant = reference.conversation.and_then(|account| account.tenant_id);
+        // An id with a NUL character is none, and no database keeps it.
+        let known = |text: String| Some(text).filter(|text| !text.contains('\0')).unwrap_or_default();
         Self {
-            tenant: tenant.unwrap_or_default(),
-            host,
+            tenant: known(tenant.unwrap_or_default()),
+            host: known(host),
         }
     }
 }

@@ -151,8 +151,26 @@ pub(super) fn close(
     Ok(())
 }
 
+/// A conversation, if it is known and closed.
+pub(crate) fn closed_lane(tx: &Tx<'_>, channel_id: &str, conversation_id: &str) -> Result<Option<LaneId>> {
+    tx.first(
+        "SELECT id FROM lanes WHERE channel_id = ?1 AND conversation_id = ?2 AND closed_reason IS NOT NULL",
+        params![channel_id, conversation_id],
+        |row| row.get(0).map(LaneId),
+    )
+}
+
+/// Channel and id of the conversations that are closed, at most `most` of them. Reads all lanes.
+pub(crate) fn closed_lanes(tx: &Tx<'_>, most: usize) -> Result<Vec<(String, String)>> {
+    tx.all(
+        "SELECT channel_id, conversation_id FROM lanes WHERE closed_reason IS NOT NULL LIMIT ?1",
+        params![i64::try_from(most).unwrap_or(i64::MAX)],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )
+}
+
 /// The channel takes something there again. Nothing waits in a closed lane, so there is nothing to wake.
-pub(super) fn reopen(tx: &Tx<'_>, lane: LaneId) -> Result<()> {
+pub(crate) fn reopen(tx: &Tx<'_>, lane: LaneId) -> Result<()> {
     tx.execute(
         "UPDATE lanes SET closed_reason = NULL WHERE id = ?1",
         params![lane.0],

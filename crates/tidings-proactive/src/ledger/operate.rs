@@ -1,5 +1,6 @@
 //! What operators do to deliveries. Each function does the whole of it or nothing, and says why not.
 
+mod limit;
 mod pause;
 
 use jiff::Timestamp;
@@ -10,6 +11,7 @@ use super::read::row;
 use super::rearm::{begin_wait, end_waits, rearm};
 use crate::delivery::{DeliveryId, DeliveryState};
 
+pub(crate) use limit::{limits, set_limits, wake_paced};
 pub(crate) use pause::{pause, pause_lane, resume, resume_lane, wake};
 
 /// Why something was not done.
@@ -116,11 +118,8 @@ pub(crate) fn retry(tx: &Tx<'_>, id: DeliveryId, reopen_lane: bool, now: Timesta
     Ok(Ok(DeliveryId(new)))
 }
 
-/// Keeps back what is ready or to be tried again, until a time or until it is released. The others of its class go on.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "what holds deliveries back by itself comes later")
-)]
+/// Keeps back what is ready or to be tried again, until a time or until it is released; then it takes its old place. The
+/// others of its class go on. It expires as if it were not held.
 pub(crate) fn hold(
     tx: &Tx<'_>,
     id: DeliveryId,
@@ -135,11 +134,13 @@ pub(crate) fn hold(
         return Ok(Err(NotDone::State(state)));
     }
     tx.execute(
-        "UPDATE deliveries SET state = 'held', reason = ?2, due_at = ?3, updated_at = ?4 WHERE id = ?1",
+        "UPDATE deliveries SET state = 'held', reason = ?2, updated_at = ?4,
+                               due_at = CASE WHEN ?3 < expires_at THEN ?3 ELSE expires_at END
+         WHERE id = ?1",
         params![
             id.0,
             reason,
-            until.map(Timestamp::as_microsecond),
+            until.unwrap_or(Timestamp::MAX).as_microsecond(),
             now.as_microsecond()
         ],
     )?;
@@ -151,10 +152,6 @@ pub(crate) fn hold(
 }
 
 /// Lets go what is held: it is ready, at its old place.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "what holds deliveries back by itself comes later")
-)]
 pub(crate) fn release(tx: &Tx<'_>, id: DeliveryId, now: Timestamp) -> Done<()> {
     let Some((lane, state)) = lock(tx, id)? else {
         return Ok(Err(NotDone::Unknown));

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use tidings_store::{Tx, params};
 
 use super::claim::{self, Claimed, Claiming, Turn};
+use super::enqueue::Insist;
 use super::lane::{self, Lane};
 use super::{Result, budget, nodes};
 use crate::delivery::Failure;
@@ -332,6 +333,7 @@ pub(crate) fn settle_handled(
     tx: &Tx<'_>,
     claimed: &Claimed,
     children: Vec<super::NewDelivery>,
+    allowance: &mut super::Allowance<'_>,
     now: Timestamp,
 ) -> Result<()> {
     let lane = Lane::by_id(tx, claimed.lane)?;
@@ -343,7 +345,7 @@ pub(crate) fn settle_handled(
     }
     for child in children {
         // The backlog was let in with the handler's own delivery.
-        let _ = super::enqueue(tx, child, now, u32::MAX, &mut super::Allowance::none())?;
+        let _ = super::enqueue(tx, child, now, Insist::Yes, allowance)?;
     }
     tx.execute(
         "UPDATE deliveries SET state = 'delivered', ended_at = ?2, updated_at = ?2

@@ -1,7 +1,7 @@
-//! Random sequences of what the engine does to the ledger, beside a model of it in memory.
+//! Random sequences of what the engine does to the ledger, on SQLite and on PostgreSQL, beside a model of it in memory.
 //!
 //! An [`Op`] says what is done and [`Hands::apply`] does it in one transaction of whichever database; what came of it is an
-//! [`Event`]. Neither knows the model, so that one sequence can be run on several databases and the histories compared.
+//! [`Event`]. Neither knows the model: one sequence runs on both databases, and the three histories are the same.
 
 mod model;
 
@@ -20,6 +20,9 @@ use crate::reason::{CloseReason, DeadReason};
 use crate::state::DeliveryState;
 use crate::stats::EngineCounters;
 use crate::terms::Terms;
+use crate::test_ledger::database;
+#[cfg(unix)]
+use crate::test_ledger::on_postgres;
 use crate::unknown_policy::UnknownPolicy;
 
 use model::Model;
@@ -158,8 +161,8 @@ impl Hands {
                     terms: &self.terms,
                     counters: &self.counters,
                 });
-                let mut allowance = Allowance::new(claiming, usize::from(may_claim));
-                let enqueued = enqueue(tx, new, now, u32::MAX, &mut allowance)?.unwrap();
+                let mut allowance = Allowance::new(None, claiming, usize::from(may_claim));
+                let enqueued = enqueue(tx, new, now, Insist::No, &mut allowance)?.unwrap();
                 let event = Event::Enqueued {
                     id: enqueued.id.0,
                     state: enqueued.state,
@@ -195,7 +198,10 @@ impl Hands {
                 }
                 let claimed = self.lost[which % self.lost.len()].clone();
                 if matches!(claimed.content, Content::Handler { .. }) {
-                    assert!(settle_handled(tx, &claimed, Vec::new(), now).is_err());
+                    assert!(
+                        settle_handled(tx, &claimed, Vec::new(), &mut Allowance::new(None, None, 0), now)
+                            .is_err()
+                    );
                     return Ok(Event::LeaseLost);
                 }
                 self.settle(tx, claimed, How::Delivered, Next::SameLane)
@@ -259,7 +265,8 @@ impl Hands {
                 conversation_id: claimed.conversation_id.clone(),
                 ..of(0, 0, false)
             });
-            settle_handled(tx, &claimed, children.collect(), now)?;
+            let mut allowance = Allowance::new(None, None, 0);
+            settle_handled(tx, &claimed, children.collect(), &mut allowance, now)?;
             return Ok(Event::Nothing);
         }
         let failed = |outcome| Failed {
@@ -418,57 +425,71 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// Runs a sequence, and compares the ledger with the model after each step. Returns the history.
-fn run(tx: &Tx<'_>, ops: Vec<Op>) -> Result<Vec<Event>> {
-    let mut hands = Hands::new(tx)?;
+/// Runs a sequence, each step in a transaction of its own, and compares the ledger with the model after each. Returns
+/// the history.
+async fn run(db: &Database, ops: &[Op]) -> Vec<Event> {
+    let mut hands = db.write(Hands::new).await.unwrap();
     let mut model = Model::new(hands.now);
     let mut history = Vec::new();
-    for op in ops {
-        let event = hands.apply(tx, op)?;
-        let (deliveries, lanes) = standings(tx)?;
+    for &op in ops {
+        let step = db.write(move |tx| {
+            let event = hands.apply(tx, op)?;
+            Ok((hands, event, standings(tx)?))
+        });
+        let (back, event, (deliveries, lanes)) = step.await.unwrap();
+        hands = back;
         assert_eq!(event, model.apply(op), "{op:?} after {history:?}");
         assert_eq!(deliveries, model.deliveries(), "after {op:?}");
         assert_eq!(lanes, model.lanes(), "after {op:?}");
         history.push(event);
     }
-    Ok(history)
+    history
 }
 
-fn on_a_database<T>(work: impl AsyncFnOnce(Database) -> T) -> T {
+/// The history of a sequence on an empty ledger, in which everything has ended then.
+async fn history_on(db: Database, ops: &[Op]) -> Vec<Event> {
+    let history = run(&db, ops).await;
+    let open = db.read(|tx| {
+        let select = "SELECT count(*) FROM deliveries WHERE ended_at IS NULL";
+        tx.first(select, &[], |row| row.get::<i64>(0))
+    });
+    assert_eq!(open.await.unwrap(), Some(0));
+    db.close().await;
+    history
+}
+
+fn block_on<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap()
-        .block_on(async { work(Database::temporary([MIGRATIONS]).unwrap()).await })
+        .block_on(work)
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 100, ..ProptestConfig::default() })]
 
-    /// Whatever is done in whatever order, the ledger stands as the model does; and in the end everything has ended.
+    /// Whatever is done in whatever order, the ledger stands as the model does, on both databases; and in the end
+    /// everything has ended.
     #[test]
     fn the_ledger_stands_as_its_model(ops in prop::collection::vec(op(), 1..80)) {
         let mut ops = ops;
         // Everything that is left is brought to its end: the last of it expires.
-        for _ in 0..60 {
-            ops.extend([Op::Wait { seconds: 20 }, Op::ReleaseDue, Op::Claim]);
+        for _ in 0..14 {
+            ops.extend([Op::Wait { seconds: 80 }, Op::ReleaseDue, Op::Claim]);
             ops.extend([Op::Settle { which: 0, how: How::Delivered, next: Next::SameLane }; 3]);
         }
-        let open = on_a_database(async |db| {
-            db.write(|tx| {
-                run(tx, ops)?;
-                tx.first("SELECT count(*) FROM deliveries WHERE ended_at IS NULL", &[], |row| row.get(0))
-            })
-            .await
-            .unwrap()
-        });
-        prop_assert_eq!(open, Some(0_i64));
+        let on_sqlite = block_on(history_on(Database::temporary([MIGRATIONS]).unwrap(), &ops));
+        #[cfg(unix)]
+        prop_assert_eq!(&block_on(history_on(on_postgres(), &ops)), &on_sqlite);
+        prop_assert_eq!(on_sqlite.len(), ops.len());
     }
 }
 
 #[test]
 fn many_expired_deliveries_are_cleared_over_several_transactions() {
-    on_a_database(async |db| {
+    block_on(async {
+        let db = database();
         let rows = 600_i64;
         let (fresh, hands) = db
             .write(move |tx| {
@@ -479,10 +500,16 @@ fn many_expired_deliveries_are_cleared_over_several_transactions() {
                         expires_at: at(if n == rows { 9_000 } else { 1_010 }),
                         ..of(0, 0, false)
                     };
-                    last = enqueue(tx, new, at(hands.now), u32::MAX, &mut Allowance::none())?
-                        .unwrap()
-                        .id
-                        .0;
+                    last = enqueue(
+                        tx,
+                        new,
+                        at(hands.now),
+                        Insist::No,
+                        &mut Allowance::new(None, None, 0),
+                    )?
+                    .unwrap()
+                    .id
+                    .0;
                 }
                 hands.now = 1_010;
                 Ok((last, hands))
@@ -541,7 +568,8 @@ fn nothing_is_found_by_scanning() {
             "deliveries_ready",
         ),
     ];
-    on_a_database(async |db| {
+    block_on(async {
+        let db = Database::temporary([MIGRATIONS]).unwrap();
         for (sql, index) in queries {
             let plan = db
                 .read(move |tx| {

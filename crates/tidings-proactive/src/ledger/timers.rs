@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use tidings_store::{Tx, params};
 
 use super::lane::{Lane, LaneId};
+use super::rearm::end_waits;
 use super::{Result, budget};
 
 /// The most timers that one transaction lets go; the statement says so too.
@@ -21,10 +22,10 @@ pub(crate) struct Released {
 }
 
 /// Lets go what is due: it can be claimed now, or no longer keeps its class waiting, or its time has run out.
-pub(crate) fn release_due(tx: &Tx<'_>, now: Timestamp) -> Result<Released> {
-    let now = now.as_microsecond();
+pub(crate) fn release_due(tx: &Tx<'_>, at: Timestamp) -> Result<Released> {
+    let now = at.as_microsecond();
     let mut due = tx.all(
-        "SELECT id, lane_id, expires_at, state = 'scheduled' FROM deliveries WHERE due_at IS NOT NULL AND due_at <= ?1
+        "SELECT id, lane_id, expires_at, state = 'scheduled', state = 'held' FROM deliveries WHERE due_at IS NOT NULL AND due_at <= ?1
          ORDER BY due_at LIMIT 512",
         params![now],
         |row| {
@@ -33,6 +34,7 @@ pub(crate) fn release_due(tx: &Tx<'_>, now: Timestamp) -> Result<Released> {
                 delivery: row.get(0)?,
                 is_over: row.get::<i64>(2)? <= now,
                 is_scheduled: row.get(3)?,
+                is_held: row.get(4)?,
             })
         },
     )?;
@@ -43,7 +45,7 @@ pub(crate) fn release_due(tx: &Tx<'_>, now: Timestamp) -> Result<Released> {
     due.sort_unstable_by_key(|due| (due.lane, due.delivery));
     for of_lane in due.chunk_by(|one, other| one.lane == other.lane) {
         if let Some(lane) = Lane::in_no_hands(tx, of_lane[0].lane)? {
-            release_in(tx, &lane, of_lane, now)?;
+            release_in(tx, &lane, of_lane, at)?;
         }
     }
     Ok(released)
@@ -54,14 +56,20 @@ struct Due {
     delivery: i64,
     is_over: bool,
     is_scheduled: bool,
+    is_held: bool,
 }
 
-fn release_in(tx: &Tx<'_>, lane: &Lane, due: &[Due], now: i64) -> Result<()> {
+fn release_in(tx: &Tx<'_>, lane: &Lane, due: &[Due], at: Timestamp) -> Result<()> {
+    let now = at.as_microsecond();
     let mut over = 0_u32;
     for due in due {
+        if due.is_held {
+            // Until its end was known, this had none.
+            end_waits(tx, due.delivery, at)?;
+        }
         if due.is_over {
             let ended = tx.execute(
-                "UPDATE deliveries SET state = 'expired', due_at = NULL, ended_at = ?2, updated_at = ?2
+                "UPDATE deliveries SET state = 'expired', reason = NULL, due_at = NULL, ended_at = ?2, updated_at = ?2
                  WHERE id = ?1 AND due_at IS NOT NULL AND due_at <= ?2",
                 params![due.delivery, now],
             )?;
@@ -77,7 +85,7 @@ fn release_in(tx: &Tx<'_>, lane: &Lane, due: &[Due], now: i64) -> Result<()> {
             }
             tx.execute(
                 "UPDATE deliveries SET state = CASE WHEN state = 'retryable' THEN state ELSE 'available' END,
-                                       due_at = NULL, updated_at = ?2
+                                       reason = NULL, due_at = NULL, updated_at = ?2
                  WHERE id = ?1 AND due_at IS NOT NULL AND due_at <= ?2",
                 params![due.delivery, now],
             )?;

@@ -79,7 +79,10 @@ impl Worker {
             Ok(Ok(activity_id)) => {
                 self.note_contact(delivery, Contact::Reached);
                 tracing::debug!(delivery.id = %delivery.id, delivery.starts = delivery.starts, "delivered");
-                Ending::Delivered { activity_id }
+                Ending::Delivered {
+                    // An id with a NUL character is none, and no database keeps it.
+                    activity_id: activity_id.filter(|id| !id.contains('\0')),
+                }
             }
             Ok(Err(error)) => self.failed(delivery, &error),
             Err(_panic) => self.panicked(delivery),
@@ -138,7 +141,7 @@ impl Worker {
     fn failed(&self, delivery: &Claimed, error: &SendError) -> Ending {
         let failure = Failure {
             status: error.status,
-            code: error.code.clone(),
+            code: error.code.clone().map(cut),
             message: cut(error.to_string()),
         };
         let judgement = judge(error);
@@ -162,6 +165,8 @@ impl Worker {
                     error.code = failure.code,
                     "the channel takes nothing more in a conversation"
                 );
+                self.closed_lanes
+                    .close(&delivery.channel_id, &delivery.conversation_id);
                 Ending::Closed {
                     reason,
                     failed: failed_as(AttemptOutcome::Closed, failure, None),
@@ -309,6 +314,10 @@ fn conversation(delivery: &Claimed) -> Result<Conversation, String> {
 fn cut(mut message: String) -> String {
     if message.len() > MESSAGE_BYTES {
         message.truncate(message.floor_char_boundary(MESSAGE_BYTES));
+    }
+    // A channel may say anything, and no database keeps this.
+    if message.contains('\0') {
+        return message.replace('\0', "\u{fffd}");
     }
     message
 }

@@ -89,7 +89,7 @@ impl Worker {
         let recorded = {
             let (worker, tried) = (Arc::clone(self), Arc::clone(&tried));
             self.db
-                .write(move |tx| {
+                .write_repeatable(move |tx| {
                     let mut tried = lock(&tried);
                     if tried.is_empty() {
                         *tried = worker.settling.take();

@@ -12,7 +12,7 @@ use tidings_proactive::{
     Backoff, Channel, Delivery, DeliveryId, DeliveryState, Enqueue, Jobs, MIGRATIONS, Outgoing, Proactive,
     ProactiveError, ProactiveOptions, SeededRng,
 };
-use tidings_store::{Clock, Database, DatabaseOptions, ManualClock};
+use tidings_store::{Clock, Database, DatabaseOptions, Dialect, ManualClock, StoreError, Tx};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -41,7 +41,12 @@ impl Call {
     }
 
     pub(crate) fn deliver(self) {
-        self.answer(Answer::Return(Ok(Some("channel-id".to_owned()))));
+        self.deliver_as("channel-id");
+    }
+
+    /// As [`deliver`](Self::deliver), with the channel's id of the activity.
+    pub(crate) fn deliver_as(self, id: &str) {
+        self.answer(Answer::Return(Ok(Some(id.to_owned()))));
     }
 
     pub(crate) fn fail(self, error: SendError) {
@@ -162,9 +167,36 @@ pub(crate) fn options(concurrency: usize) -> ProactiveOptions {
     options
 }
 
+/// Whether the tests run on PostgreSQL: with `TIDINGS_TEST_DATABASE=postgres` they do, else on SQLite.
+pub(crate) fn is_on_postgres() -> bool {
+    cfg!(unix) && std::env::var_os("TIDINGS_TEST_DATABASE").is_some_and(|name| name == "postgres")
+}
+
+/// A place for a database of its own, which goes with its last handle.
+pub(crate) fn place() -> DatabaseOptions {
+    #[cfg(unix)]
+    if is_on_postgres() {
+        return tidings_store::test_postgres::TestPostgres::shared().options();
+    }
+    DatabaseOptions::temporary()
+}
+
+/// Has the database refuse an `event` (such as `INSERT`) of rows where `when` holds, until [`Desk::allow`].
+pub(crate) fn refuse(tx: &Tx<'_>, event: &str, table: &str, when: &str) -> Result<(), StoreError> {
+    tx.script(&match tx.dialect() {
+        Dialect::Sqlite => format!(
+            "CREATE TRIGGER refuse BEFORE {event} ON {table} WHEN {when} BEGIN SELECT raise(FAIL, 'not now'); END"
+        ),
+        Dialect::Postgres => format!(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'not now'; END$$;
+             CREATE TRIGGER refuse BEFORE {event} ON {table} FOR EACH ROW WHEN ({when}) EXECUTE FUNCTION refuse()"
+        ),
+    })
+}
+
 impl Desk {
     pub(crate) fn new() -> Desk {
-        Desk::on(DatabaseOptions::temporary(), options(4))
+        Desk::on(place(), options(4))
     }
 
     pub(crate) fn on(database: DatabaseOptions, options: ProactiveOptions) -> Desk {
@@ -312,6 +344,21 @@ impl Desk {
         self.db.write(move |tx| tx.execute(sql, &[])).await.unwrap();
     }
 
+    /// As [`refuse`], in a commit of its own.
+    pub(crate) async fn refuse(&self, event: &'static str, table: &'static str, when: &'static str) {
+        let refuse = move |tx: &Tx<'_>| refuse(tx, event, table, when);
+        self.db.write(refuse).await.unwrap();
+    }
+
+    /// What was refused is fine again.
+    pub(crate) async fn allow(&self) {
+        let allow = |tx: &Tx<'_>| match tx.dialect() {
+            Dialect::Sqlite => tx.script("DROP TRIGGER refuse"),
+            Dialect::Postgres => tx.script("DROP FUNCTION refuse CASCADE"),
+        };
+        self.db.write(allow).await.unwrap();
+    }
+
     /// The first column of a query.
     pub(crate) async fn texts(&self, sql: &'static str) -> Vec<String> {
         self.db
@@ -351,7 +398,8 @@ impl Desk {
     pub(crate) async fn check(&self) {
         let wrong = "SELECT lanes.conversation_id FROM lanes WHERE
             backlog <> (SELECT count(*) FROM deliveries WHERE lane_id = lanes.id AND ended_at IS NULL)
-            OR (node IS NOT NULL) <> (SELECT count(*) FROM deliveries WHERE lane_id = lanes.id AND state = 'sending')
+            OR CASE WHEN node IS NULL THEN 0 ELSE 1 END
+                <> (SELECT count(*) FROM deliveries WHERE lane_id = lanes.id AND state = 'sending')
             OR (node IS NOT NULL AND next_at IS NOT NULL)
             OR (node IS NULL AND next_at IS NULL AND closed_reason IS NULL AND EXISTS (
                 SELECT 1 FROM deliveries AS head
@@ -368,10 +416,8 @@ impl Desk {
     pub(crate) async fn ledger(&self) -> Vec<(String, u32)> {
         self.db
             .read(|conn| {
-                let mut statement =
-                    conn.prepare("SELECT state, count(*) FROM deliveries GROUP BY state ORDER BY state")?;
-                let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-                Ok(rows.collect::<Result<Vec<_>, _>>()?)
+                let select = "SELECT state, count(*) FROM deliveries GROUP BY state ORDER BY state";
+                conn.all(select, &[], |row| Ok((row.get(0)?, row.get(1)?)))
             })
             .await
             .unwrap()

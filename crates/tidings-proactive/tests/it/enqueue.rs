@@ -3,9 +3,8 @@
 use jiff::SignedDuration;
 use tidings_activity::{Activity, ConversationReference};
 use tidings_proactive::{DeliveryState, Enqueue, ProactiveError, UnknownPolicy};
-use tidings_store::DatabaseOptions;
 
-use crate::desk::{Desk, options, reference, unreachable};
+use crate::desk::{Desk, options, place, reference, unreachable};
 
 #[tokio::test(start_paused = true)]
 async fn a_replay_of_a_dedupe_key_answers_with_the_first_delivery() {
@@ -71,7 +70,7 @@ async fn a_dedupe_key_belongs_to_its_tenant_and_is_forgotten_after_a_week() {
 async fn a_conversation_has_as_many_open_deliveries_as_it_may() {
     let mut options = options(4);
     options.max_backlog = 3;
-    let desk = Desk::on(DatabaseOptions::temporary(), options);
+    let desk = Desk::on(place(), options);
     desk.owe("alice", "0").dedupe_key("k").commit().await.unwrap();
     for text in ["1", "2"] {
         desk.enqueue("alice", text).await;
@@ -109,7 +108,7 @@ async fn a_conversation_has_as_many_open_deliveries_as_it_may() {
 async fn one_that_waits_to_be_tried_again_counts_into_the_backlog() {
     let mut options = options(4);
     options.max_backlog = 1;
-    let desk = Desk::on(DatabaseOptions::temporary(), options);
+    let desk = Desk::on(place(), options);
     let running = desk.run();
     let id = desk.enqueue("alice", "0").await;
     desk.call().await.fail(unreachable());
@@ -208,7 +207,7 @@ async fn a_batch_is_answered_in_its_order() {
 async fn a_batch_is_kept_whole_or_not_at_all() {
     let mut options = options(4);
     options.max_backlog = 2;
-    let desk = Desk::on(DatabaseOptions::temporary(), options);
+    let desk = Desk::on(place(), options);
     desk.owe("zoe", "taken").dedupe_key("k").commit().await.unwrap();
     let before = desk.ledger().await;
     let bad_name = vec![desk.owe("alice", "0"), desk.owe("alice", "1").class("")];
@@ -309,4 +308,206 @@ async fn a_lane_has_the_tenant_and_the_host_of_its_reference() {
     desk.proactive.enqueue(&to, &news).await.unwrap();
     assert_eq!(desk.texts(of_lanes).await[0], "contoso emea.example");
     desk.check().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_nul_character_is_refused_in_what_is_kept_as_a_text_and_kept_in_json() {
+    let desk = Desk::new();
+    let x = &Activity::message("x");
+    let mut other_channel = reference("alice");
+    other_channel.channel_id = Some("te\0st".to_owned());
+    for (to, field) in [
+        (reference("al\0ice"), "conversation.id"),
+        (other_channel, "channelId"),
+    ] {
+        let error = Enqueue::new(&desk.proactive, &to, x).err().unwrap();
+        assert!(
+            matches!(error, ProactiveError::NulCharacter { what } if what == field),
+            "{error}"
+        );
+        let error = desk.jobs.start(to).await.unwrap_err();
+        assert!(matches!(error, ProactiveError::NulCharacter { .. }), "{error}");
+    }
+    let owed = || desk.owe("alice", "x");
+    let handler = Enqueue::handler(&desk.proactive, reference("alice"), "a\0", &());
+    for error in [
+        owed().class("a\0").commit().await.unwrap_err(),
+        owed().dedupe_key("a\0").commit().await.unwrap_err(),
+        handler.err().unwrap(),
+    ] {
+        assert!(matches!(error, ProactiveError::BadName { .. }), "{error}");
+    }
+    assert!(desk.ledger().await.is_empty());
+    // A tenant is taken from the reference, and such a one is none.
+    let id = desk.owe_in("alice", "con\0toso", "a\0b").commit().await.unwrap();
+    assert_eq!(desk.delivery(id).await.tenant, "");
+    let running = desk.run();
+    desk.deliver("a\0b").await;
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_conversations_of_a_tenant_have_as_many_open_deliveries_as_they_may() {
+    for most in [2, 3, 4] {
+        let mut options = options(4);
+        options.max_tenant_backlog = most;
+        let desk = Desk::on(DatabaseOptions::temporary(), options);
+        let owe = |conversation: &str, text: &str| desk.owe_in(conversation, "contoso", text);
+        for conversation in ["a", "b"] {
+            owe(conversation, "hello").commit().await.unwrap();
+        }
+        let third = owe("c", "hello").dedupe_key("k").accept().await;
+        let fourth = owe("a", "again").accept().await;
+        assert_eq!((third.is_ok(), fourth.is_ok()), (most >= 3, most >= 4), "{most}");
+        let error = owe("d", "hello").accept().await.unwrap_err();
+        let ProactiveError::TenantBacklogFull { tenant } = &error else {
+            panic!("{error}");
+        };
+        assert_eq!(tenant, "contoso");
+        assert!(error.to_string().contains("try again"), "{error}");
+        // Neither what is known already nor another tenant is concerned, and a job's notice must not fail.
+        if most >= 3 {
+            assert!(owe("c", "hello").dedupe_key("k").accept().await.unwrap().replay);
+        }
+        desk.owe_in("a2", "fabrikam", "hello").commit().await.unwrap();
+        desk.enqueue("nobodys", "hello").await;
+        let mut creator = reference("a");
+        creator.conversation.as_mut().unwrap().tenant_id = Some("contoso".to_owned());
+        let job = desk.jobs.start(creator).await.unwrap();
+        desk.jobs.complete(job, "Done.").await.unwrap();
+        desk.check().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tenant_that_was_full_has_room_when_something_has_ended() {
+    let mut options = options(4);
+    options.max_tenant_backlog = 2;
+    let desk = Desk::on(DatabaseOptions::temporary(), options);
+    let running = desk.run();
+    desk.until_it_runs().await;
+    let owe = |conversation: &str, text: &str| desk.owe_in(conversation, "contoso", text);
+    for (conversation, text) in [("a", "1"), ("b", "2")] {
+        owe(conversation, text).commit().await.unwrap();
+    }
+    let calls = [desk.call().await, desk.call().await];
+    assert!(owe("c", "3").commit().await.is_err());
+    for call in calls {
+        let id = call.delivery;
+        call.deliver();
+        desk.until(id, DeliveryState::Delivered).await;
+    }
+    // It is counted again a second later, not at each attempt.
+    assert!(owe("c", "3").commit().await.is_err());
+    desk.clock.advance(SignedDuration::from_secs(1));
+    for (conversation, text) in [("c", "3"), ("d", "4")] {
+        owe(conversation, text).commit().await.unwrap();
+    }
+    assert!(owe("e", "5").commit().await.is_err());
+    // The same however far the clock is set back.
+    for call in [desk.call().await, desk.call().await] {
+        let id = call.delivery;
+        call.deliver();
+        desk.until(id, DeliveryState::Delivered).await;
+    }
+    desk.clock.advance(SignedDuration::from_mins(-5));
+    owe("e", "5").commit().await.unwrap();
+    desk.deliver("5").await;
+    running.stop().await;
+    desk.check().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_starts_knows_what_a_tenant_is_owed() {
+    let mut options = options(4);
+    options.max_tenant_backlog = 2;
+    let before = Desk::on(DatabaseOptions::temporary(), options.clone());
+    before.owe_in("a", "contoso", "1").commit().await.unwrap();
+    let desk = before.beside(options);
+    desk.owe_in("b", "contoso", "2").commit().await.unwrap();
+    assert!(desk.owe_in("c", "contoso", "3").commit().await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_that_was_refused_takes_no_room() {
+    let mut options = options(4);
+    options.max_tenant_backlog = 3;
+    let desk = Desk::on(DatabaseOptions::temporary(), options);
+    let batch = |count: u32| {
+        let owe = |number: u32| desk.owe_in(&number.to_string(), "contoso", "hello");
+        (0..count).map(owe).collect::<Vec<_>>()
+    };
+    let refused = desk.proactive.enqueue_all(batch(4)).await.unwrap_err();
+    assert_eq!(refused.index, 3);
+    assert!(matches!(refused.error, ProactiveError::TenantBacklogFull { .. }));
+    desk.clock.advance(SignedDuration::from_secs(1));
+    desk.proactive.enqueue_all(batch(3)).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn processes_share_the_room_of_a_tenant() {
+    let mut options = options(4);
+    options.max_tenant_backlog = 8;
+    options.shared = true;
+    let first = Desk::on(DatabaseOptions::temporary(), options.clone());
+    let second = first.beside(options);
+    let running = [first.run(), second.run()];
+    // Either may send what the other puts on record, so only their rows say that both run.
+    while first.texts("SELECT name FROM nodes").await.len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    let mut taken = 0;
+    for round in 0..20 {
+        for desk in [&first, &second] {
+            let later = first.now() + SignedDuration::from_hours(1);
+            let owed = desk
+                .owe_in(&round.to_string(), "contoso", "later")
+                .not_before(later);
+            taken += u32::from(owed.commit().await.is_ok());
+            desk.clock.advance(SignedDuration::from_secs(1));
+        }
+    }
+    assert!((8..16).contains(&taken), "{taken}");
+    for running in running {
+        running.stop().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_payload_is_as_large_as_it_may_be() {
+    let desk = Desk::new();
+    let limit = 256 * 1024;
+    // As JSON, with its quotation marks; two bytes each in UTF-8.
+    for (length, fits) in [(limit - 2, true), (limit, true), (limit + 2, false)] {
+        let payload = "é".repeat((length - 2) / 2);
+        let owed = Enqueue::handler(&desk.proactive, reference("alice"), "h", &payload);
+        match owed {
+            Ok(owed) => assert!(fits && owed.commit().await.is_ok(), "{length}"),
+            Err(ProactiveError::PayloadTooLarge { size, limit: told }) => {
+                assert!(!fits && size == length && told == limit, "{length}");
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_notice_is_no_larger_than_any_channel_takes() {
+    let desk = Desk::new();
+    let envelope = serde_json::to_string(&Activity::message("x")).unwrap().len() - 1;
+    let limit = 256 * 1024;
+    for (more, fits) in [(-1, true), (0, true), (1, false)] {
+        let letters = (limit / 2 - envelope).checked_add_signed(more).unwrap();
+        let job = desk.jobs.start(reference("alice")).await.unwrap();
+        let notice = Activity::message("x".repeat(letters));
+        match desk.jobs.complete(job, notice).await {
+            Ok(_) => assert!(fits, "{more}"),
+            Err(ProactiveError::TooLarge { size, limit: told }) => {
+                assert!(!fits && size == limit + 2 && told == limit, "{more}");
+                let job = desk.jobs.get(job).await.unwrap().unwrap();
+                assert_eq!(job.state, tidings_proactive::JobState::Running);
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
 }

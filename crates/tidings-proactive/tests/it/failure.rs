@@ -5,9 +5,8 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use tidings_connector::{Phase, SendError};
 use tidings_proactive::{Completion, DeliveryState};
-use tidings_store::DatabaseOptions;
 
-use crate::desk::{Desk, options, reference, status, unreachable};
+use crate::desk::{Desk, options, place, reference, status, unreachable};
 
 #[tokio::test(start_paused = true)]
 async fn an_unreachable_channel_is_tried_with_growing_waits_until_it_recovers() {
@@ -147,7 +146,7 @@ async fn a_2xx_answer_that_cannot_be_read_is_a_delivery() {
 async fn a_delivery_expires_at_its_time_and_not_before() {
     let mut options = options(4);
     options.expires_after = Duration::from_secs(10);
-    let desk = Desk::on(DatabaseOptions::temporary(), options);
+    let desk = Desk::on(place(), options);
     let running = desk.run();
     let expiry = desk.now() + SignedDuration::from_secs(10);
     let head = desk.enqueue("alice", "head").await;
@@ -231,5 +230,32 @@ async fn a_long_message_from_the_channel_is_cut() {
         .fail(SendError::new(Phase::AfterBody, "é".repeat(5_000)).with_status(400, None));
     let failure = desk.until(id, DeliveryState::Dead).await.last_failure.unwrap();
     assert!(failure.message.len() <= 500);
+    running.stop().await;
+}
+
+/// No database keeps the character, and an outcome that cannot be recorded would hold up its conversation for good.
+#[tokio::test(start_paused = true)]
+async fn a_channel_that_answers_nul_characters_holds_nothing_up() {
+    let desk = Desk::new();
+    let running = desk.run();
+    let refused = desk.enqueue("alice", "refused").await;
+    let error = SendError::new(Phase::AfterBody, "n\0").with_status(400, Some("B\0d".to_owned()));
+    desk.call().await.fail(error);
+    let failure = desk
+        .until(refused, DeliveryState::Dead)
+        .await
+        .last_failure
+        .unwrap();
+    assert_eq!(
+        (failure.status, failure.code.as_deref()),
+        (Some(400), Some("B\u{fffd}d"))
+    );
+    assert!(!failure.message.contains('\0'), "{failure:?}");
+    let taken = desk.enqueue("alice", "taken").await;
+    desk.call().await.deliver_as("i\0d");
+    assert_eq!(
+        desk.until(taken, DeliveryState::Delivered).await.activity_id,
+        None
+    );
     running.stop().await;
 }

@@ -11,9 +11,8 @@ use tidings_bot::{
     Adapter, BotState, Error, Result, Router, StatePropertyAccessor, TestAdapter, TurnContext,
 };
 use tidings_proactive::{DeliveryId, DeliveryState, Enqueue, ProactiveOptions};
-use tidings_store::DatabaseOptions;
 
-use crate::desk::{Desk, options, reference};
+use crate::desk::{Desk, options, place, reference};
 
 /// How often the handlers of a test ran.
 #[derive(Clone, Default)]
@@ -88,7 +87,7 @@ fn desk() -> (Desk, Runs) {
 fn desk_with(mut options: ProactiveOptions) -> (Desk, Runs) {
     options.poll_every = Duration::from_millis(5);
     let runs = Runs::default();
-    let database = DatabaseOptions::temporary().component(tidings_bot::MIGRATIONS);
+    let database = place().component(tidings_bot::MIGRATIONS);
     let mut desk = Desk::on(database, options);
     desk.adapter = Some(adapter(&desk, &runs));
     desk.proactive.handler("say", say);
@@ -201,15 +200,12 @@ async fn the_state_and_the_words_of_a_handler_are_kept_together() {
     let running = desk.run();
     desk.until_it_runs().await;
     // The words are refused, so the state is not kept either.
-    desk.execute(
-        "CREATE TRIGGER refuse BEFORE INSERT ON deliveries WHEN new.parent_id IS NOT NULL
-         BEGIN SELECT raise(ABORT, 'not now'); END",
-    )
-    .await;
+    desk.refuse("INSERT", "deliveries", "new.parent_id IS NOT NULL")
+        .await;
     let id = enqueue(&desk, "say", &["word"]).await;
     desk.until(id, DeliveryState::Retryable).await;
     assert!(state(&desk).await.is_empty());
-    desk.execute("DROP TRIGGER refuse").await;
+    desk.allow().await;
     desk.clock.advance(SignedDuration::from_secs(1));
     desk.deliver("word").await;
     let kept = state(&desk).await;

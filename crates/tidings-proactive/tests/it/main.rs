@@ -4,16 +4,22 @@
     reason = "a test, and whatever helps one, fails by panicking"
 )]
 
+mod clock;
 mod desk;
 mod enqueue;
 mod failure;
 mod handlers;
+mod held;
 mod jobs;
+mod limits;
 mod log_lines;
 mod migrations;
 mod nodes;
 mod order;
+#[cfg(unix)]
+mod outage;
 mod pace;
+mod reopen;
 mod restart;
 mod schedule;
 mod shutdown;
@@ -21,3 +27,4 @@ mod stats;
 mod stored_reference;
 mod trouble;
 mod unknown;
+mod wire;

@@ -16,7 +16,7 @@ async fn left_by(versions: usize, sql: &'static str) -> (TempDir, DatabaseOption
         sqlite: &MIGRATIONS.sqlite[..versions],
     };
     let old = Database::open(DatabaseOptions::new(&file).component(before)).unwrap();
-    old.write(move |tx| Ok(tx.execute_batch(sql)?)).await.unwrap();
+    old.write(move |tx| tx.script(sql)).await.unwrap();
     old.close().await;
     (folder, DatabaseOptions::new(&file))
 }

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use futures_util::future::join_all;
 use tidings_activity::Activity;
 use tidings_proactive::{DeliveryId, DeliveryState, Enqueue};
-use tidings_store::{Batch, DatabaseOptions};
+use tidings_store::Batch;
 
-use crate::desk::{Desk, options, reference, unreachable};
+use crate::desk::{Desk, options, place, reference, unreachable};
 
 #[tokio::test(start_paused = true)]
 async fn one_conversation_is_served_in_order_one_at_a_time() {
@@ -99,7 +99,7 @@ async fn no_more_than_the_concurrency_is_sent_at_once_and_the_rest_follows() {
 
 #[tokio::test(start_paused = true)]
 async fn more_than_fits_in_flight_is_left_to_the_table_and_each_arrives_once_in_order() {
-    let desk = Desk::on(DatabaseOptions::temporary(), options(2));
+    let desk = Desk::on(place(), options(2));
     let running = desk.run();
     let enqueue = async |n: usize| (n, desk.enqueue(&format!("c{}", n % 25), &n.to_string()).await);
     let answer_all = async {
@@ -129,7 +129,7 @@ async fn a_delivery_that_found_no_slot_does_not_wait_for_the_poll() {
     let mut options = options(1);
     // Longer than any test: only a wake-up can help.
     options.poll_every = std::time::Duration::from_secs(u64::from(u32::MAX));
-    let desk = Desk::on(DatabaseOptions::temporary(), options);
+    let desk = Desk::on(place(), options);
     let running = desk.run();
     for round in 0..20 {
         let texts = [format!("{round} a"), format!("{round} b"), format!("{round} c")];
@@ -144,7 +144,7 @@ async fn a_delivery_that_found_no_slot_does_not_wait_for_the_poll() {
 
 #[tokio::test(start_paused = true)]
 async fn a_chatty_conversation_gives_way() {
-    let desk = Desk::on(DatabaseOptions::temporary(), options(1));
+    let desk = Desk::on(place(), options(1));
     let running = desk.run();
     desk.enqueue("chatty", "0").await;
     let mut call = desk.call().await;
@@ -198,7 +198,7 @@ async fn a_staged_delivery_is_sent_after_its_batch_and_not_without_it() {
 struct Failing;
 
 impl tidings_store::Step for Failing {
-    fn write(self: Box<Self>, _: &tidings_store::Tx<'_>) -> Result<(), tidings_store::StoreError> {
+    fn write(&mut self, _: &tidings_store::Tx<'_>) -> Result<(), tidings_store::StoreError> {
         Err(tidings_store::StoreError::message("this step fails"))
     }
 }

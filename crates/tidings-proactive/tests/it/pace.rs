@@ -5,9 +5,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tidings_activity::{Activity, ConversationReference};
 use tidings_proactive::{DeliveryId, DeliveryState};
-use tidings_store::DatabaseOptions;
 
-use crate::desk::{Desk, options, reference, status, unreachable};
+use crate::desk::{Desk, options, place, reference, status, unreachable};
 
 fn seconds(seconds: i64) -> SignedDuration {
     SignedDuration::from_secs(seconds)
@@ -145,7 +144,7 @@ async fn a_pause_that_a_limit_asks_for_does_not_wait_for_the_poll() {
     let mut options = options(4);
     options.poll_every = Duration::from_secs(u64::from(u32::MAX));
     options.lease = options.poll_every;
-    let desk = Desk::on(DatabaseOptions::temporary(), options);
+    let desk = Desk::on(place(), options);
     desk.execute(
         "INSERT INTO limits (channel_id, scope, period_ms, permits) VALUES ('test', 'lane', 1000, 1)",
     )
@@ -213,7 +212,7 @@ async fn the_conversations_of_a_tenant_share_its_budget() {
 
 #[tokio::test(start_paused = true)]
 async fn a_host_that_fails_is_left_alone_until_one_probe_succeeds() {
-    let desk = Desk::on(DatabaseOptions::temporary(), options(8));
+    let desk = Desk::on(place(), options(8));
     let running = desk.run();
     let names = ["a", "b", "c", "d", "e"];
     for name in names {
@@ -259,7 +258,7 @@ async fn a_host_that_fails_is_left_alone_until_one_probe_succeeds() {
 
 #[tokio::test(start_paused = true)]
 async fn an_open_breaker_spends_no_budget() {
-    let desk = Desk::on(DatabaseOptions::temporary(), options(8));
+    let desk = Desk::on(place(), options(8));
     desk.execute(
         "INSERT INTO limits (channel_id, scope, period_ms, permits) VALUES ('test', 'tenant', 3600000, 7)",
     )
@@ -324,7 +323,7 @@ async fn a_channel_can_be_paused_and_another_goes_on() {
 
 #[tokio::test(start_paused = true)]
 async fn a_clock_that_is_set_back_keeps_nothing_waiting() {
-    let desk = Desk::on(DatabaseOptions::temporary(), options(1));
+    let desk = Desk::on(place(), options(1));
     let running = desk.run();
     let retried = desk.enqueue("retried", "retried").await;
     desk.call().await.fail(unreachable());

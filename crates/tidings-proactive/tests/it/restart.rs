@@ -1,16 +1,16 @@
-//! A process that dies: its runtime is dropped with everything in it, and another opens the same file.
+//! A process that dies: its runtime is dropped with everything in it, and another opens the same database.
 
-use std::path::Path;
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use tempfile::TempDir;
 use tidings_activity::Activity;
 use tidings_bot::{Conversation, Identity};
 use tidings_proactive::{Completion, DeliveryState, JobState};
 use tidings_store::DatabaseOptions;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::desk::{Desk, options, reference, status, unreachable};
+use crate::desk::{Desk, is_on_postgres, options, place, reference, status, unreachable};
 
 fn process() -> Runtime {
     Builder::new_current_thread()
@@ -20,14 +20,28 @@ fn process() -> Runtime {
         .unwrap()
 }
 
-fn desk(folder: &Path) -> Desk {
-    Desk::on(DatabaseOptions::new(folder.join("tidings.db")), options(4))
+/// A database that stays: one file, or one schema.
+struct Home {
+    options: DatabaseOptions,
+    _folder: TempDir,
+}
+
+fn home() -> Home {
+    let folder = tempfile::tempdir().unwrap();
+    let options = match is_on_postgres() {
+        true => place(),
+        false => DatabaseOptions::new(folder.path().join("tidings.db")),
+    };
+    Home {
+        options,
+        _folder: folder,
+    }
 }
 
 /// Runs `life` in a process that is killed when it returns.
-fn live_and_die<T>(folder: &Path, life: impl AsyncFnOnce(&Desk) -> T) -> T {
+fn live_and_die<T>(home: &Home, life: impl AsyncFnOnce(&Desk) -> T) -> T {
     let runtime = process();
-    let desk = runtime.block_on(async { desk(folder) });
+    let desk = runtime.block_on(async { Desk::on(home.options.clone(), options(4)) });
     let result = runtime.block_on(life(&desk));
     drop(runtime);
     // What the writer was handed still happens, and must be over before another opens the file.
@@ -37,8 +51,8 @@ fn live_and_die<T>(folder: &Path, life: impl AsyncFnOnce(&Desk) -> T) -> T {
 
 #[test]
 fn what_was_owed_and_what_was_being_sent_is_sent_after_a_crash() {
-    let folder = tempfile::tempdir().unwrap();
-    let behind = live_and_die(folder.path(), async |desk| {
+    let home = home();
+    let behind = live_and_die(&home, async |desk| {
         let other = desk.enqueue("other", "before the worker ran").await;
         let running = desk.run();
         let call = desk.call().await;
@@ -55,7 +69,7 @@ fn what_was_owed_and_what_was_being_sent_is_sent_after_a_crash() {
         drop((sending, running));
         behind
     });
-    live_and_die(folder.path(), async |desk| {
+    live_and_die(&home, async |desk| {
         let job = desk.jobs.page(10).await.unwrap().jobs.pop().unwrap();
         assert_eq!(
             (job.state, job.notice),
@@ -79,14 +93,14 @@ fn what_was_owed_and_what_was_being_sent_is_sent_after_a_crash() {
 
 #[test]
 fn a_delivery_taken_back_says_that_it_may_repeat() {
-    let folder = tempfile::tempdir().unwrap();
-    let id = live_and_die(folder.path(), async |desk| {
+    let home = home();
+    let id = live_and_die(&home, async |desk| {
         let running = desk.run();
         let id = desk.enqueue("alice", "x").await;
         drop((desk.call().await, running));
         id
     });
-    live_and_die(folder.path(), async |desk| {
+    live_and_die(&home, async |desk| {
         let running = desk.run();
         desk.call().await.deliver();
         let delivery = desk.until(id, DeliveryState::Delivered).await;
@@ -97,8 +111,8 @@ fn a_delivery_taken_back_says_that_it_may_repeat() {
 
 #[test]
 fn a_restart_ends_our_own_waits_but_not_those_that_the_channel_asked_for() {
-    let folder = tempfile::tempdir().unwrap();
-    let (ours, theirs) = live_and_die(folder.path(), async |desk| {
+    let home = home();
+    let (ours, theirs) = live_and_die(&home, async |desk| {
         let _running = desk.run();
         let ours = desk.enqueue("ours", "x").await;
         desk.call().await.fail(unreachable());
@@ -110,7 +124,7 @@ fn a_restart_ends_our_own_waits_but_not_those_that_the_channel_asked_for() {
         desk.until(theirs, DeliveryState::Retryable).await;
         (ours, theirs)
     });
-    live_and_die(folder.path(), async |desk| {
+    live_and_die(&home, async |desk| {
         let running = desk.run();
         let call = desk.call().await;
         assert_eq!(call.conversation(), "ours");
@@ -127,9 +141,9 @@ fn a_restart_ends_our_own_waits_but_not_those_that_the_channel_asked_for() {
 
 #[test]
 fn jobs_and_numbers_go_on_after_a_restart() {
-    let folder = tempfile::tempdir().unwrap();
+    let home = home();
     for expected in 1001..=1003 {
-        live_and_die(folder.path(), async |desk| {
+        live_and_die(&home, async |desk| {
             assert_eq!(desk.jobs.start(reference("alice")).await.unwrap().get(), expected);
             assert_eq!(
                 desk.jobs.page(10).await.unwrap().jobs.len() as u64,
@@ -141,11 +155,11 @@ fn jobs_and_numbers_go_on_after_a_restart() {
 
 #[test]
 fn whoever_is_told_after_a_restart_is_told_as_whom_the_bot_was_asked() {
-    let folder = tempfile::tempdir().unwrap();
+    let home = home();
     let claims = [("aud", "bot"), ("azp", "parent"), ("ver", "2.0")];
     let claims = claims.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let skill = Conversation::new(reference("alice"), Identity::verified(claims.into()));
-    live_and_die(folder.path(), async |desk| {
+    live_and_die(&home, async |desk| {
         let job = desk.jobs.start(&skill).await.unwrap();
         desk.jobs.start(reference("bob")).await.unwrap();
         assert!(desk.jobs.complete(job, "Done.").await.is_ok());
@@ -158,17 +172,21 @@ fn whoever_is_told_after_a_restart_is_told_as_whom_the_bot_was_asked() {
             .await
             .unwrap();
     });
-    live_and_die(folder.path(), async |desk| {
+    live_and_die(&home, async |desk| {
         let jobs = desk.jobs.page(10).await.unwrap().jobs;
         assert_eq!(jobs[0].reference().unwrap(), skill);
         assert_eq!(jobs[1].reference().unwrap(), Conversation::from(reference("bob")));
         let kept = desk.db.read(|conn| {
             let count = |table| format!("SELECT count(identity) FROM {table}");
-            let jobs: i64 = conn.query_row(&count("jobs"), [], |row| row.get(0))?;
-            let lanes: i64 = conn.query_row(&count("lane_addresses"), [], |row| row.get(0))?;
+            let jobs: Option<i64> = conn.first(&count("jobs"), &[], |row| row.get(0))?;
+            let lanes: Option<i64> = conn.first(&count("lane_addresses"), &[], |row| row.get(0))?;
             Ok((jobs, lanes))
         });
-        assert_eq!(kept.await.unwrap(), (1, 1), "nothing is kept for nobody");
+        assert_eq!(
+            kept.await.unwrap(),
+            (Some(1), Some(1)),
+            "nothing is kept for nobody"
+        );
         let running = desk.run();
         for _ in 0..3 {
             let call = desk.call().await;

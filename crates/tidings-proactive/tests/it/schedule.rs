@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use tidings_proactive::{DeliveryState, ProactiveError};
-use tidings_store::DatabaseOptions;
 
-use crate::desk::{Desk, options, unreachable};
+use crate::desk::{Desk, options, place, unreachable};
 
 fn seconds(seconds: i64) -> SignedDuration {
     SignedDuration::from_secs(seconds)
@@ -17,7 +16,7 @@ fn never_polls() -> Desk {
     let mut options = options(4);
     options.poll_every = Duration::from_secs(u64::from(u32::MAX));
     options.lease = Duration::from_secs(u64::from(u32::MAX));
-    Desk::on(DatabaseOptions::temporary(), options)
+    Desk::on(place(), options)
 }
 
 #[tokio::test(start_paused = true)]
@@ -200,7 +199,7 @@ async fn classes_of_a_conversation_are_served_as_they_came() {
 
 #[tokio::test(start_paused = true)]
 async fn however_many_classes_are_blocked_another_goes_on() {
-    let desk = Desk::on(DatabaseOptions::temporary(), options(1));
+    let desk = Desk::on(place(), options(1));
     let running = desk.run();
     for n in 0..40 {
         let class = format!("{n:02}");

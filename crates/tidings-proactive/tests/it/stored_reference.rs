@@ -3,9 +3,9 @@
 use jiff::SignedDuration;
 use tidings_activity::{Activity, ConversationReference};
 use tidings_proactive::last_reference;
-use tidings_store::Database;
+use tidings_store::{Database, DatabaseOptions};
 
-use crate::desk::{Desk, reference};
+use crate::desk::{Desk, options, reference};
 
 fn at(service_url: &str) -> ConversationReference {
     ConversationReference {
@@ -16,7 +16,18 @@ fn at(service_url: &str) -> ConversationReference {
 
 #[tokio::test(start_paused = true)]
 async fn the_newest_job_tells_else_the_newest_delivery() {
-    let desk = Desk::new();
+    the_newest_job_tells_else_the_newest_delivery_on(DatabaseOptions::temporary()).await;
+}
+
+#[cfg(unix)]
+#[tokio::test(start_paused = true)]
+async fn the_newest_job_tells_else_the_newest_delivery_on_postgresql() {
+    let place = tidings_store::test_postgres::TestPostgres::shared().options();
+    the_newest_job_tells_else_the_newest_delivery_on(place).await;
+}
+
+async fn the_newest_job_tells_else_the_newest_delivery_on(place: DatabaseOptions) {
+    let desk = Desk::on(place, options(4));
     let last = async || desk.proactive.last_reference("alice").await.unwrap();
     assert!(last().await.is_none());
     let news = Activity::message("news");
@@ -43,7 +54,18 @@ async fn the_newest_job_tells_else_the_newest_delivery() {
 
 #[tokio::test]
 async fn without_the_tables_there_is_none() {
-    let database = Database::temporary([]).unwrap();
-    let found = database.read(|conn| last_reference(conn, "alice")).await.unwrap();
+    without_the_tables_there_is_none_on(DatabaseOptions::temporary()).await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn without_the_tables_there_is_none_on_postgresql() {
+    let place = tidings_store::test_postgres::TestPostgres::shared().options();
+    without_the_tables_there_is_none_on(place).await;
+}
+
+async fn without_the_tables_there_is_none_on(place: DatabaseOptions) {
+    let database = Database::open(place).unwrap();
+    let found = database.read(|tx| last_reference(tx, "alice")).await.unwrap();
     assert!(found.is_none());
 }

@@ -1,5 +1,8 @@
 //! A database that refuses.
 
+use std::time::Duration;
+
+use tidings_connector::{Phase, SendError};
 use tidings_proactive::{DeliveryState, JobState, ProactiveError};
 use tidings_store::{DatabaseOptions, StoreErrorKind};
 
@@ -54,18 +57,78 @@ async fn a_completion_that_is_not_kept_is_not_announced() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_database_that_is_full_in_the_middle_of_it_loses_nothing() {
+    let desk = Desk::on(DatabaseOptions::temporary().max_pages(120), options(4));
+    let running = desk.run();
+    desk.until_it_runs().await;
+    let head = desk.enqueue("alice", "0").await;
+    let mut accepted = vec![head];
+    let call = desk.call().await;
+    let error = loop {
+        let text = format!("{} {}", accepted.len(), "x".repeat(1_000));
+        match desk.owe("alice", &text).commit().await {
+            Ok(id) => accepted.push(id),
+            Err(error) => break error,
+        }
+        assert!(accepted.len() < 10_000, "the page limit is not kept");
+    };
+    assert_eq!(kind(&error), StoreErrorKind::Full);
+    assert!(error.to_string().contains("free disk space"), "{error}");
+    // Each failure of the one at the head is a row, until there is no room for it either.
+    let failures = desk.db.stats().failures;
+    let mut call = Some(call);
+    while desk.db.stats().failures == failures {
+        if let Some(call) = call.take() {
+            let message = "long ".repeat(100);
+            call.fail(SendError::new(Phase::BeforeBody, message).with_retry_after(Duration::ZERO));
+        }
+        call = tokio::select! {
+            biased;
+            call = desk.call() => Some(call),
+            () = tokio::task::yield_now() => None,
+        };
+    }
+    assert!(call.is_none(), "nothing overtakes what cannot be recorded");
+    let delivery = desk.delivery(head).await;
+    assert_eq!(delivery.state, DeliveryState::Sending);
+    assert_eq!(
+        kind(
+            &desk
+                .jobs
+                .start(reference(&"long".repeat(1_000)))
+                .await
+                .unwrap_err()
+        ),
+        StoreErrorKind::Full
+    );
+
+    desk.db
+        .write(|tx| Ok(tx.execute_batch("PRAGMA max_page_count = 10000")?))
+        .await
+        .unwrap();
+    let later = desk.enqueue("alice", "later").await;
+    accepted.push(later);
+    for (number, id) in accepted.iter().enumerate() {
+        let call = desk.call().await;
+        assert_eq!(call.delivery, *id, "the {number}th in its order");
+        call.deliver();
+    }
+    for id in accepted {
+        desk.until(id, DeliveryState::Delivered).await;
+    }
+    running.stop().await;
+    desk.check().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_outcome_that_cannot_be_recorded_is_recorded_when_the_database_allows_it() {
     let desk = Desk::new();
     let running = desk.run();
     let id = desk.enqueue("alice", "x").await;
     let behind = desk.enqueue("alice", "behind").await;
     let call = desk.call().await;
-    let refuse = "CREATE TRIGGER refuse BEFORE UPDATE ON deliveries WHEN new.state = 'delivered'
-                  BEGIN SELECT raise(FAIL, 'not now'); END";
-    desk.db
-        .write(move |tx| Ok(tx.execute_batch(refuse)?))
-        .await
-        .unwrap();
+    desk.refuse("UPDATE", "deliveries", "new.state = 'delivered'")
+        .await;
     call.deliver();
     // Each refusal is an operation that failed.
     while desk.db.stats().failures == 0 {
@@ -76,10 +139,7 @@ async fn an_outcome_that_cannot_be_recorded_is_recorded_when_the_database_allows
         desk.nothing_is_on_its_way().await,
         "nothing overtakes it and nothing repeats it"
     );
-    desk.db
-        .write(|tx| Ok(tx.execute_batch("DROP TRIGGER refuse")?))
-        .await
-        .unwrap();
+    desk.allow().await;
     desk.until(id, DeliveryState::Delivered).await;
     let call = desk.call().await;
     assert_eq!(call.text(), "behind");
@@ -108,10 +168,7 @@ struct Silent;
 
 #[async_trait::async_trait]
 impl tidings_proactive::Channel for Silent {
-    async fn send(
-        &self,
-        _: tidings_proactive::Outgoing<'_>,
-    ) -> Result<Option<String>, tidings_connector::SendError> {
+    async fn send(&self, _: tidings_proactive::Outgoing<'_>) -> Result<Option<String>, SendError> {
         Ok(None)
     }
 }

@@ -26,7 +26,7 @@ async fn page(State(audit): State<Audit>, RawQuery(query): RawQuery) -> Result<J
     let (limit, cursor) = asked(query.as_deref().unwrap_or(""))?;
     audit.page(limit, cursor).await.map(Json).map_err(|error| {
         tracing::error!(error = %error, "the audit cannot be read");
-        ApiError::internal()
+        ApiError::of_store(&error)
     })
 }
 

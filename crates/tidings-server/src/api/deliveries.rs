@@ -1,8 +1,9 @@
-//! `/api/v1/deliveries` and `/api/v1/pauses`: what is owed, what became of it, and intervening.
+//! `/api/v1/deliveries`, `/api/v1/pauses` and `/api/v1/limits`: what is owed, what became of it, and intervening.
 
 mod engine;
 mod enqueue;
 pub(crate) mod intake;
+mod limits;
 mod line;
 mod operate;
 mod order;
@@ -11,7 +12,7 @@ mod query;
 use std::sync::Arc;
 
 use axum::extract::{Path, RawQuery, State};
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use axum::{Extension, Json, Router};
 use http::StatusCode;
 use tidings_proactive::{Deliveries, DeliveriesError, DeliveryFilter, DeliveryId};
@@ -53,6 +54,7 @@ pub(crate) fn router(
     let reads = |routes| gate.guard(Scope::DeliveriesRead, routes);
     let writes = |routes| gate.guard(Scope::DeliveriesWrite, routes);
     let all = reads(get(list)).merge(writes(post(enqueue::enqueue)));
+    let limits = reads(get(limits::limits)).merge(writes(put(limits::set)));
     let pauses = reads(get(operate::pauses)).merge(writes(post(operate::pause).delete(operate::resume)));
     Router::new()
         .route("/api/v1/deliveries", no_other_method(all))
@@ -64,10 +66,19 @@ pub(crate) fn router(
             no_other_method(writes(post(operate::cancel))),
         )
         .route(
+            "/api/v1/deliveries/{id}/hold",
+            no_other_method(writes(post(operate::hold))),
+        )
+        .route(
+            "/api/v1/deliveries/{id}/release",
+            no_other_method(writes(post(operate::release))),
+        )
+        .route(
             "/api/v1/deliveries/{id}/retry",
             no_other_method(writes(post(operate::retry))),
         )
         .route("/api/v1/pauses", no_other_method(pauses))
+        .route("/api/v1/limits", no_other_method(limits))
         .with_state(desk)
 }
 
@@ -144,6 +155,11 @@ fn failed(error: DeliveriesError) -> ApiError {
         DeliveriesError::WrongState { .. } => conflict("WrongState"),
         DeliveriesError::AlreadyDelivered { .. } => conflict("AlreadyDelivered"),
         DeliveriesError::Closed { .. } => conflict("ConversationClosed").field("reopen"),
+        DeliveriesError::Limits(wrong) => bad_argument(wrong.field, &wrong.problem),
+        DeliveriesError::Store(cause) => {
+            tracing::error!(error = %error, "the deliveries cannot be read or changed");
+            ApiError::of_store(cause)
+        }
         _ => {
             tracing::error!(error = %error, "the deliveries cannot be read or changed");
             ApiError::internal()

@@ -5,7 +5,7 @@ use axum::routing::post;
 use axum::{Json, Router};
 use http::StatusCode;
 use serde::Serialize;
-use tidings_proactive::{Completion, JobNumber, JobNumberError, Jobs};
+use tidings_proactive::{Completion, JobNumber, JobNumberError, Jobs, ProactiveError};
 
 use crate::api::no_other_method;
 use crate::api_body::{ApiBody, bad_argument};
@@ -58,6 +58,9 @@ async fn complete(
                 "must not be empty; leave it out for the usual one",
             ));
         }
+        Some(message) if message.contains('\0') => {
+            return Err(bad_argument("message", "must not hold the NUL character"));
+        }
         Some(message) if message.chars().count() > MAX_MESSAGE => {
             return Err(bad_argument(
                 "message",
@@ -66,9 +69,9 @@ async fn complete(
         }
         Some(message) => message,
     };
-    let failed = |error| {
+    let failed = |error: ProactiveError| {
         tracing::error!(job.number = number.get(), error = %error, "a job could not be completed");
-        ApiError::internal()
+        ApiError::of_engine(&error)
     };
     let completion = jobs.complete(number, message).await.map_err(failed)?;
     let job = match completion {

@@ -38,7 +38,7 @@ struct Ring {
 async fn list(State(keys): State<Keys>) -> Result<Json<Ring>, ApiError> {
     let keys = keys.list().await.map_err(|error| {
         tracing::error!(error = %error, "the API keys could not be read");
-        ApiError::internal()
+        ApiError::of_store(&error)
     })?;
     Ok(Json(Ring { keys }))
 }
@@ -148,5 +148,5 @@ async fn revoke(
 
 fn failed(error: &tidings_store::StoreError) -> ApiError {
     tracing::error!(error = %error, "the API keys could not be changed");
-    ApiError::internal()
+    ApiError::of_store(error)
 }

@@ -177,6 +177,8 @@ async fn the_facts_need_no_key_and_everything_else_does() {
         ("GET", "/api/v1/deliveries/summary"),
         ("GET", "/api/v1/deliveries/1"),
         ("POST", "/api/v1/deliveries/1/cancel"),
+        ("POST", "/api/v1/deliveries/1/hold"),
+        ("POST", "/api/v1/deliveries/1/release"),
         ("POST", "/api/v1/deliveries/1/retry"),
         ("GET", "/api/v1/pauses"),
         ("POST", "/api/v1/pauses"),
@@ -213,9 +215,13 @@ async fn each_route_needs_its_scope() {
         ("GET", "/api/v1/deliveries/x", Scope::DeliveriesRead),
         ("POST", "/api/v1/deliveries", Scope::DeliveriesWrite),
         ("POST", "/api/v1/deliveries/x/cancel", Scope::DeliveriesWrite),
+        ("POST", "/api/v1/deliveries/x/hold", Scope::DeliveriesWrite),
+        ("POST", "/api/v1/deliveries/x/release", Scope::DeliveriesWrite),
         ("POST", "/api/v1/deliveries/x/retry", Scope::DeliveriesWrite),
         ("POST", "/api/v1/pauses", Scope::DeliveriesWrite),
         ("DELETE", "/api/v1/pauses", Scope::DeliveriesWrite),
+        ("GET", "/api/v1/limits", Scope::DeliveriesRead),
+        ("PUT", "/api/v1/limits", Scope::DeliveriesWrite),
     ];
     for held in Scope::ALL {
         let (_, key) = rig.key(&[held]).await;
@@ -304,6 +310,7 @@ async fn what_cannot_be_completed_is_named() {
         (json!({ "message": 1 }), field("message")),
         (json!({ "message": "" }), field("message")),
         (json!({ "message": " " }), field("message")),
+        (json!({ "message": "a\0b" }), field("message")),
         (json!({ "message": "x".repeat(4001) }), field("message")),
         (json!({ "text": "x" }), field("text")),
         (json!([]), None),
@@ -516,6 +523,8 @@ async fn other_methods_are_answered_with_405() {
         "/api/v1/deliveries/summary",
         "/api/v1/deliveries/1",
         "/api/v1/deliveries/1/cancel",
+        "/api/v1/deliveries/1/hold",
+        "/api/v1/deliveries/1/release",
         "/api/v1/deliveries/1/retry",
         "/api/v1/pauses",
     ] {

@@ -105,6 +105,7 @@ pub(crate) const KEYS: &[Key] = &[
     key("slow_turn_after", &["TIDINGS_SLOW_TURN_AFTER"]),
     key("lease", &["TIDINGS_LEASE"]),
     key("max_backlog", &["TIDINGS_MAX_BACKLOG"]),
+    key("max_tenant_backlog", &["TIDINGS_MAX_TENANT_BACKLOG"]),
     key("retention", &["TIDINGS_RETENTION"]),
     key("allowed_hosts", &["TIDINGS_ALLOWED_HOSTS"]),
     key("allowed_service_hosts", &["TIDINGS_ALLOWED_SERVICE_HOSTS"]),

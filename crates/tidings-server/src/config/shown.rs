@@ -31,6 +31,7 @@ impl fmt::Debug for Config {
             slow_turn_after,
             lease,
             max_backlog,
+            max_tenant_backlog,
             retention,
             allowed_hosts,
             allowed_service_hosts,
@@ -70,6 +71,7 @@ impl fmt::Debug for Config {
             .field("slow_turn_after", slow_turn_after)
             .field("lease", lease)
             .field("max_backlog", max_backlog)
+            .field("max_tenant_backlog", max_tenant_backlog)
             .field("retention", retention)
             .field("allowed_hosts", allowed_hosts)
             .field("allowed_service_hosts", allowed_service_hosts)

@@ -158,6 +158,14 @@ fn a_wrong_value_names_its_place() {
             r#"tidings.toml: max_connections: must be a whole number, got "-1""#,
         ),
         (
+            "max_backlog = 0",
+            r#"tidings.toml: max_backlog: must be a whole number from 1 to 10000000, got "0""#,
+        ),
+        (
+            "max_tenant_backlog = 10000001",
+            r#"tidings.toml: max_tenant_backlog: must be a whole number from 1 to 10000000, got "10000001""#,
+        ),
+        (
             "send_timeout = 5",
             r#"tidings.toml: send_timeout: must be a duration such as 500ms, 12s or 2m, got "5""#,
         ),

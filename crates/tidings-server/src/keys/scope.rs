@@ -13,7 +13,7 @@ pub enum Scope {
     JobsWrite,
     /// `deliveries:read`: see what is and was owed to conversations.
     DeliveriesRead,
-    /// `deliveries:write`: owe, cancel and retry deliveries, pause and resume them, and see them.
+    /// `deliveries:write`: owe, cancel, hold back and retry deliveries, pause and resume them, and see them.
     DeliveriesWrite,
     /// `keys:read`: see which keys there are.
     KeysRead,

@@ -42,9 +42,20 @@ impl Host {
     }
 
     async fn start_in(folder: Arc<TempDir>, bot: impl Bot, config: Config) -> Self {
+        let database = database(folder.path());
+        Self::start_on(database, folder, bot, config).await
+    }
+
+    /// As [`start_with`](Self::start_with), on the database with this URL.
+    pub(crate) async fn start_on(
+        database: String,
+        folder: Arc<TempDir>,
+        bot: impl Bot,
+        config: Config,
+    ) -> Self {
         let config = Config {
             listen: "127.0.0.1:0".parse().unwrap(),
-            database: database(folder.path()),
+            database,
             ..config
         };
         let server = Server::bind(&config, bot).await.unwrap();
@@ -118,7 +129,23 @@ impl Host {
     }
 }
 
+/// Whether the tests run on PostgreSQL: with `TIDINGS_TEST_DATABASE=postgres` they do, else on SQLite.
+#[cfg(unix)]
+fn is_on_postgres() -> bool {
+    std::env::var_os("TIDINGS_TEST_DATABASE").is_some_and(|name| name == "postgres")
+}
+
+/// The URL of the database that belongs to `folder`, the same each time.
 pub(crate) fn database(folder: &Path) -> String {
+    #[cfg(unix)]
+    if is_on_postgres() {
+        let kept = folder.join("database-url");
+        return std::fs::read_to_string(&kept).unwrap_or_else(|_| {
+            let url = tidings_store::test_postgres::TestPostgres::shared().url();
+            std::fs::write(&kept, &url).unwrap();
+            url
+        });
+    }
     format!("sqlite://{}", folder.join("tidings.db").display())
 }
 

@@ -5,12 +5,15 @@ mod authenticated;
 mod bad_input;
 mod channel_faults;
 mod connections;
+mod deliveries;
 mod guard;
 mod harness;
 mod jobs;
 mod keys;
 mod local_channel;
 mod messages;
+#[cfg(unix)]
+mod outage;
 mod page;
 mod raw_http;
 mod set_up;

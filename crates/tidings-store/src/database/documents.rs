@@ -54,11 +54,11 @@ impl EncodedChange {
 }
 
 /// Applies the changes and returns the new eTags of those that write, all in the order of the changes.
-pub(super) fn apply(tx: &Tx<'_>, changes: Vec<EncodedChange>) -> Result<Vec<(String, ETag)>, StoreError> {
+pub(super) fn apply(tx: &Tx<'_>, changes: &[EncodedChange]) -> Result<Vec<(String, ETag)>, StoreError> {
     let writes = changes.iter().filter(|change| change.json.is_some()).count();
     let mut free = reserve_versions(tx, writes)?.into_iter();
     let mut versions = Vec::with_capacity(changes.len());
-    for change in &changes {
+    for change in changes {
         versions.push(change.json.as_ref().and_then(|_| free.next()));
     }
     // By key, so that two batches lock what they share in one order. What happens to a key depends only on the changes
@@ -73,11 +73,12 @@ pub(super) fn apply(tx: &Tx<'_>, changes: Vec<EncodedChange>) -> Result<Vec<(Str
         }
     }
     let mut etags = Vec::with_capacity(writes);
-    for (index, (change, version)) in changes.into_iter().zip(versions).enumerate() {
+    for (index, (change, version)) in changes.iter().zip(versions).enumerate() {
+        let key = || change.key.clone();
         if conflict == Some(index) {
-            return Err(StoreError::Conflict { key: change.key });
+            return Err(StoreError::Conflict { key: key() });
         }
-        etags.extend(version.map(|version| (change.key, ETag::new(version.to_string()))));
+        etags.extend(version.map(|version| (key(), ETag::new(version.to_string()))));
     }
     Ok(etags)
 }

@@ -93,15 +93,6 @@ impl Inspection {
         }
     }
 
-    /// A connection to read with, if it is an SQLite file and there. Its tables may be older than this program's.
-    #[must_use]
-    pub fn connection(&self) -> Option<&Connection> {
-        match &self.0 {
-            Found::Sqlite(found) => found.connection.as_ref(),
-            Found::Postgres(_) => None,
-        }
-    }
-
     /// The connection to an SQLite file, to go on reading with while others may open the database.
     pub(super) fn into_connection(self) -> Option<Connection> {
         match self.0 {

@@ -10,7 +10,7 @@ use tokio::sync::{oneshot, watch};
 use super::queue::Queue;
 use super::stats::Counters;
 use super::{Migrations, worker};
-use crate::{OpenError, StoreError, Tx};
+use crate::{OpenError, StoreError, StoreErrorKind, Tx};
 
 mod connector;
 mod inspection;
@@ -31,6 +31,9 @@ use tx::Access;
 
 /// Operations that may wait for a thread.
 const QUEUE: usize = 1024;
+
+/// How often an operation that can be repeated is run, if each time it is the one that gives way to others.
+const TRIES: u32 = 5;
 
 /// How many threads, and how patient they are.
 #[derive(Clone, Copy, Debug)]
@@ -121,7 +124,20 @@ impl Postgres {
         F: FnOnce(&Tx<'_>) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
-        run(&self.writers, Access::Write, work).await
+        let mut work = Some(work);
+        let once = move |tx: &Tx<'_>| match work.take() {
+            Some(work) => work(tx),
+            None => Err(StoreError::message("an operation that runs once was run again")),
+        };
+        run(&self.writers, Access::Write, 1, once).await
+    }
+
+    pub(super) async fn write_repeatable<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        F: FnMut(&Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+        T: Send + 'static,
+    {
+        run(&self.writers, Access::Write, TRIES, work).await
     }
 
     pub(super) async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
@@ -129,7 +145,12 @@ impl Postgres {
         F: FnOnce(&Tx<'_>) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
     {
-        run(&self.readers, Access::Read, work).await
+        let mut work = Some(work);
+        let once = move |tx: &Tx<'_>| match work.take() {
+            Some(work) => work(tx),
+            None => Err(StoreError::message("an operation that runs once was run again")),
+        };
+        run(&self.readers, Access::Read, 1, once).await
     }
 
     /// Takes in nothing more, and waits until what was taken in is done.
@@ -166,9 +187,10 @@ fn apart<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     thread::scope(|scope| scope.spawn(work).join()).unwrap_or_else(|panic| resume_unwind(panic))
 }
 
-async fn run<T, F>(queue: &Queue<Job>, access: Access, work: F) -> Result<T, StoreError>
+/// Hands `work` to a thread, which runs it up to `tries` times as long as it gives way to others.
+async fn run<T, F>(queue: &Queue<Job>, access: Access, tries: u32, work: F) -> Result<T, StoreError>
 where
-    F: FnOnce(&Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+    F: FnMut(&Tx<'_>) -> Result<T, StoreError> + Send + 'static,
     T: Send + 'static,
 {
     let (reply, answer) = oneshot::channel();
@@ -176,7 +198,7 @@ where
     let job = Box::new(move |worker: &mut Worker| {
         // A read that nobody waits for leaves nothing behind, so it need not run.
         if access == Access::Write || !reply.is_closed() {
-            let _ = reply.send(worker.run(since, work));
+            let _ = reply.send(worker.run(since, tries, work));
         }
     });
     queue.push(job).await?;
@@ -193,23 +215,40 @@ struct Worker {
 }
 
 impl Worker {
-    /// Runs an operation that was queued at `since`, in a transaction.
+    /// Runs an operation that was queued at `since`, in a transaction, or in several if it may be repeated and collides.
     fn run<T>(
         &mut self,
         since: Instant,
-        work: impl FnOnce(&Tx<'_>) -> Result<T, StoreError>,
+        tries: u32,
+        mut work: impl FnMut(&Tx<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let result = self.session(since).and_then(|session| {
-            let tx = PostgresTx::new(session, &self.connector.server, self.access);
-            let result = worker::guarded(|| work(&Tx::postgres(&tx)));
-            let (session, result) = tx.end(result);
-            self.session = session.stands().then_some(session);
-            result
-        });
+        let mut result = self.run_once(since, &mut work);
+        for _ in 1..tries {
+            match &result {
+                Err(error) if error.kind() == StoreErrorKind::Retry => {
+                    tracing::debug!(%error, "a database operation collided with others and is run again");
+                    result = self.run_once(since, &mut work);
+                }
+                _ => break,
+            }
+        }
         match self.access {
             Access::Write => self.counters.ran(1, usize::from(result.is_ok())),
             Access::Read => self.counters.read(),
         }
+        result
+    }
+
+    fn run_once<T>(
+        &mut self,
+        since: Instant,
+        work: &mut impl FnMut(&Tx<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let session = self.session(since)?;
+        let tx = PostgresTx::new(session, &self.connector.server, self.access);
+        let result = worker::guarded(|| work(&Tx::postgres(&tx)));
+        let (session, result) = tx.end(result);
+        self.session = session.stands().then_some(session);
         result
     }
 

@@ -22,7 +22,7 @@ on_both_engines! {
 struct Note(&'static str);
 
 impl Step for Note {
-    fn write(self: Box<Self>, tx: &Tx<'_>) -> Result<(), StoreError> {
+    fn write(&mut self, tx: &Tx<'_>) -> Result<(), StoreError> {
         insert(tx, self.0)
     }
 }
@@ -30,7 +30,7 @@ impl Step for Note {
 struct Failing;
 
 impl Step for Failing {
-    fn write(self: Box<Self>, _: &Tx<'_>) -> Result<(), StoreError> {
+    fn write(&mut self, _: &Tx<'_>) -> Result<(), StoreError> {
         Err(StoreError::message("this step always fails"))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use tidings_store::{Database, FromColumn, Migrations, StoreError, ToColumn, Tx, params};
+use tidings_store::{Database, FromColumn, Migrations, StoreError, StoreErrorKind, ToColumn, Tx, params};
 
 use crate::engine::{Engine, on_both_engines};
 
@@ -23,6 +23,8 @@ on_both_engines! {
     a_column_of_another_type_is_an_error
     an_insert_tells_the_number_of_its_row_or_that_there_is_none
     rows_are_counted_found_and_visited
+    a_text_with_a_nul_character_is_refused_alike
+    a_script_runs_all_its_statements_or_fails_the_operation
     a_parameter_may_stand_in_several_places_and_more_than_ten_are_told_apart
 }
 
@@ -202,4 +204,42 @@ async fn a_parameter_may_stand_in_several_places_and_more_than_ten_are_told_apar
         })
         .await;
     assert_eq!(sum.unwrap(), Some(1200));
+}
+
+async fn a_script_runs_all_its_statements_or_fails_the_operation(engine: Engine) {
+    let database = engine.open([VALUES]);
+    let tables = database.write(|tx| {
+        tx.script("CREATE TABLE pets (name TEXT); INSERT INTO pets (name) VALUES ('Momo; the cat'), ('Io')")?;
+        Ok((
+            tx.has_table("pets")?,
+            tx.has_table("values")?,
+            tx.has_table("pet")?,
+        ))
+    });
+    assert_eq!(tables.await.unwrap(), (true, true, false));
+    let failing = database.write(|tx| tx.script("DELETE FROM pets; DELETE FROM nowhere"));
+    assert!(failing.await.unwrap_err().to_string().contains("nowhere"));
+    let kept = database.read(|tx| tx.first("SELECT count(*) FROM pets", &[], |row| row.get::<i64>(0)));
+    assert_eq!(kept.await.unwrap(), Some(2));
+}
+
+async fn a_text_with_a_nul_character_is_refused_alike(engine: Engine) {
+    let database = engine.open([VALUES]);
+    let looked_for = database
+        .read(|tx| tx.exists("SELECT 1 WHERE ?1 = 'x'", params!["x\0"]))
+        .await;
+    let kept = database
+        .write(|tx| {
+            tx.script("CREATE TABLE words (word TEXT)")?;
+            let insert = "INSERT INTO words (word) VALUES (?1)";
+            let refused = tx.execute(insert, params!["\0"]).unwrap_err();
+            assert!(tx.insert(insert, "word", params!["a\0b"]).is_err());
+            tx.execute(insert, params!["the transaction goes on"])?;
+            Ok(refused)
+        })
+        .await;
+    for refused in [looked_for.unwrap_err(), kept.unwrap()] {
+        assert!(matches!(refused, StoreError::NulCharacter), "{refused}");
+        assert_eq!(refused.kind(), StoreErrorKind::Invalid);
+    }
 }

@@ -106,7 +106,11 @@ struct Lane {
 fn waiting(delivery: &Delivery, lane: Lane, stopped: &Stopped, now: Timestamp) -> Option<Waiting> {
     let (reason, until) = match delivery.state {
         DeliveryState::Scheduled => ("scheduled".to_owned(), delivery.due_at),
-        DeliveryState::Held => ("held".to_owned(), delivery.due_at),
+        // What is held until somebody releases it is looked at once more, when it expires.
+        DeliveryState::Held => (
+            "held".to_owned(),
+            delivery.due_at.filter(|due| *due < delivery.expires_at),
+        ),
         DeliveryState::Retryable if delivery.due_at.is_some_and(|due| due > now) => {
             let reason = delivery.reason.clone();
             (reason.unwrap_or_else(|| "backoff".to_owned()), delivery.due_at)

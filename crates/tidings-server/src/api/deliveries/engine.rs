@@ -6,11 +6,12 @@ use async_trait::async_trait;
 use serde_json::value::RawValue;
 use tidings_bot::Conversation;
 use tidings_proactive::{Enqueue, Proactive, ProactiveError};
+use tidings_store::StoreErrorKind;
 
 use super::intake::{Intake, NotTaken, Taken, Why};
 use super::order::{Order, OrderContent};
 
-/// When a caller may try again whose conversation has too much waiting.
+/// When a caller may try again whose conversation or tenant has too much waiting.
 const BACKLOG_EASES: Duration = Duration::from_secs(10);
 
 #[async_trait]
@@ -78,14 +79,20 @@ fn why(error: ProactiveError) -> Why {
         ProactiveError::UnknownConversation { .. } => Why::UnknownConversation,
         ProactiveError::DedupeConflict { id } => Why::DedupeConflict(id),
         ProactiveError::TooLarge { limit, .. } => Why::TooLarge { limit },
+        ProactiveError::PayloadTooLarge { limit, .. } => Why::PayloadTooLarge { limit },
+        ProactiveError::Store(error) if error.kind() == StoreErrorKind::Full => Why::DatabaseFull,
         ProactiveError::BacklogFull => Why::BacklogFull {
+            retry_after: BACKLOG_EASES,
+        },
+        ProactiveError::TenantBacklogFull { tenant } => Why::TenantBacklogFull {
+            tenant,
             retry_after: BACKLOG_EASES,
         },
         ProactiveError::ExpiresBeforeDue { .. } => Why::Expired,
         ProactiveError::CannotReconcile { .. } => Why::NoReconcile,
-        error @ (ProactiveError::BadName { .. } | ProactiveError::NoConversation) => {
-            Why::Invalid(error.to_string())
-        }
-        error => Why::Failed(error.to_string()),
+        error @ (ProactiveError::BadName { .. }
+        | ProactiveError::NulCharacter { .. }
+        | ProactiveError::NoConversation) => Why::Invalid(error.to_string()),
+        error => Why::Failed(error),
     }
 }

@@ -1,5 +1,7 @@
 //! `POST /api/v1/deliveries`: something is to be owed to a conversation.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::response::{AppendHeaders, IntoResponse, Response};
@@ -101,15 +103,20 @@ fn answer(NotTaken { why, .. }: NotTaken) -> ApiError {
             format!("activity is larger in UTF-16 than the {limit} bytes that the channel takes; shorten or split it"),
         )
         .field("activity"),
-        Why::BacklogFull { retry_after } => {
-            let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
-            ApiError::new(
-                StatusCode::TOO_MANY_REQUESTS,
-                "BacklogFull",
-                format!("too much waits to be sent there already; try again in {seconds} s"),
-            )
-            .field("conversationId")
-            .header(header::RETRY_AFTER, HeaderValue::from(seconds))
+        Why::PayloadTooLarge { limit } => ApiError::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "MessageSizeTooBig",
+            format!("payload has more than {limit} bytes; store what is large elsewhere and pass its id"),
+        )
+        .field("payload"),
+        Why::DatabaseFull => ApiError::database_full(),
+        Why::BacklogFull { retry_after } => too_much("there", retry_after),
+        Why::TenantBacklogFull { tenant, retry_after } => {
+            let place = match tenant.as_str() {
+                "" => "in conversations without a tenant".to_owned(),
+                tenant => format!("in conversations of tenant {tenant:?}"),
+            };
+            too_much(&place, retry_after)
         }
         Why::Expired => bad_argument("expiresAt", "must be after now and after notBefore"),
         Why::NoReconcile => bad_argument(
@@ -118,8 +125,16 @@ fn answer(NotTaken { why, .. }: NotTaken) -> ApiError {
         ),
         Why::Invalid(problem) => ApiError::new(StatusCode::BAD_REQUEST, "BadArgument", problem),
         Why::Failed(error) => {
-            tracing::error!(error, "deliveries could not be put on record");
-            ApiError::internal()
+            tracing::error!(%error, "deliveries could not be put on record");
+            ApiError::of_engine(&error)
         }
     }
+}
+
+fn too_much(place: &str, retry_after: Duration) -> ApiError {
+    let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
+    let message = format!("too much waits to be sent {place} already; try again in {seconds} s");
+    ApiError::new(StatusCode::TOO_MANY_REQUESTS, "BacklogFull", message)
+        .field("conversationId")
+        .header(header::RETRY_AFTER, HeaderValue::from(seconds))
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use tidings_proactive::{DeliveryId, DeliveryState};
+use tidings_proactive::{DeliveryId, DeliveryState, ProactiveError};
 
 use super::order::Order;
 
@@ -38,14 +38,20 @@ pub(crate) enum Why {
     DedupeConflict(DeliveryId),
     /// The activity is larger than the channel takes, in bytes.
     TooLarge { limit: usize },
-    /// The conversation or tenant has as much waiting as it may.
+    /// The payload is larger than one may be, in bytes of JSON.
+    PayloadTooLarge { limit: usize },
+    /// The conversation has as much waiting as it may.
     BacklogFull { retry_after: Duration },
+    /// The conversations of its tenant have as much waiting as they may.
+    TenantBacklogFull { tenant: String, retry_after: Duration },
     /// It would expire before it is due.
     Expired,
     /// The channel does not recognise repeats.
     NoReconcile,
+    /// The database has no room.
+    DatabaseFull,
     /// Anything else that is wrong with it, as a sentence.
     Invalid(String),
-    /// The engine or its database failed, as it says.
-    Failed(String),
+    /// The engine or its database failed.
+    Failed(ProactiveError),
 }

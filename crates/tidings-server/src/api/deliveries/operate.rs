@@ -1,16 +1,17 @@
-//! Cancelling and retrying a delivery; pausing and resuming.
+//! Cancelling, holding back and retrying a delivery; pausing and resuming.
 
 use axum::Json;
 use axum::extract::{Path, RawQuery, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 use tidings_proactive::{DeliveriesError, DeliveryId, PauseTarget};
 
 use super::line::{Detail, Paused};
 use super::{Desk, delivery_id, failed};
-use crate::api_body::{ApiBody, bad_argument};
+use crate::api_body::{ApiBody, bad_argument, check_nul};
 use crate::api_error::ApiError;
 use crate::gate::Target;
 
@@ -23,6 +24,40 @@ pub(super) async fn cancel(
     ApiBody::read(&head.headers, body).await?.finish("no fields")?;
     let id = delivery_id(&id)?;
     desk.deliveries.cancel(id).await.map_err(failed)?;
+    detail(&desk, id).await
+}
+
+pub(super) async fn hold(
+    State(desk): State<Desk>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Json<Detail>, ApiError> {
+    let (head, body) = request.into_parts();
+    let mut body = ApiBody::read(&head.headers, body).await?;
+    let until: Option<Timestamp> = body
+        .take_text("until")?
+        .map(|text| text.parse())
+        .transpose()
+        .map_err(|_| bad_argument("until", "must be a time such as 2027-01-31T12:00:00Z"))?;
+    body.finish("until")?;
+    let id = delivery_id(&id)?;
+    desk.deliveries.hold(id, until).await.map_err(failed)?;
+    detail(&desk, id).await
+}
+
+pub(super) async fn release(
+    State(desk): State<Desk>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Json<Detail>, ApiError> {
+    let (head, body) = request.into_parts();
+    ApiBody::read(&head.headers, body).await?.finish("no fields")?;
+    let id = delivery_id(&id)?;
+    desk.deliveries.release(id).await.map_err(failed)?;
+    detail(&desk, id).await
+}
+
+async fn detail(desk: &Desk, id: DeliveryId) -> Result<Json<Detail>, ApiError> {
     let detail = desk.deliveries.detail(id).await.map_err(failed)?;
     let detail = detail
         .ok_or(DeliveriesError::UnknownDelivery { id })
@@ -117,6 +152,9 @@ impl Asked {
             conversation_id,
         } = self;
         let (channel_id, conversation_id) = (there(channel_id), there(conversation_id));
+        for (field, text) in [("channelId", &channel_id), ("conversationId", &conversation_id)] {
+            text.as_deref().map_or(Ok(()), |text| check_nul(field, text))?;
+        }
         let superfluous = |field| bad_argument(field, "does not belong to this scope; leave it out");
         match scope.as_deref() {
             Some("all") => match (channel_id, conversation_id) {
@@ -168,6 +206,8 @@ mod tests {
         for (scope, channel, conversation, field) in [
             ("", "", "", "scope"),
             ("everything", "", "", "scope"),
+            ("channel", "s\0ms", "", "channelId"),
+            ("lane", "", "c\0", "conversationId"),
             ("all", "sms", "", "channelId"),
             ("all", "", "c", "conversationId"),
             ("channel", "", "", "channelId"),

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use tidings_activity::Activity;
 use tidings_proactive::UnknownPolicy;
 
-use crate::api_body::{bad_argument, bad_syntax};
+use crate::api_body::{bad_argument, bad_syntax, check_nul};
 use crate::api_error::ApiError;
 
 /// The most deliveries of one request.
@@ -169,8 +169,8 @@ impl Fields {
             Some(text) if text.is_empty() || text.chars().count() > most => {
                 Err(bad_argument(field, &format!("must have 1 to {most} characters")))
             }
-            Some(text) if text.contains('\0') => Err(bad_argument(field, "must not hold the NUL character")),
-            _ => Ok(text),
+            Some(filled) => check_nul(field, filled).map(|()| text),
+            None => Ok(text),
         }
     }
 

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use tidings_proactive::{DeliveryFilter, DeliveryId, DeliveryState};
 
 use super::DEFAULT_LIMIT;
-use crate::api_body::bad_argument;
+use crate::api_body::{bad_argument, check_nul};
 use crate::api_error::ApiError;
 
 /// The most deliveries `?limit=` may ask for.
@@ -25,8 +25,14 @@ pub(super) fn filter(query: &str) -> Result<(DeliveryFilter, usize), ApiError> {
                     }
                 }
             }
-            "channelId" => filter.channel_id = Some(text.into_owned()),
-            "conversationId" => filter.conversation_id = Some(text.into_owned()),
+            "channelId" => {
+                check_nul("channelId", &text)?;
+                filter.channel_id = Some(text.into_owned());
+            }
+            "conversationId" => {
+                check_nul("conversationId", &text)?;
+                filter.conversation_id = Some(text.into_owned());
+            }
             "since" => filter.since = Some(time("since", &text)?),
             "until" => filter.until = Some(time("until", &text)?),
             "before" => {
@@ -99,6 +105,8 @@ mod tests {
             ("before=x", "before", "`next`"),
             ("limit=0", "limit", "from 1 to 500"),
             ("limit=501", "limit", "from 1 to 500"),
+            ("channelId=a%00", "channelId", "NUL"),
+            ("conversationId=%00", "conversationId", "NUL"),
             ("states=dead", "states", "not a parameter"),
         ] {
             let error = filter(query).unwrap_err();

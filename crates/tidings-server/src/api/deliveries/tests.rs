@@ -6,7 +6,7 @@ use std::time::Duration;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tidings_proactive::{DeliveryState, MIGRATIONS};
-use tidings_store::{Database, params};
+use tidings_store::{Database, StoreError, params};
 
 use super::intake::{NotTaken, Taken, Why};
 use super::order::Order;
@@ -238,6 +238,51 @@ async fn what_waits_is_cancelled_and_what_ended_is_not() {
 }
 
 #[tokio::test]
+async fn what_is_ready_is_held_and_released() {
+    let rig = rig().await;
+    let ask = async |id: u32, verb: &str, body: Value| {
+        let path = format!("/api/v1/deliveries/{id}/{verb}");
+        rig.ask("POST", &path, "", Some(body)).await
+    };
+    let (status, held) = ask(4, "hold", json!({})).await;
+    assert_eq!(
+        (status, &held["state"], &held["reason"]),
+        (200, &json!("held"), &json!("operator"))
+    );
+    assert_eq!(held["wait"], json!({ "reason": "held", "until": null }));
+    let (status, body) = ask(4, "hold", json!({})).await;
+    assert_eq!((status, &body["error"]["code"]), (409, &json!("WrongState")));
+    let (status, released) = ask(4, "release", json!({})).await;
+    assert_eq!(
+        (status, &released["state"], &released["reason"]),
+        (200, &json!("available"), &Value::Null)
+    );
+    let (status, body) = ask(4, "release", json!({})).await;
+    assert_eq!((status, &body["error"]["code"]), (409, &json!("WrongState")));
+    let message = body["error"]["message"].as_str().unwrap();
+    assert!(message.contains("only held ones are"), "{message}");
+    let (status, held) = ask(4, "hold", json!({ "until": "2026-11-27T13:00:00Z" })).await;
+    assert_eq!(
+        (status, &held["wait"]["until"]),
+        (200, &json!("2026-11-27T13:00:00Z"))
+    );
+    for (until, field) in [
+        (json!({ "until": "noon" }), "until"),
+        (json!({ "for": "1h" }), "for"),
+    ] {
+        let (status, body) = ask(4, "hold", until).await;
+        assert_eq!((status, &body["error"]["field"]), (400, &json!(field)));
+    }
+    for verb in ["hold", "release"] {
+        assert_eq!(ask(1, verb, json!({})).await.0, 409, "{verb}");
+        assert_eq!(ask(99, verb, json!({})).await.0, 404, "{verb}");
+    }
+    let (_, audit) = rig.ask("GET", "/api/v1/audit", "", None).await;
+    let mut told = audit["entries"].as_array().unwrap().iter();
+    assert!(told.any(|row| row["status"] == 200 && row["target"] == "4"));
+}
+
+#[tokio::test]
 async fn dead_and_unknown_ones_are_retried() {
     let rig = rig().await;
     let retry = async |id: u32, body: Value| {
@@ -314,6 +359,73 @@ async fn pauses_are_set_and_ended() {
     assert_eq!(rows.len(), 8);
     assert_eq!(rows[5]["target"], "everything");
     assert_eq!(rows[7]["target"], "the conversation 19:abc@thread");
+}
+
+#[tokio::test]
+async fn limits_are_set_and_answered() {
+    let rig = rig().await;
+    let (status, before) = rig.ask("GET", "/api/v1/limits", "", None).await;
+    assert_eq!(
+        (status, &before["limits"][1]),
+        (
+            200,
+            &json!({ "channelId": "msteams", "scope": "tenant", "windows": [{ "permits": 50, "periodMs": 1000 }] })
+        )
+    );
+    let sms = json!({ "channelId": "sms", "scope": "lane", "windows": [{ "permits": 1, "periodMs": 1500 }] });
+    let (status, now) = rig.ask("PUT", "/api/v1/limits", "", Some(sms.clone())).await;
+    assert_eq!((status, &now["limits"][2]), (200, &sms));
+    let none = json!({ "channelId": "sms", "scope": "lane", "windows": [] });
+    assert_eq!(
+        rig.ask("PUT", "/api/v1/limits", "", Some(none)).await,
+        (200, before)
+    );
+    let (_, audit) = rig.ask("GET", "/api/v1/audit", "", None).await;
+    assert_eq!(audit["entries"][0]["target"], "sms lane");
+}
+
+#[tokio::test]
+async fn limits_that_are_none_are_explained() {
+    let rig = rig().await;
+    let window = |permits: Value, period: Value| json!([{ "permits": permits, "periodMs": period }]);
+    for (change, field) in [
+        (json!({ "channelId": null }), "channelId"),
+        (json!({ "channelId": "" }), "channelId"),
+        (json!({ "channelId": 7 }), "channelId"),
+        (json!({ "scope": "all" }), "scope"),
+        (json!({ "windows": null }), "windows"),
+        (json!({ "windows": {} }), "windows"),
+        (json!({ "windows": [7] }), "windows"),
+        (json!({ "windows": window(json!(0), json!(1000)) }), "windows"),
+        (
+            json!({ "windows": window(json!(1_000_001), json!(1000)) }),
+            "windows",
+        ),
+        (json!({ "windows": window(json!(1), json!(0)) }), "windows"),
+        (
+            json!({ "windows": window(json!(1), json!(2_678_400_001_u64)) }),
+            "windows",
+        ),
+        (json!({ "windows": window(json!(-1), json!(1000)) }), "windows"),
+        (json!({ "windows": window(json!("1"), json!(1000)) }), "windows"),
+        (
+            json!({ "windows": [{ "permits": 1, "period": 1000 }] }),
+            "windows",
+        ),
+        (json!({ "tenant": "contoso" }), "tenant"),
+    ] {
+        let mut body =
+            json!({ "channelId": "sms", "scope": "lane", "windows": [{ "permits": 1, "periodMs": 1000 }] });
+        for (name, value) in change.as_object().unwrap() {
+            body[name] = value.clone();
+        }
+        let (status, answer) = rig.ask("PUT", "/api/v1/limits", "", Some(body)).await;
+        assert_eq!(
+            (status, &answer["error"]["field"]),
+            (400, &json!(field)),
+            "{change}: {answer}"
+        );
+    }
 }
 
 #[tokio::test]
@@ -425,7 +537,7 @@ async fn what_is_not_owed_is_explained() {
     let (rig, door) = rig_with_door().await;
     let first = DeliveryId::from_number(7).unwrap();
     let retry_after = Duration::from_millis(2_500);
-    let refusals: [Explained; 8] = [
+    let refusals: [Explained; 14] = [
         (
             |_, _| Why::UnknownConversation,
             404,
@@ -448,11 +560,35 @@ async fn what_is_not_owed_is_explained() {
             "102400 bytes",
         ),
         (
+            |_, _| Why::PayloadTooLarge { limit: 262_144 },
+            413,
+            "MessageSizeTooBig",
+            "payload",
+            "262144 bytes",
+        ),
+        (
+            |_, _| Why::DatabaseFull,
+            503,
+            "DatabaseFull",
+            "",
+            "nothing was kept",
+        ),
+        (
             |_, retry_after| Why::BacklogFull { retry_after },
             429,
             "BacklogFull",
             "conversationId",
             "in 3 s",
+        ),
+        (
+            |_, retry_after| Why::TenantBacklogFull {
+                tenant: "contoso".to_owned(),
+                retry_after,
+            },
+            429,
+            "BacklogFull",
+            "conversationId",
+            "of tenant \"contoso\" already; try again in 3 s",
         ),
         (
             |_, _| Why::Expired,
@@ -476,11 +612,38 @@ async fn what_is_not_owed_is_explained() {
             "no, not so",
         ),
         (
-            |_, _| Why::Failed("the disk is full".to_owned()),
+            |_, _| Why::Failed(StoreError::message("the disk is full").into()),
             500,
             "ServiceError",
             "",
             "log says why",
+        ),
+        (
+            |_, _| {
+                let (server, reason) = ("db".to_owned(), "it is away".to_owned());
+                Why::Failed(StoreError::Gone { server, reason }.into())
+            },
+            503,
+            "DatabaseUnavailable",
+            "",
+            "nothing was kept",
+        ),
+        (
+            |_, _| {
+                let server = "db".to_owned();
+                Why::Failed(StoreError::Unknown { server }.into())
+            },
+            500,
+            "OutcomeUnknown",
+            "",
+            "same dedupeKey",
+        ),
+        (
+            |_, _| Why::Failed(StoreError::NulCharacter.into()),
+            400,
+            "BadArgument",
+            "",
+            "NUL character",
         ),
     ];
     for (why, status, code, field, part) in refusals {

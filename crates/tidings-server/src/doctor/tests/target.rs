@@ -144,3 +144,21 @@ async fn an_unknown_target_is_said_to_be_one() {
         &["nothing is on record", "tidings jobs list"],
     );
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_target_is_looked_up_in_postgresql_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = Config {
+        database: tidings_store::test_postgres::TestPostgres::shared().url(),
+        ..authenticated(folder.path())
+    };
+    let report = Doctor::new(&config).target("c").examine().await;
+    finds(&report, "target", Verdict::Failed, &["no database"]);
+    let clock = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
+    with_reference(&config, &teams(TENANT, APP_ID), &clock).await;
+    let report = Doctor::new(&config).target("c").examine().await;
+    finds(&report, "target", Verdict::Ok, &["msteams"]);
+    let report = Doctor::new(&config).target("d").examine().await;
+    finds(&report, "target", Verdict::Failed, &["nothing is on record"]);
+}

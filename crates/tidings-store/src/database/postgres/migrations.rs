@@ -46,7 +46,7 @@ fn bring(connector: &Connector, tx: &PostgresTx, components: &[Migrations]) -> R
     ) {
         return Ok(());
     }
-    tx.batch("SET LOCAL statement_timeout TO 0; SET LOCAL lock_timeout TO 0")
+    tx.script("SET LOCAL statement_timeout TO 0; SET LOCAL lock_timeout TO 0")
         .map_err(other)?;
     portable
         .execute(
@@ -70,7 +70,7 @@ fn bring(connector: &Connector, tx: &PostgresTx, components: &[Migrations]) -> R
     {
         let from = reached.get(*component).copied().unwrap_or(0);
         for (version, step) in (1_u32..).zip(*steps).skip(from as usize) {
-            tx.batch(step).map_err(|error| match error {
+            tx.script(step).map_err(|error| match error {
                 StoreError::Postgres(source) => OpenError::Migration {
                     database: connector.url.to_string(),
                     component,
@@ -97,9 +97,9 @@ fn create(connector: &Connector, tx: &PostgresTx) -> Result<(), StoreError> {
     let is_there =
         Tx::postgres(tx).exists("SELECT 1 FROM pg_namespace WHERE nspname = ?1", params![schema])?;
     if !is_there {
-        tx.batch(&format!("CREATE SCHEMA {schema}"))?;
+        tx.script(&format!("CREATE SCHEMA {schema}"))?;
     }
-    tx.batch("CREATE TABLE tidings_components (component TEXT PRIMARY KEY, version INTEGER NOT NULL)")
+    tx.script("CREATE TABLE tidings_components (component TEXT PRIMARY KEY, version INTEGER NOT NULL)")
 }
 
 /// The versions that the components have reached; `None` if there are no tables yet. Refuses a schema that is not ours

@@ -67,9 +67,12 @@ impl PostgresTx {
     }
 
     /// Runs statements that have no parameters, separated by semicolons.
-    pub(super) fn batch(&self, sql: &str) -> Result<(), StoreError> {
+    pub(crate) fn script(&self, sql: &str) -> Result<(), StoreError> {
         if let Some(failure) = &*self.failure.borrow() {
             return Err(failure.clone());
+        }
+        if controls_transaction(sql) {
+            return Err(self.fail(ended_transaction()));
         }
         let mut session = self.session.borrow_mut();
         if !self.begun.replace(true) {
@@ -93,14 +96,13 @@ impl PostgresTx {
         let mut session = self.session.borrow_mut();
         let statement = match session.prepare(sql, suffix) {
             Ok(_) if controls_transaction(sql) => {
-                return Err(self.fail(StoreError::message(
-                    "a database operation ended the transaction that it runs in: this is a defect in it, report it",
-                )));
+                return Err(self.fail(ended_transaction()));
             }
             Ok(statement) => statement,
             Err(failure) => return Err(self.failed(failure)),
         };
-        let columns: Vec<ColumnRef<'_>> = params.iter().map(|param| param.to_column()).collect();
+        let columns = params.iter().map(|param| ColumnRef::of_param(*param));
+        let columns = columns.collect::<Result<Vec<_>, _>>()?;
         let params: Vec<&(dyn ToSql + Sync)> = columns.iter().map(|column| column as _).collect();
         let begin = (!self.begun.replace(true)).then(|| self.access.begin());
         session
@@ -155,4 +157,10 @@ impl PostgresTx {
         };
         (session, ended)
     }
+}
+
+fn ended_transaction() -> StoreError {
+    StoreError::message(
+        "a database operation ended the transaction that it runs in: this is a defect in it, report it",
+    )
 }

@@ -1,11 +1,14 @@
 //! Writers that meet.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 use serde_json::json;
 use tidings_store::test_postgres::TestPostgres;
-use tidings_store::{Database, Document, Storage, StoreError, StoreErrorKind, Tx, params};
+use tidings_store::{
+    Batch, Database, Document, DocumentChange, Step, Storage, StoreError, StoreErrorKind, Tx, params,
+};
 use tokio::task::JoinSet;
 
 use crate::notes::{self, NOTES};
@@ -100,6 +103,91 @@ async fn who_gives_way_in_a_deadlock_is_told_to_repeat() {
     assert_eq!(error.kind(), StoreErrorKind::Retry, "{error}");
     assert!(error.to_string().contains("40P01"), "{error}");
     assert_eq!(notes::all(&database).await, ["a+", "b+"]);
+}
+
+/// Two of these with the notes the other way round block each other the first time that they run.
+fn crosswise(
+    both_inside: &Arc<Barrier>,
+    first: &'static str,
+    second: &'static str,
+) -> impl FnMut(&Tx<'_>) -> Result<(), StoreError> + Send + 'static {
+    let mut both_inside = Some(both_inside.clone());
+    move |tx| {
+        let update = "UPDATE notes SET text = text || '+' WHERE substr(text, 1, 1) = ?1";
+        tx.execute("SET LOCAL deadlock_timeout TO '10ms'", &[])?;
+        tx.execute(update, params![first])?;
+        if let Some(both_inside) = both_inside.take() {
+            both_inside.wait();
+        }
+        tx.execute(update, params![second])?;
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn what_can_be_repeated_is_repeated_after_a_deadlock() {
+    let database = database();
+    notes::add(database.clone(), "a").await.unwrap();
+    notes::add(database.clone(), "b").await.unwrap();
+    let both_inside = Arc::new(Barrier::new(2));
+    let (one, other) = tokio::join!(
+        database.write_repeatable(crosswise(&both_inside, "a", "b")),
+        database.write_repeatable(crosswise(&both_inside, "b", "a")),
+    );
+    one.unwrap();
+    other.unwrap();
+    assert_eq!(notes::all(&database).await, ["a++", "b++"]);
+    assert_eq!(database.stats().failures, 0);
+}
+
+#[tokio::test]
+async fn what_always_gives_way_is_told_to_repeat_in_the_end() {
+    let database = database();
+    let runs = Arc::new(AtomicU32::new(0));
+    let counted = runs.clone();
+    let raise = "DO $$ BEGIN RAISE EXCEPTION 'it gave way' USING ERRCODE = '40P01'; END $$";
+    let error = database
+        .write_repeatable(move |tx| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            notes::insert(tx, "never")?;
+            tx.script(raise)
+        })
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Retry, "{error}");
+    assert_eq!(runs.load(Ordering::Relaxed), 5);
+    assert!(notes::all(&database).await.is_empty());
+}
+
+struct Crosswise<F>(F);
+
+impl<F: FnMut(&Tx<'_>) -> Result<(), StoreError> + Send + 'static> Step for Crosswise<F> {
+    fn write(&mut self, tx: &Tx<'_>) -> Result<(), StoreError> {
+        self.0(tx)
+    }
+}
+
+#[tokio::test]
+async fn batches_whose_steps_block_each_other_are_both_kept() {
+    let database = database();
+    notes::add(database.clone(), "a").await.unwrap();
+    notes::add(database.clone(), "b").await.unwrap();
+    let both_inside = Arc::new(Barrier::new(2));
+    let batch = |key: &str, first, second| Batch {
+        documents: vec![DocumentChange::Write {
+            key: key.to_owned(),
+            document: document(1),
+        }],
+        steps: vec![Box::new(Crosswise(crosswise(&both_inside, first, second)))],
+    };
+    let (one, other) = tokio::join!(
+        database.commit(batch("one", "a", "b")),
+        database.commit(batch("other", "b", "a")),
+    );
+    assert_eq!((one.unwrap().etags.len(), other.unwrap().etags.len()), (1, 1));
+    assert_eq!(notes::all(&database).await, ["a++", "b++"]);
+    let documents = Storage::read(&database, &["one", "other"]).await.unwrap();
+    assert_eq!(documents.len(), 2);
 }
 
 #[tokio::test]
@@ -210,4 +298,25 @@ async fn sums_and_averages_are_read_as_on_sqlite() {
         });
         assert_eq!(read.await.unwrap(), Some((4, 2.0, 2, true)));
     }
+}
+
+#[tokio::test]
+async fn an_operation_that_would_end_its_transaction_is_refused() {
+    let database = database();
+    for control in ["COMMIT", "ROLLBACK", "BEGIN", "SAVEPOINT a"] {
+        let error = database
+            .write(move |tx| {
+                notes::insert(tx, "half")?;
+                tx.execute(control, &[])
+            })
+            .await
+            .unwrap_err();
+        assert!(
+            error.to_string().contains("ended the transaction"),
+            "{control}: {error}"
+        );
+        let script = database.write(move |tx| tx.script(control)).await;
+        assert!(script.is_err(), "{control}");
+    }
+    assert!(notes::all(&database).await.is_empty());
 }
