@@ -26,7 +26,8 @@ pub(crate) use enqueue::{
     Content, Dedupe, Enqueued, NewDelivery, Parent, Refusal, enqueue, in_lane_order, make_known,
 };
 pub(crate) use nodes::{
-    NodeId, end_own_waits, heartbeat, leave, put_back_all, register, register_again, take_over,
+    LaneLimits, NodeId, SignOfLife, TakenOver, end_own_waits, heartbeat, leave, others, put_back_all,
+    register, register_again, take_over, take_over_all, take_over_strays,
 };
 pub(crate) use settle::{Ending, Failed, Next, Outcome, Settled, settle_all, settle_handled};
 pub(crate) use timers::{clock_was_set_back, next_due, release_due};
