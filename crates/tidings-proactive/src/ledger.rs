@@ -18,6 +18,7 @@ pub(crate) mod prune;
 pub(crate) mod read;
 mod rearm;
 mod settle;
+mod suspect;
 mod timers;
 
 pub(crate) use budget::load_rules;

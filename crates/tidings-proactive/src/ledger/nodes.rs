@@ -8,7 +8,7 @@ use tidings_store::{Dialect, Tx, params};
 
 use super::Result;
 use super::lane::{self, Lane, LaneId};
-use super::settle;
+use super::{settle, suspect};
 use crate::delivery::DeliveryId;
 use crate::limits::Limits;
 use crate::outcome::AttemptOutcome;
@@ -17,8 +17,6 @@ use crate::unknown_policy::UnknownPolicy;
 
 /// The most lanes that one transaction takes over.
 const LANES_AT_ONCE: i64 = 256;
-/// A delivery whose process died or panicked this many times while it was being sent is not sent again.
-const LOST_STARTS: i64 = 3;
 const LOST: &str = "the process ended while this delivery was being sent";
 
 /// The limits of lanes, by their channel.
@@ -133,15 +131,16 @@ pub(crate) fn leave(tx: &Tx<'_>, node: NodeId) -> Result<()> {
     Ok(())
 }
 
-/// Ends the waits that an earlier process chose itself; those that a channel asked for stay.
+/// Ends the waits that an earlier process chose itself; those that a channel asked for stay, and those of suspects.
 pub(crate) fn end_own_waits(tx: &Tx<'_>, now: Timestamp) -> Result<()> {
     tx.execute(
         "UPDATE deliveries SET due_at = ?1, updated_at = ?1
          WHERE due_at > ?1 AND state = 'retryable' AND NOT EXISTS (
              SELECT 1 FROM delivery_waits
              WHERE delivery_id = deliveries.id AND reason = 'retry_after' AND until >= deliveries.due_at)
-           AND (error_status IS NULL OR error_status <> 429)",
-        params![now.as_microsecond()],
+           AND (error_status IS NULL OR error_status <> 429)
+           AND (SELECT count(*) FROM attempts WHERE delivery_id = deliveries.id AND outcome = 'lost') < ?2",
+        params![now.as_microsecond(), suspect::SUSPECTED],
     )?;
     Ok(())
 }
@@ -291,7 +290,7 @@ pub(crate) fn put_back_all(tx: &Tx<'_>, node: NodeId, now: Timestamp) -> Result<
 
 fn take_over_lane(tx: &Tx<'_>, mut lane: Lane, dead: i64, limits: &LaneLimits, now: Timestamp) -> Result<()> {
     let under_way = tx.all(
-        "SELECT id, starts, began_at, policy, handler IS NOT NULL FROM deliveries
+        "SELECT id, starts, began_at, policy, handler IS NOT NULL, expires_at FROM deliveries
          WHERE lane_id = ?1 AND ended_at IS NULL AND state = 'sending'",
         params![lane.id.0],
         |row| {
@@ -301,6 +300,7 @@ fn take_over_lane(tx: &Tx<'_>, mut lane: Lane, dead: i64, limits: &LaneLimits, n
                 began_at: row.get(2)?,
                 policy: UnknownPolicy::from_row(row.text(3)?).unwrap_or_default(),
                 is_handler: row.get(4)?,
+                expires_at: row.get(5)?,
             })
         },
     )?;
@@ -325,6 +325,7 @@ struct UnderWay {
     began_at: Option<i64>,
     policy: UnknownPolicy,
     is_handler: bool,
+    expires_at: i64,
 }
 
 fn note_lost(tx: &Tx<'_>, delivery: &UnderWay, dead: i64, epoch: i64, now: Timestamp) -> Result<()> {
@@ -353,18 +354,22 @@ fn lose(tx: &Tx<'_>, delivery: &UnderWay, now: Timestamp) -> Result<bool> {
     let maybe_arrived = !delivery.is_handler;
     // A channel that recognises the repeat shows it once.
     let may_repeat = maybe_arrived && delivery.policy != UnknownPolicy::Reconcile;
-    let (state, reason) = if is_poison(tx, DeliveryId(delivery.id))? {
+    let id = DeliveryId(delivery.id);
+    let mut due_at = None;
+    let (state, reason) = if suspect::is_poison(tx, id)? {
         ("dead", Some(DeadReason::Poison.as_str()))
     } else if maybe_arrived && delivery.policy == UnknownPolicy::AtMostOnce {
         ("unknown", None)
     } else {
+        due_at = suspect::wait(tx, id, delivery.expires_at, now)?;
         ("retryable", None)
     };
     let ended = state != "retryable";
     let now = now.as_microsecond();
     tx.execute(
         "UPDATE deliveries SET state = ?2, reason = ?3, updated_at = ?4, ended_at = ?5, error_status = NULL,
-                               error_code = NULL, error_message = ?6, repeat_possible = (repeat_possible OR ?7)
+                               error_code = NULL, error_message = ?6, repeat_possible = (repeat_possible OR ?7),
+                               due_at = ?8
          WHERE id = ?1",
         params![
             delivery.id,
@@ -374,19 +379,10 @@ fn lose(tx: &Tx<'_>, delivery: &UnderWay, now: Timestamp) -> Result<bool> {
             ended.then_some(now),
             LOST,
             may_repeat,
+            due_at,
         ],
     )?;
     Ok(ended)
-}
-
-/// Whether a delivery was lost so often while it was being sent that it is not sent again.
-pub(super) fn is_poison(tx: &Tx<'_>, id: DeliveryId) -> Result<bool> {
-    let lost: Option<i64> = tx.first(
-        "SELECT count(*) FROM attempts WHERE delivery_id = ?1 AND outcome = 'lost'",
-        params![id.0],
-        |row| row.get(0),
-    )?;
-    Ok(lost >= Some(LOST_STARTS))
 }
 
 #[cfg(test)]
