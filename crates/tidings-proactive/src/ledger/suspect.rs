@@ -100,3 +100,6 @@ fn may_try_one(tx: &Tx<'_>, node: NodeId) -> Result<bool> {
     )?;
     Ok(alone && !sends_one)
 }
+
+#[cfg(test)]
+mod tests;
