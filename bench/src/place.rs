@@ -108,7 +108,7 @@ impl Place {
             return Ok(None);
         };
         // What was written last has to be on the disk to be read from there.
-        server.sql("SELECT pg_switch_wal()");
+        ask(server, "SELECT pg_switch_wal()");
         let output = Command::new(self.program("pg_waldump"))
             .arg("--stats=record")
             .arg("--path")
@@ -134,10 +134,10 @@ impl Place {
     }
 
     fn position(&self) -> Option<u64> {
-        let position = self
-            .server
-            .as_ref()?
-            .sql("SELECT (pg_current_wal_lsn() - '0/0')::bigint")?;
+        let position = ask(
+            self.server.as_ref()?,
+            "SELECT (pg_current_wal_lsn() - '0/0')::bigint",
+        )?;
         position.parse().ok()
     }
 
@@ -145,6 +145,11 @@ impl Place {
         let file = data(self.server.as_ref()?).join("postmaster.pid");
         std::fs::read_to_string(file).ok()?.lines().next()?.parse().ok()
     }
+}
+
+/// The first column of the first row. The server waits for it on a runtime of its own, which must not be in another.
+fn ask(server: &TestPostgres, sql: &str) -> Option<String> {
+    tokio::task::block_in_place(|| server.sql(sql))
 }
 
 fn data(server: &TestPostgres) -> PathBuf {
