@@ -251,13 +251,14 @@ pub(crate) fn take_over_strays(
     })
 }
 
-/// Lanes of nodes that are not on record.
+/// Lanes of nodes that are not on record, as many as one transaction takes over. Not `LIMIT ?`: it is looked at often, and
+/// SQLite would prepare the statement anew each time.
 fn strays(tx: &Tx<'_>, node: NodeId) -> Result<Vec<LaneId>> {
     tx.all(
         "SELECT lanes.id FROM deliveries JOIN lanes ON lanes.id = deliveries.lane_id
          WHERE deliveries.state = 'sending' AND node <> ?1 AND NOT EXISTS (SELECT 1 FROM nodes WHERE nodes.id = node)
-         ORDER BY lanes.id LIMIT ?2",
-        params![node.0, LANES_AT_ONCE],
+         ORDER BY lanes.id LIMIT 256",
+        params![node.0],
         |row| Ok(LaneId(row.get(0)?)),
     )
 }

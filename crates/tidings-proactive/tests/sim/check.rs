@@ -119,7 +119,9 @@ pub(crate) fn leases(world: &World) {
         let signs = tx.all("SELECT node, what FROM signs ORDER BY rowid", &[], |row| {
             Ok((row.get::<i64>(0)?, row.get::<String>(1)?))
         })?;
-        tx.execute("DELETE FROM signs", &[])?;
+        if !signs.is_empty() {
+            tx.execute("DELETE FROM signs", &[])?;
+        }
         Ok(signs)
     });
     let (now, mut alive) = (Instant::now(), lock(&world.alive));
