@@ -11,6 +11,8 @@ use tidings_store::{
     BackupError, BackupProgress, BackupWatch, Database, DatabaseOptions, Migrations, StoreError, Tx, params,
 };
 
+use crate::notes;
+
 const PIECES: Migrations = Migrations {
     component: "pieces",
     postgres: &[],
