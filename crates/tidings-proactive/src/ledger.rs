@@ -19,6 +19,7 @@ pub(crate) mod prune;
 pub(crate) mod read;
 mod rearm;
 mod settle;
+mod suspect;
 mod timers;
 
 pub(crate) use budget::load_rules;
@@ -28,7 +29,8 @@ pub(crate) use enqueue::{
 };
 pub(crate) use lane::{closed_lane, closed_lanes, reopen};
 pub(crate) use nodes::{
-    NodeId, end_own_waits, heartbeat, leave, put_back_all, register, register_again, take_over,
+    LaneLimits, NodeId, SignOfLife, TakenOver, end_own_waits, heartbeat, leave, others, put_back_all,
+    register, register_again, take_over, take_over_all, take_over_strays,
 };
 pub(crate) use owed::{count_nodes, owed_to_tenant, owed_to_tenants};
 pub(crate) use settle::{Ending, Failed, Next, Outcome, Settled, settle_all, settle_handled};

@@ -78,11 +78,15 @@ pub use wait_reason::WaitReason;
 /// The engine's tables. Hand it to the database when opening it.
 pub const MIGRATIONS: Migrations = Migrations {
     component: "proactive",
-    postgres: &[include_str!("../migrations/postgres/0001_engine.sql")],
+    postgres: &[
+        include_str!("../migrations/postgres/0001_engine.sql"),
+        include_str!("../migrations/postgres/0002_leases.sql"),
+    ],
     sqlite: &[
         include_str!("../migrations/0001_jobs_and_deliveries.sql"),
         include_str!("../migrations/0002_cheap_checks.sql"),
         include_str!("../migrations/0003_identities.sql"),
         include_str!("../migrations/0004_lanes.sql"),
+        include_str!("../migrations/0005_leases.sql"),
     ],
 };

@@ -6,6 +6,9 @@ use jiff::Timestamp;
 
 use crate::meter::Meter;
 
+/// A prediction follows so many bursts one by one; what comes after them it estimates.
+const STEPS: usize = 1_000;
+
 /// At most `permits` sends in any interval of length `period`, wherever it begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Limit {
@@ -130,10 +133,24 @@ impl Limits {
         taken
     }
 
-    /// When the `count`th send from now on will be allowed if each is made as soon as it is, predicted to a quarter of
-    /// the time it takes.
+    /// When the `count`th send from now on will be allowed if each is made as soon as it is, predicted to a tenth of the
+    /// time it takes.
     #[must_use]
     pub fn finish(&self, meter: &Meter, now: Timestamp, count: u64) -> Timestamp {
+        let (mut meter, mut now, mut left) = (meter.clone(), now, count);
+        for _ in 0..STEPS {
+            if left == 0 || now == Timestamp::MAX {
+                return now;
+            }
+            now = self.next(&meter, now);
+            let wanted = u32::try_from(left).unwrap_or(u32::MAX);
+            left -= u64::from(self.take_up_to(&mut meter, now, wanted));
+        }
+        self.estimate(&meter, now, left)
+    }
+
+    /// As [`finish`](Self::finish), however large `count` is, and the closer the larger it is beside the permits.
+    fn estimate(&self, meter: &Meter, now: Timestamp, count: u64) -> Timestamp {
         let Some(last) = count.checked_sub(1) else {
             return now;
         };

@@ -37,7 +37,9 @@ pub struct ProactiveOptions {
     pub poll_every: Duration,
     /// How long a delivery may take from the moment it may be sent; then it is `expired`.
     pub expires_after: Duration,
-    /// How long a process that shows no life keeps its conversations; then others take them over. At least 300 ms.
+    /// How long a process that shows no life keeps its conversations; then others take them over, each of which looks
+    /// every fifth of its own lease. Counted by monotonic clocks: it does not matter what the clocks of the processes say.
+    /// At least 300 ms.
     pub lease: Duration,
     /// What the process is called in the table of nodes.
     pub node: String,

@@ -13,6 +13,7 @@ mod attempt;
 mod doubt;
 mod housekeeping;
 mod lease;
+mod lookout;
 mod settle;
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering, fence};
@@ -40,6 +41,7 @@ use crate::terms::{Terms, after_skew};
 
 use housekeeping::Housekeeping;
 use lease::Lease;
+use lookout::Lookout;
 use settle::{Settling, Tried};
 
 /// How long to wait for lanes that another node's transaction has in hand.
@@ -267,6 +269,12 @@ impl Worker {
             .try_lock()
             .map_err(|_| ProactiveError::AlreadyRunning)?;
         let (node, lease) = self.join().await?;
+        // Where no other process may have the database, whatever another has was left by one that is gone.
+        let mut lookout = self.options.shared.then(|| Lookout::new(self.options.lease));
+        match &mut lookout {
+            Some(lookout) => self.look_around(node, lookout).await?,
+            None => self.take_over_all(node).await?,
+        }
         *self.open() = Some(Open {
             channel,
             shutdown: shutdown.clone(),
@@ -281,8 +289,12 @@ impl Worker {
         loop {
             housekeeping.keep().await;
             self.next_look.store(i64::MAX, Ordering::SeqCst);
-            let pause = match self.round(node, &lease, woken, &mut last).await {
-                Ok(pause) => pause.min(lease.renew_at().saturating_duration_since(Instant::now())),
+            let pause = match self.round(node, &lease, lookout.as_mut(), woken, &mut last).await {
+                Ok(pause) => {
+                    let looks = lookout.as_ref().map(Lookout::next);
+                    let next = looks.map_or(lease.renew_at(), |looks| looks.min(lease.renew_at()));
+                    pause.min(next.saturating_duration_since(Instant::now()))
+                }
                 Err(error) => {
                     tracing::error!(%error, "the deliveries cannot be claimed; trying again");
                     self.options.poll_every.min(lease.patience())
@@ -325,17 +337,22 @@ impl Worker {
         let _ = self.slots.acquire_many(all).await;
     }
 
-    /// Keeps the lease, lets go what is due, claims for the free slots, and returns how long to wait before the next
-    /// look, unless the lease has to be renewed earlier. `last` is when it looked the last time.
+    /// Keeps the lease, looks after the other processes, lets go what is due, claims for the free slots, and returns how
+    /// long to wait before the next round, unless one of the first two comes earlier. `last` is when it looked the last
+    /// time.
     async fn round(
         self: &Arc<Self>,
         node: NodeId,
         lease: &Lease,
+        lookout: Option<&mut Lookout>,
         woken: bool,
         last: &mut Timestamp,
     ) -> Result<Duration, StoreError> {
         if lease.renew_at() <= Instant::now() {
             self.renew(node, lease).await?;
+        }
+        if let Some(lookout) = lookout.filter(|lookout| lookout.next() <= Instant::now()) {
+            self.look_around(node, lookout).await?;
         }
         if self.is_in_doubt() {
             self.end_doubt(node, lease).await?;

@@ -9,7 +9,7 @@ use tidings_store::{Dialect, Tx, params};
 use super::enqueue::{Content, NewDelivery};
 use super::lane::{self, Lane, LaneId, columns};
 use super::nodes::NodeId;
-use super::{Result, budget};
+use super::{Result, budget, suspect};
 use crate::backlog_bounds::BacklogBounds;
 use crate::delivery::DeliveryId;
 use crate::meter::Meter;
@@ -370,6 +370,8 @@ struct Head {
     place: i64,
     class: String,
     expires_at: i64,
+    /// It is to be tried again, and so many starts were made.
+    tried: Option<u32>,
     blocked: bool,
 }
 
@@ -407,11 +409,20 @@ fn head(tx: &Tx<'_>, claiming: Claiming<'_>, lane: &mut Lane, now: Timestamp) ->
         let is_next = best
             .as_ref()
             .is_none_or(|best| (first.place, first.id) < (best.place, best.id));
-        if !first.blocked && is_next {
+        if !first.blocked && is_next && !has_to_wait(tx, claiming, &first, now)? {
             best = Some(first);
         }
     }
     Ok(best.map_or(Next::Nothing, Next::Head))
+}
+
+/// Whether a delivery whose turn it is may not be sent beside what the node sends now.
+fn has_to_wait(tx: &Tx<'_>, claiming: Claiming<'_>, first: &Head, now: Timestamp) -> Result<bool> {
+    // Of nearly all it is known without a look at their attempts.
+    if first.tried.is_none_or(|starts| starts < suspect::SUSPECTED) {
+        return Ok(false);
+    }
+    suspect::has_to_wait(tx, claiming, first.id, first.expires_at, now)
 }
 
 /// The first of the class after `class`.
@@ -424,18 +435,19 @@ fn first_of_class(tx: &Tx<'_>, lane: LaneId, class: Option<&str>, now: Timestamp
             class: row.get(2)?,
             expires_at: row.get(3)?,
             blocked: row.get::<Option<i64>>(4)?.is_some_and(|due_at| due_at > now),
+            tried: row.get::<bool>(5)?.then_some(row.get(6)?),
         })
     };
     match class {
         None => tx.first(
-            "SELECT id, coalesce(place, id), class, expires_at, due_at FROM deliveries
+            "SELECT id, coalesce(place, id), class, expires_at, due_at, state = 'retryable', starts FROM deliveries
              WHERE lane_id = ?1 AND (state = 'available' OR state = 'retryable')
              ORDER BY lane_id, class, coalesce(place, id), id LIMIT 1",
             params![lane.0],
             read,
         ),
         Some(class) => tx.first(
-            "SELECT id, coalesce(place, id), class, expires_at, due_at FROM deliveries
+            "SELECT id, coalesce(place, id), class, expires_at, due_at, state = 'retryable', starts FROM deliveries
              WHERE lane_id = ?1 AND class > ?2 AND (state = 'available' OR state = 'retryable')
              ORDER BY lane_id, class, coalesce(place, id), id LIMIT 1",
             params![lane.0, class],

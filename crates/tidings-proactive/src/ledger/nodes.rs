@@ -8,39 +8,60 @@ use tidings_store::{Dialect, Tx, params};
 
 use super::Result;
 use super::lane::{self, Lane, LaneId};
-use super::settle;
+use super::{settle, suspect};
 use crate::delivery::DeliveryId;
 use crate::limits::Limits;
 use crate::outcome::AttemptOutcome;
 use crate::reason::DeadReason;
 use crate::unknown_policy::UnknownPolicy;
 
-/// A node that was dead for so long, in microseconds, has no claim on its way any more. Until then its row stays: a
-/// claim that it began before its lease ended may still be committed, and has to be found.
-const FORGOTTEN_AFTER: i64 = 60_000_000;
 /// The most lanes that one transaction takes over.
 const LANES_AT_ONCE: i64 = 256;
-/// A delivery whose process died or panicked this many times while it was being sent is not sent again.
-const LOST_STARTS: i64 = 3;
 const LOST: &str = "the process ended while this delivery was being sent";
 
 /// The limits of lanes, by their channel.
-type LaneLimits = HashMap<String, Limits>;
+pub(crate) type LaneLimits = HashMap<String, Limits>;
 
 /// Names a process in the database, from one start to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct NodeId(pub(crate) i64);
 
-fn after(now: Timestamp, lease: Duration) -> i64 {
-    now.checked_add(lease).unwrap_or(Timestamp::MAX).as_microsecond()
+/// What a node shows of itself to the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SignOfLife {
+    pub(crate) node: NodeId,
+    /// Another one after each renewal. It tells no time: the clocks of two nodes need not agree.
+    pub(crate) mark: i64,
+    /// How long it may show no other.
+    pub(crate) lease: Duration,
+}
+
+impl SignOfLife {
+    /// Whether it is the last: the node has ended, and left lanes behind.
+    pub(crate) fn is_farewell(&self) -> bool {
+        self.mark == FAREWELL
+    }
+}
+
+/// The mark of a node that has ended.
+const FAREWELL: i64 = 0;
+
+/// The next mark, if it is later than the one on record. A time, because a node of an earlier version takes it for one.
+fn mark(now: Timestamp, lease: Duration) -> i64 {
+    let until = now.checked_add(lease).unwrap_or(Timestamp::MAX);
+    until.as_microsecond().max(FAREWELL + 1)
+}
+
+fn millis(lease: Duration) -> i64 {
+    i64::try_from(lease.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// A new node, alive for one lease.
 pub(crate) fn register(tx: &Tx<'_>, name: &str, now: Timestamp, lease: Duration) -> Result<NodeId> {
     let id = tx.insert(
-        "INSERT INTO nodes (name, started_at, alive_until) VALUES (?1, ?2, ?3)",
+        "INSERT INTO nodes (name, started_at, alive_until, lease_ms) VALUES (?1, ?2, ?3, ?4)",
         "id",
-        params![name, now.as_microsecond(), after(now, lease)],
+        params![name, now.as_microsecond(), mark(now, lease), millis(lease)],
     )?;
     id.map(NodeId)
         .ok_or_else(|| tidings_store::StoreError::message("the database gave a new node no id"))
@@ -55,19 +76,43 @@ pub(crate) fn register_again(
     lease: Duration,
 ) -> Result<()> {
     tx.execute(
-        "INSERT INTO nodes (id, name, started_at, alive_until) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (id) DO NOTHING",
-        params![node.0, name, now.as_microsecond(), after(now, lease)],
+        "INSERT INTO nodes (id, name, started_at, alive_until, lease_ms) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (id) DO NOTHING",
+        params![
+            node.0,
+            name,
+            now.as_microsecond(),
+            mark(now, lease),
+            millis(lease)
+        ],
     )?;
     Ok(())
 }
 
 /// Renews the lease of a node, and with it of all its lanes. False if others have declared it dead.
 pub(crate) fn heartbeat(tx: &Tx<'_>, node: NodeId, now: Timestamp, lease: Duration) -> Result<bool> {
+    // Another mark whatever the clock says: it may stand still, or have been set back.
     let renewed = tx.execute(
-        "UPDATE nodes SET alive_until = ?2 WHERE id = ?1",
-        params![node.0, after(now, lease)],
+        "UPDATE nodes SET alive_until = CASE WHEN alive_until < ?2 THEN ?2 ELSE alive_until + 1 END WHERE id = ?1",
+        params![node.0, mark(now, lease)],
     )?;
     Ok(renewed > 0)
+}
+
+/// The other nodes, and whether there are lanes of nodes that are not on record.
+pub(crate) fn others(tx: &Tx<'_>, node: NodeId) -> Result<(Vec<SignOfLife>, bool)> {
+    let signs = tx.all(
+        "SELECT id, alive_until, lease_ms FROM nodes WHERE id <> ?1 ORDER BY id",
+        params![node.0],
+        |row| {
+            Ok(SignOfLife {
+                node: NodeId(row.get(0)?),
+                mark: row.get(1)?,
+                lease: Duration::from_millis(row.get::<i64>(2)?.unsigned_abs()),
+            })
+        },
+    )?;
+    Ok((signs, !strays(tx, node)?.is_empty()))
 }
 
 /// A node ends. If it still has lanes, because the outcome of what it sent there could not be recorded, its row stays
@@ -78,20 +123,24 @@ pub(crate) fn leave(tx: &Tx<'_>, node: NodeId) -> Result<()> {
         params![node.0],
     )?;
     if left == 0 {
-        tx.execute("UPDATE nodes SET alive_until = 0 WHERE id = ?1", params![node.0])?;
+        tx.execute(
+            "UPDATE nodes SET alive_until = ?2 WHERE id = ?1",
+            params![node.0, FAREWELL],
+        )?;
     }
     Ok(())
 }
 
-/// Ends the waits that an earlier process chose itself; those that a channel asked for stay.
+/// Ends the waits that an earlier process chose itself; those that a channel asked for stay, and those of suspects.
 pub(crate) fn end_own_waits(tx: &Tx<'_>, now: Timestamp) -> Result<()> {
     tx.execute(
         "UPDATE deliveries SET due_at = ?1, updated_at = ?1
          WHERE due_at > ?1 AND state = 'retryable' AND NOT EXISTS (
              SELECT 1 FROM delivery_waits
              WHERE delivery_id = deliveries.id AND reason = 'retry_after' AND until >= deliveries.due_at)
-           AND (error_status IS NULL OR error_status <> 429)",
-        params![now.as_microsecond()],
+           AND (error_status IS NULL OR error_status <> 429)
+           AND (SELECT count(*) FROM attempts WHERE delivery_id = deliveries.id AND outcome = 'lost') < ?2",
+        params![now.as_microsecond(), suspect::SUSPECTED],
     )?;
     Ok(())
 }
@@ -104,52 +153,52 @@ pub(crate) struct TakenOver {
     pub(crate) more: bool,
 }
 
-/// Takes over lanes of nodes whose lease has ended; with `all_others`, of every node but `node`, because the database
-/// proves that no other is alive. What was being sent has an unknown outcome.
-pub(crate) fn take_over(
+/// Takes over every lane of another node than `node`, because the database proves that no other is alive. What was being
+/// sent has an unknown outcome.
+pub(crate) fn take_over_all(
     tx: &Tx<'_>,
     node: NodeId,
-    all_others: bool,
     limits: &LaneLimits,
     now: Timestamp,
 ) -> Result<TakenOver> {
-    if all_others {
-        let lanes = tx.all(
-            "SELECT id FROM lanes WHERE node <> ?1 ORDER BY id LIMIT ?2",
-            params![node.0, LANES_AT_ONCE],
-            |row| Ok(LaneId(row.get(0)?)),
-        )?;
-        if lanes.is_empty() {
-            tx.execute("DELETE FROM nodes WHERE id <> ?1", params![node.0])?;
-        }
-        return take_over_lanes(tx, &lanes, limits, now, |has| has != node.0);
+    let lanes = tx.all(
+        "SELECT id FROM lanes WHERE node <> ?1 ORDER BY id LIMIT ?2",
+        params![node.0, LANES_AT_ONCE],
+        |row| Ok(LaneId(row.get(0)?)),
+    )?;
+    if lanes.is_empty() {
+        tx.execute("DELETE FROM nodes WHERE id <> ?1", params![node.0])?;
     }
+    take_over_lanes(tx, &lanes, limits, now, |has| has != node.0)
+}
+
+/// Takes over lanes of a node whose lease has ended, unless it has shown another sign of life since `last`. What was being
+/// sent has an unknown outcome. With `forget`, a node that has no lanes is on record no longer.
+pub(crate) fn take_over(
+    tx: &Tx<'_>,
+    last: SignOfLife,
+    forget: bool,
+    limits: &LaneLimits,
+    now: Timestamp,
+) -> Result<TakenOver> {
+    let dead = last.node;
+    // Whoever has the row in hand renews it, or takes over as well.
     let sql = match tx.dialect() {
-        Dialect::Postgres => {
-            "SELECT id, alive_until FROM nodes WHERE id <> ?1 AND alive_until < ?2 ORDER BY id FOR UPDATE SKIP LOCKED"
-        }
-        Dialect::Sqlite => {
-            "SELECT id, alive_until FROM nodes WHERE id <> ?1 AND alive_until < ?2 ORDER BY id"
-        }
+        Dialect::Postgres => "SELECT 1 FROM nodes WHERE id = ?1 AND alive_until = ?2 FOR UPDATE SKIP LOCKED",
+        Dialect::Sqlite => "SELECT 1 FROM nodes WHERE id = ?1 AND alive_until = ?2",
     };
-    let deadline = now.as_microsecond();
-    let all_dead = tx.all(sql, params![node.0, deadline], |row| {
-        Ok((row.get::<i64>(0)?, row.get::<i64>(1)?))
-    })?;
-    for (dead, alive_until) in all_dead {
-        let lanes = tx.all(
-            "SELECT id FROM lanes WHERE node = ?1 ORDER BY id LIMIT ?2",
-            params![dead, LANES_AT_ONCE],
-            |row| Ok(LaneId(row.get(0)?)),
-        )?;
-        if !lanes.is_empty() {
-            return take_over_lanes(tx, &lanes, limits, now, |has| has == dead);
-        }
-        if alive_until < deadline.saturating_sub(FORGOTTEN_AFTER) {
-            leave(tx, NodeId(dead))?;
-        }
+    if !tx.exists(sql, params![dead.0, last.mark])? {
+        return Ok(TakenOver::default());
     }
-    take_over_strays(tx, node, limits, now)
+    let lanes = tx.all(
+        "SELECT id FROM lanes WHERE node = ?1 ORDER BY id LIMIT ?2",
+        params![dead.0, LANES_AT_ONCE],
+        |row| Ok(LaneId(row.get(0)?)),
+    )?;
+    if lanes.is_empty() && forget {
+        leave(tx, dead)?;
+    }
+    take_over_lanes(tx, &lanes, limits, now, |has| has == dead.0)
 }
 
 fn take_over_lanes(
@@ -176,16 +225,14 @@ fn take_over_lanes(
 
 /// Takes over lanes of nodes that are not on record: one that was declared dead may have claimed once more before it
 /// noticed, and died.
-fn take_over_strays(tx: &Tx<'_>, node: NodeId, limits: &LaneLimits, now: Timestamp) -> Result<TakenOver> {
-    let strays = tx.all(
-        "SELECT lanes.id FROM deliveries JOIN lanes ON lanes.id = deliveries.lane_id
-         WHERE deliveries.state = 'sending' AND node <> ?1 AND NOT EXISTS (SELECT 1 FROM nodes WHERE nodes.id = node)
-         ORDER BY lanes.id LIMIT ?2",
-        params![node.0, LANES_AT_ONCE],
-        |row| Ok(LaneId(row.get(0)?)),
-    )?;
+pub(crate) fn take_over_strays(
+    tx: &Tx<'_>,
+    node: NodeId,
+    limits: &LaneLimits,
+    now: Timestamp,
+) -> Result<TakenOver> {
     let mut taken = 0;
-    for id in strays.iter().copied() {
+    for id in strays(tx, node)? {
         let Some(lane) = Lane::by_id(tx, id)? else {
             continue;
         };
@@ -202,6 +249,18 @@ fn take_over_strays(tx: &Tx<'_>, node: NodeId, limits: &LaneLimits, now: Timesta
         lanes: taken,
         more: taken > 0,
     })
+}
+
+/// Lanes of nodes that are not on record, as many as one transaction takes over. Not `LIMIT ?`: it is looked at often, and
+/// SQLite would prepare the statement anew each time.
+fn strays(tx: &Tx<'_>, node: NodeId) -> Result<Vec<LaneId>> {
+    tx.all(
+        "SELECT lanes.id FROM deliveries JOIN lanes ON lanes.id = deliveries.lane_id
+         WHERE deliveries.state = 'sending' AND node <> ?1 AND NOT EXISTS (SELECT 1 FROM nodes WHERE nodes.id = node)
+         ORDER BY lanes.id LIMIT 256",
+        params![node.0],
+        |row| Ok(LaneId(row.get(0)?)),
+    )
 }
 
 /// Gives back every lane of a node that sends nothing now, and says how many it were.
@@ -232,7 +291,7 @@ pub(crate) fn put_back_all(tx: &Tx<'_>, node: NodeId, now: Timestamp) -> Result<
 
 fn take_over_lane(tx: &Tx<'_>, mut lane: Lane, dead: i64, limits: &LaneLimits, now: Timestamp) -> Result<()> {
     let under_way = tx.all(
-        "SELECT id, starts, began_at, policy, handler IS NOT NULL FROM deliveries
+        "SELECT id, starts, began_at, policy, handler IS NOT NULL, expires_at FROM deliveries
          WHERE lane_id = ?1 AND ended_at IS NULL AND state = 'sending'",
         params![lane.id.0],
         |row| {
@@ -242,6 +301,7 @@ fn take_over_lane(tx: &Tx<'_>, mut lane: Lane, dead: i64, limits: &LaneLimits, n
                 began_at: row.get(2)?,
                 policy: UnknownPolicy::from_row(row.text(3)?).unwrap_or_default(),
                 is_handler: row.get(4)?,
+                expires_at: row.get(5)?,
             })
         },
     )?;
@@ -266,6 +326,7 @@ struct UnderWay {
     began_at: Option<i64>,
     policy: UnknownPolicy,
     is_handler: bool,
+    expires_at: i64,
 }
 
 fn note_lost(tx: &Tx<'_>, delivery: &UnderWay, dead: i64, epoch: i64, now: Timestamp) -> Result<()> {
@@ -294,18 +355,22 @@ fn lose(tx: &Tx<'_>, delivery: &UnderWay, now: Timestamp) -> Result<bool> {
     let maybe_arrived = !delivery.is_handler;
     // A channel that recognises the repeat shows it once.
     let may_repeat = maybe_arrived && delivery.policy != UnknownPolicy::Reconcile;
-    let (state, reason) = if is_poison(tx, DeliveryId(delivery.id))? {
+    let id = DeliveryId(delivery.id);
+    let mut due_at = None;
+    let (state, reason) = if suspect::is_poison(tx, id)? {
         ("dead", Some(DeadReason::Poison.as_str()))
     } else if maybe_arrived && delivery.policy == UnknownPolicy::AtMostOnce {
         ("unknown", None)
     } else {
+        due_at = suspect::wait(tx, id, delivery.expires_at, now)?;
         ("retryable", None)
     };
     let ended = state != "retryable";
     let now = now.as_microsecond();
     tx.execute(
         "UPDATE deliveries SET state = ?2, reason = ?3, updated_at = ?4, ended_at = ?5, error_status = NULL,
-                               error_code = NULL, error_message = ?6, repeat_possible = (repeat_possible OR ?7)
+                               error_code = NULL, error_message = ?6, repeat_possible = (repeat_possible OR ?7),
+                               due_at = ?8
          WHERE id = ?1",
         params![
             delivery.id,
@@ -315,17 +380,11 @@ fn lose(tx: &Tx<'_>, delivery: &UnderWay, now: Timestamp) -> Result<bool> {
             ended.then_some(now),
             LOST,
             may_repeat,
+            due_at,
         ],
     )?;
     Ok(ended)
 }
 
-/// Whether a delivery was lost so often while it was being sent that it is not sent again.
-pub(super) fn is_poison(tx: &Tx<'_>, id: DeliveryId) -> Result<bool> {
-    let lost: Option<i64> = tx.first(
-        "SELECT count(*) FROM attempts WHERE delivery_id = ?1 AND outcome = 'lost'",
-        params![id.0],
-        |row| row.get(0),
-    )?;
-    Ok(lost >= Some(LOST_STARTS))
-}
+#[cfg(test)]
+mod tests;

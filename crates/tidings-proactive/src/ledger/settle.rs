@@ -8,7 +8,7 @@ use tidings_store::{Tx, params};
 use super::claim::{self, Claimed, Claiming, Turn};
 use super::enqueue::Insist;
 use super::lane::{self, Lane};
-use super::{Result, budget, nodes};
+use super::{Result, budget, suspect};
 use crate::delivery::Failure;
 use crate::limits::Limits;
 use crate::meter::Meter;
@@ -134,7 +134,7 @@ fn settle(
                 WaitReason::Backoff
             };
             note_attempt(tx, outcome, failed)?;
-            if failed.outcome == AttemptOutcome::Lost && nodes::is_poison(tx, claimed.id)? {
+            if failed.outcome == AttemptOutcome::Lost && suspect::is_poison(tx, claimed.id)? {
                 tracing::error!(delivery.id = %claimed.id, "a delivery was lost too often while it was sent: it is dead");
                 end(tx, outcome, "dead", Some(DeadReason::Poison.as_str()), failed)?;
                 lane.backlog -= 1;

@@ -209,7 +209,7 @@ impl Hands {
             Op::TakeOver => {
                 let dead = self.node;
                 self.node = register(tx, "node", now, std::time::Duration::from_secs(15))?;
-                while take_over(tx, self.node, true, &HashMap::new(), now)?.more {}
+                while take_over_all(tx, self.node, &HashMap::new(), now)?.more {}
                 assert_ne!(dead, self.node);
                 self.lost.append(&mut self.held);
                 Ok(Event::Nothing)

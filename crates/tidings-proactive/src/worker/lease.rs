@@ -58,7 +58,7 @@ impl Lease {
 }
 
 impl Worker {
-    /// Registers this process as a node and takes over what dead ones left.
+    /// Registers this process as a node.
     pub(super) async fn join(&self) -> Result<(NodeId, Lease), ProactiveError> {
         let began = Instant::now();
         let (name, length) = (self.options.node.clone(), self.options.lease);
@@ -69,11 +69,10 @@ impl Worker {
             self.write(ledger::end_own_waits).await?;
         }
         self.read_rules().await?;
-        self.take_over(node).await?;
         Ok((node, Lease::new(length, began)))
     }
 
-    /// Renews the lease, and looks for others whose lease has ended.
+    /// Renews the lease.
     pub(super) async fn renew(&self, node: NodeId, lease: &Lease) -> Result<(), StoreError> {
         let began = Instant::now();
         let length = lease.length;
@@ -89,8 +88,7 @@ impl Worker {
             self.rejoin(node, lease).await?;
         }
         lease.renewed(began);
-        self.read_rules().await?;
-        self.take_over(node).await
+        self.read_rules().await
     }
 
     /// The row is gone, but what this process has under way knows its node by that id: it is put back.
@@ -98,31 +96,6 @@ impl Worker {
         let (name, length) = (self.options.node.clone(), lease.length);
         self.write(move |tx, now| ledger::register_again(tx, node, &name, now, length))
             .await
-    }
-
-    async fn take_over(&self, node: NodeId) -> Result<(), StoreError> {
-        let all_others = !self.options.shared;
-        let mut lanes = 0;
-        loop {
-            let limits = self.terms().rules.lane_limits.clone();
-            let taken = self
-                .write(move |tx, now| ledger::take_over(tx, node, all_others, &limits, now))
-                .await?;
-            lanes += taken.lanes;
-            if !taken.more {
-                break;
-            }
-        }
-        if lanes > 0 {
-            self.counters.taken_over(lanes);
-            tracing::info!(
-                lanes,
-                "took over the conversations of processes that ended; what was being sent there has an unknown outcome"
-            );
-            self.bump();
-            self.wake();
-        }
-        Ok(())
     }
 
     pub(crate) async fn read_rules(&self) -> Result<(), StoreError> {

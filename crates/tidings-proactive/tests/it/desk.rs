@@ -12,6 +12,7 @@ use tidings_proactive::{
     Backoff, Channel, Delivery, DeliveryId, DeliveryState, Enqueue, Jobs, MIGRATIONS, Outgoing, Proactive,
     ProactiveError, ProactiveOptions, SeededRng,
 };
+use tidings_store::simulation::{Access, Faults, SimulatedDisk};
 use tidings_store::{Clock, Database, DatabaseOptions, Dialect, ManualClock, StoreError, Tx};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -153,6 +154,23 @@ impl Running {
     }
 }
 
+struct NoFaults;
+
+#[async_trait]
+impl Faults for NoFaults {
+    async fn before(&self, _: Access) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn after(&self, _: Access) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+fn clock() -> ManualClock {
+    ManualClock::new("2026-03-01T09:00:00Z".parse().unwrap())
+}
+
 /// As the default, without jitter and with few slots, so that tests reach the limits.
 pub(crate) fn options(concurrency: usize) -> ProactiveOptions {
     let mut options = ProactiveOptions::default();
@@ -200,14 +218,25 @@ impl Desk {
     }
 
     pub(crate) fn on(database: DatabaseOptions, options: ProactiveOptions) -> Desk {
-        let clock = ManualClock::new("2026-03-01T09:00:00Z".parse().unwrap());
         let db = Database::open(database.component(MIGRATIONS)).unwrap();
-        Desk::over(db, clock, options)
+        Desk::over(db, clock(), options)
+    }
+
+    /// On a database that works on the thread of the test. The runtime's paused time does not go on while it does, as it
+    /// does while it waits for the threads of a real one: for tests in which that time is what matters.
+    pub(crate) fn in_step(options: ProactiveOptions) -> Desk {
+        let disk = SimulatedDisk::new([MIGRATIONS]).unwrap();
+        Desk::over(disk.connect(Arc::new(NoFaults)), clock(), options)
     }
 
     /// Another engine on the same database, as in another process.
     pub(crate) fn beside(&self, options: ProactiveOptions) -> Desk {
         Desk::over(self.db.clone(), self.clock.clone(), options)
+    }
+
+    /// As [`beside`](Self::beside), with a clock of its own.
+    pub(crate) fn beside_with_a_clock(&self, options: ProactiveOptions) -> Desk {
+        Desk::over(self.db.clone(), ManualClock::new(self.now()), options)
     }
 
     fn over(db: Database, clock: ManualClock, options: ProactiveOptions) -> Desk {

@@ -351,7 +351,7 @@ async fn the_conversations_of_a_tenant_have_as_many_open_deliveries_as_they_may(
     for most in [2, 3, 4] {
         let mut options = options(4);
         options.max_tenant_backlog = most;
-        let desk = Desk::on(DatabaseOptions::temporary(), options);
+        let desk = Desk::on(place(), options);
         let owe = |conversation: &str, text: &str| desk.owe_in(conversation, "contoso", text);
         for conversation in ["a", "b"] {
             owe(conversation, "hello").commit().await.unwrap();
@@ -383,7 +383,7 @@ async fn the_conversations_of_a_tenant_have_as_many_open_deliveries_as_they_may(
 async fn a_tenant_that_was_full_has_room_when_something_has_ended() {
     let mut options = options(4);
     options.max_tenant_backlog = 2;
-    let desk = Desk::on(DatabaseOptions::temporary(), options);
+    let desk = Desk::on(place(), options);
     let running = desk.run();
     desk.until_it_runs().await;
     let owe = |conversation: &str, text: &str| desk.owe_in(conversation, "contoso", text);
@@ -421,7 +421,7 @@ async fn a_tenant_that_was_full_has_room_when_something_has_ended() {
 async fn a_process_that_starts_knows_what_a_tenant_is_owed() {
     let mut options = options(4);
     options.max_tenant_backlog = 2;
-    let before = Desk::on(DatabaseOptions::temporary(), options.clone());
+    let before = Desk::on(place(), options.clone());
     before.owe_in("a", "contoso", "1").commit().await.unwrap();
     let desk = before.beside(options);
     desk.owe_in("b", "contoso", "2").commit().await.unwrap();
@@ -432,7 +432,7 @@ async fn a_process_that_starts_knows_what_a_tenant_is_owed() {
 async fn a_batch_that_was_refused_takes_no_room() {
     let mut options = options(4);
     options.max_tenant_backlog = 3;
-    let desk = Desk::on(DatabaseOptions::temporary(), options);
+    let desk = Desk::on(place(), options);
     let batch = |count: u32| {
         let owe = |number: u32| desk.owe_in(&number.to_string(), "contoso", "hello");
         (0..count).map(owe).collect::<Vec<_>>()
@@ -449,7 +449,7 @@ async fn processes_share_the_room_of_a_tenant() {
     let mut options = options(4);
     options.max_tenant_backlog = 8;
     options.shared = true;
-    let first = Desk::on(DatabaseOptions::temporary(), options.clone());
+    let first = Desk::on(place(), options.clone());
     let second = first.beside(options);
     let running = [first.run(), second.run()];
     // Either may send what the other puts on record, so only their rows say that both run.

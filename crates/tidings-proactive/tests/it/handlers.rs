@@ -231,12 +231,20 @@ async fn a_turn_whose_conversation_was_taken_over_keeps_nothing() {
         tokio::task::yield_now().await;
     }
     // What another node would do to a dead one.
-    desk.execute(
-        "UPDATE lanes SET epoch = epoch + 1, node = NULL, next_at = 0 WHERE conversation_id = 'bob'",
-    )
-    .await;
-    desk.execute("UPDATE deliveries SET state = 'retryable' WHERE state = 'sending'")
-        .await;
+    desk.db
+        .write(|tx| {
+            // In one commit: a look between the two would find a lane with nothing ready in it, and let it sleep.
+            tx.execute(
+                "UPDATE lanes SET epoch = epoch + 1, node = NULL, next_at = 0 WHERE conversation_id = 'bob'",
+                &[],
+            )?;
+            tx.execute(
+                "UPDATE deliveries SET state = 'retryable' WHERE state = 'sending'",
+                &[],
+            )
+        })
+        .await
+        .unwrap();
     drop(inside);
     desk.deliver("word").await;
     desk.enqueue("bob", "end").await;

@@ -5,14 +5,19 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use tidings_proactive::{DeliveryState, ProactiveOptions};
-use tidings_store::DatabaseOptions;
+use tokio::time::{sleep, timeout};
 
-use crate::desk::{Desk, options, place, refuse};
+use crate::desk::{Call, Desk, Running, options, refuse};
+
+const LEASE: Duration = Duration::from_secs(1);
+/// How often a process looks after the others.
+const LOOK: Duration = Duration::from_millis(200);
+const MILLI: Duration = Duration::from_millis(1);
 
 fn shared() -> ProactiveOptions {
     let mut options = options(4);
     options.shared = true;
-    options.lease = Duration::from_secs(1);
+    options.lease = LEASE;
     options
 }
 
@@ -22,9 +27,15 @@ fn millis(millis: i64) -> SignedDuration {
 
 /// Two processes on one database.
 fn two_nodes() -> (Desk, Desk) {
-    let first = Desk::on(place(), shared());
+    let first = Desk::in_step(shared());
     let second = first.beside(shared());
     (first, second)
+}
+
+/// The next call of a process that takes over, if it comes within what the lease and a look allow.
+async fn within_lease_and_look(desk: &Desk) -> Call {
+    let call = timeout(LEASE + LOOK, desk.call()).await;
+    call.expect("what a dead process had is taken over in time")
 }
 
 #[tokio::test(start_paused = true)]
@@ -35,11 +46,13 @@ async fn the_conversations_of_a_dead_process_are_taken_over_after_its_lease_and_
     let behind = first.enqueue("alice", "behind").await;
     let call = first.call().await;
     dying.abort().await;
+    // However old its last sign of life may be, it is new to whoever sees it first.
+    sleep(LEASE * 10).await;
     let running = second.run();
     second.until_it_runs().await;
-    second.clock.advance(millis(900));
-    second.nothing_happens().await;
-    second.clock.advance(millis(101));
+    sleep(LEASE - MILLI).await;
+    assert!(second.nothing_is_on_its_way().await);
+    sleep(MILLI).await;
     second.deliver("x").await;
     drop(call);
     let delivery = second.delivery(id).await;
@@ -50,9 +63,88 @@ async fn the_conversations_of_a_dead_process_are_taken_over_after_its_lease_and_
     running.stop().await;
 }
 
+/// Two processes with a clock each, of which that of the first is wrong by so many seconds: one is sending, and the other
+/// sees it.
+async fn two_clocks(wrong_by: i64) -> (Desk, Running, Call, Desk, Running) {
+    let first = Desk::in_step(shared());
+    let second = first.beside_with_a_clock(shared());
+    first.clock.advance(SignedDuration::from_secs(wrong_by));
+    let sending = first.run();
+    first.enqueue("alice", "x").await;
+    let call = first.call().await;
+    let looking = second.run();
+    second.until_it_runs().await;
+    (first, sending, call, second, looking)
+}
+
+/// Time goes on for three leases, with the clocks.
+async fn live_on(clocks: [&Desk; 2]) {
+    for _ in 0..30 {
+        sleep(LEASE / 10).await;
+        for desk in clocks {
+            desk.clock.advance(millis(100));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_live_process_loses_nothing_and_a_dead_one_is_found_out_whatever_its_clock_says() {
+    for wrong_by in [0, 300, -300] {
+        for set_by in [0, 300, -300, 600, -600] {
+            let (first, sending, call, second, looking) = two_clocks(wrong_by).await;
+            live_on([&first, &second]).await;
+            first.clock.advance(SignedDuration::from_secs(set_by));
+            live_on([&first, &second]).await;
+            let takeovers = second.proactive.stats().await.takeovers;
+            assert_eq!(
+                takeovers, 0,
+                "wrong by {wrong_by} s, set by {set_by} s: it is alive"
+            );
+            assert!(second.nothing_is_on_its_way().await);
+            sending.abort().await;
+            let again = within_lease_and_look(&second).await;
+            assert_eq!(again.text(), "x");
+            again.deliver();
+            drop(call);
+            looking.stop().await;
+            second.check().await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_whose_own_clock_is_set_takes_over_from_the_dead_only_and_in_time() {
+    for set_by in [300, -300] {
+        let (first, sending, call, second, looking) = two_clocks(0).await;
+        live_on([&first, &second]).await;
+        second.clock.advance(SignedDuration::from_secs(set_by));
+        live_on([&first, &second]).await;
+        assert_eq!(second.proactive.stats().await.takeovers, 0, "set by {set_by} s");
+        sending.abort().await;
+        second.clock.advance(SignedDuration::from_secs(-set_by));
+        let again = within_lease_and_look(&second).await;
+        assert_eq!(again.text(), "x");
+        again.deliver();
+        drop(call);
+        looking.stop().await;
+        second.check().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_stands_still_is_a_sign_of_life_nevertheless() {
+    let (first, sending, call, second, looking) = two_clocks(0).await;
+    sleep(LEASE * 5).await;
+    assert_eq!(second.proactive.stats().await.takeovers, 0);
+    call.deliver();
+    sending.stop().await;
+    looking.stop().await;
+    assert_eq!(first.ledger().await, [("delivered".to_owned(), 2)]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_late_outcome_of_a_process_that_lost_its_conversation_is_refused() {
-    let first = Desk::on(place(), {
+    let first = Desk::in_step({
         let mut options = shared();
         // So that it claims nothing while it is late.
         options.concurrency = 1;
@@ -125,8 +217,7 @@ async fn processes_share_the_work_and_send_nothing_twice() {
 
 #[tokio::test(start_paused = true)]
 async fn a_process_keeps_its_lease_while_all_its_slots_are_busy() {
-    // Not on PostgreSQL: the runtime's time runs ahead while a server answers, and no lease of that time would ever hold.
-    let first = Desk::on(DatabaseOptions::temporary(), {
+    let first = Desk::in_step({
         let mut options = shared();
         options.concurrency = 1;
         // Longer than the lease.
@@ -141,9 +232,8 @@ async fn a_process_keeps_its_lease_while_all_its_slots_are_busy() {
     second.until_it_runs().await;
     // As the runtime's time goes on, so does the clock.
     for _ in 0..100 {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        first.db.write(|_| Ok(())).await.unwrap();
-        first.clock.advance(millis(50));
+        sleep(Duration::from_millis(100)).await;
+        first.clock.advance(millis(100));
     }
     assert!(second.nothing_is_on_its_way().await, "it is alive");
     call.deliver();

@@ -107,6 +107,8 @@ async fn a_conversation_gets_no_more_than_the_limits_allow() {
     )
     .await;
     let running = desk.run();
+    // So that a lane which nobody has is one that waits, not one that nobody has seen yet.
+    desk.until_it_runs().await;
     for n in 0..7 {
         desk.enqueue("alice", &n.to_string()).await;
     }

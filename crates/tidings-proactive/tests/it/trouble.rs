@@ -103,7 +103,7 @@ async fn a_database_that_is_full_in_the_middle_of_it_loses_nothing() {
     );
 
     desk.db
-        .write(|tx| Ok(tx.execute_batch("PRAGMA max_page_count = 10000")?))
+        .write(|tx| tx.script("PRAGMA max_page_count = 10000"))
         .await
         .unwrap();
     let later = desk.enqueue("alice", "later").await;

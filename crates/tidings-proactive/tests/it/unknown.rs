@@ -12,6 +12,9 @@ fn timed_out() -> SendError {
     SendError::new(Phase::AfterBody, "timed out")
 }
 
+/// How long a delivery waits that was lost twice, in seconds.
+const SUSPECT_WAITS: i64 = 10;
+
 fn seconds(seconds: i64) -> SignedDuration {
     SignedDuration::from_secs(seconds)
 }
@@ -102,6 +105,8 @@ async fn a_channel_that_recognises_repeats_is_told_the_delivery_and_shows_it_onc
     let call = desk.call().await;
     running.abort().await;
     let running = desk.run();
+    desk.until_start(id, 3, DeliveryState::Retryable).await;
+    desk.clock.advance(seconds(SUSPECT_WAITS));
     desk.deliver("x").await;
     drop(call);
     let delivery = desk.delivery(id).await;
@@ -119,8 +124,22 @@ async fn what_ends_its_process_each_time_is_poison_at_the_third_start() {
     let poison = desk.enqueue("alice", "poison").await;
     desk.enqueue("alice", "behind").await;
     let mut calls = Vec::new();
-    for _ in 0..3 {
-        let running = desk.run();
+    for start in 1..=3 {
+        let mut running = desk.run();
+        if start == 3 {
+            desk.until_start(poison, 2, DeliveryState::Retryable).await;
+            // A restart ends other waits, not this one.
+            running.abort().await;
+            running = desk.run();
+            desk.clock
+                .advance(seconds(SUSPECT_WAITS) - SignedDuration::from_millis(1));
+            desk.until_it_looked().await;
+            assert!(
+                desk.nothing_is_on_its_way().await,
+                "it waits, and keeps its place"
+            );
+            desk.clock.advance(SignedDuration::from_millis(1));
+        }
         let call = desk.call().await;
         assert_eq!(call.text(), "poison");
         calls.push(call);
@@ -137,6 +156,119 @@ async fn what_ends_its_process_each_time_is_poison_at_the_third_start() {
         desk.texts(ATTEMPTS).await,
         ["1 lost - - -", "2 lost - - -", "3 lost - - -"]
     );
+    desk.check().await;
+    running.stop().await;
+}
+
+/// What the next process does with 64 deliveries that were on their way when others died: it tries them, and dies as well
+/// whenever it sends `deadly`. True when all have ended.
+async fn next_life(desk: &Desk, deadly: DeliveryId) -> bool {
+    let running = desk.run();
+    loop {
+        let open = "SELECT 'open' FROM deliveries WHERE ended_at IS NULL";
+        if desk.texts(open).await.is_empty() {
+            running.stop().await;
+            return true;
+        }
+        tokio::select! {
+            call = desk.call() => {
+                assert!(desk.nothing_is_on_its_way().await, "it is sent alone");
+                if call.delivery == deadly {
+                    running.abort().await;
+                    return false;
+                }
+                let id = call.delivery;
+                call.deliver();
+                desk.until(id, DeliveryState::Delivered).await;
+            }
+            // Nobody waits for a call: the clock goes on.
+            () = tokio::time::sleep(Duration::from_millis(100)) => desk.clock.advance(SignedDuration::from_millis(100)),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_many_that_were_lost_together_only_the_one_that_ends_its_process_is_poison() {
+    let desk = Desk::in_step(options(64));
+    let mut ids = Vec::new();
+    for n in 0..64 {
+        ids.push(desk.enqueue(&format!("c{n}"), "x").await);
+    }
+    let deadly = ids[40];
+    // Twice all of them are under way when the process dies.
+    for _ in 0..2 {
+        let running = desk.run();
+        let mut calls = Vec::new();
+        for _ in 0..64 {
+            calls.push(desk.call().await);
+        }
+        running.abort().await;
+    }
+    assert!(!next_life(&desk, deadly).await);
+    assert!(next_life(&desk, deadly).await);
+    for id in ids {
+        let delivery = desk.delivery(id).await;
+        let expected = match id == deadly {
+            true => (DeliveryState::Dead, Some("poison")),
+            false => (DeliveryState::Delivered, None),
+        };
+        assert_eq!((delivery.state, delivery.reason.as_deref()), expected);
+        assert_eq!(delivery.starts, 3);
+    }
+    desk.check().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_suspect_that_waits_for_another_keeps_its_own_class_waiting_and_no_other() {
+    let desk = Desk::in_step(options(4));
+    let [alice, bob] = [desk.enqueue("alice", "x").await, desk.enqueue("bob", "x").await];
+    for _ in 0..2 {
+        let running = desk.run();
+        let calls = [desk.call().await, desk.call().await];
+        running.abort().await;
+        drop(calls);
+    }
+    let running = desk.run();
+    desk.until_start(bob, 2, DeliveryState::Retryable).await;
+    desk.enqueue("bob", "behind").await;
+    desk.clock.advance(seconds(SUSPECT_WAITS));
+    let tried = desk.call().await;
+    assert_eq!(tried.delivery, alice);
+    desk.until_it_looked().await;
+    assert!(desk.nothing_is_on_its_way().await);
+    desk.owe("bob", "of another class")
+        .class("alert")
+        .commit()
+        .await
+        .unwrap();
+    desk.deliver("of another class").await;
+    // What was never lost goes beside it.
+    desk.enqueue("carol", "beside").await;
+    desk.deliver("beside").await;
+    tried.deliver();
+    desk.until(alice, DeliveryState::Delivered).await;
+    desk.clock.advance(seconds(1));
+    desk.deliver("x").await;
+    desk.deliver("behind").await;
+    desk.check().await;
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_suspect_that_expires_while_it_waits_is_not_tried_again() {
+    let desk = Desk::in_step(options(4));
+    let soon = desk.now().checked_add(seconds(SUSPECT_WAITS)).unwrap();
+    let id = desk.owe("alice", "x").expires_at(soon).commit().await.unwrap();
+    for _ in 0..2 {
+        let running = desk.run();
+        let call = desk.call().await;
+        running.abort().await;
+        drop(call);
+    }
+    let running = desk.run();
+    desk.until_start(id, 2, DeliveryState::Retryable).await;
+    desk.clock.advance(seconds(SUSPECT_WAITS));
+    desk.until(id, DeliveryState::Expired).await;
     desk.check().await;
     running.stop().await;
 }

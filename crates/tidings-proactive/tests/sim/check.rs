@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tidings_proactive::{DeliveryState, TRANSITIONS, Transition};
 use tidings_store::{StoreError, Tx, params};
+use tokio::time::Instant;
 
 use crate::journal::{Answer, Call};
+use crate::node::LEASE;
 use crate::world::{World, lock};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +31,8 @@ pub(crate) enum Invariant {
     Order,
     /// A lane has one call at a time, except beside one that was given up for lost.
     OneInFlight,
+    /// What a node has is given up only when it has ended, or has shown no sign of life for its lease.
+    Leases,
     /// A node has no more calls at a time than it may.
     AtOnce,
     /// No window of a limit holds more calls than it may.
@@ -105,6 +109,38 @@ pub(crate) fn tables(world: &World) {
     looked.expect("the tables can be read");
 }
 
+/// Looks at what the last commit did with nodes, which takes effect now.
+pub(crate) fn leases(world: &World) {
+    // One that is alone knows that all others have ended.
+    if world.plan.nodes == 1 {
+        return;
+    }
+    let looked = world.disk.inspect(|tx| {
+        let signs = tx.all("SELECT node, what FROM signs ORDER BY rowid", &[], |row| {
+            Ok((row.get::<i64>(0)?, row.get::<String>(1)?))
+        })?;
+        if !signs.is_empty() {
+            tx.execute("DELETE FROM signs", &[])?;
+        }
+        Ok(signs)
+    });
+    let (now, mut alive) = (Instant::now(), lock(&world.alive));
+    for (node, what) in looked.expect("the signs can be read") {
+        match what.as_str() {
+            "life" => drop(alive.insert(node, now)),
+            "end" => drop(alive.remove(&node)),
+            _ => {
+                if let Some(silence) = alive.get(&node).map(|last| now.duration_since(*last))
+                    && silence < LEASE
+                {
+                    let what = format!("node {node} is given up {silence:?} after a sign of life");
+                    world.found(|| violation(Invariant::Leases, what));
+                }
+            }
+        }
+    }
+}
+
 /// How many deliveries have not ended.
 pub(crate) fn open(world: &World) -> i64 {
     let count = world.disk.inspect(|tx| {
@@ -129,7 +165,7 @@ pub(crate) fn describe_open(world: &World) -> String {
                  || epoch || ', backlog ' || backlog || ', ' || coalesce(wait_reason, closed_reason, '-')
                  || ', meter ' || coalesce(meter, '-')
              FROM lanes WHERE backlog > 0",
-            "SELECT 'node ' || id || ' called ' || name || ': alive until ' || alive_until FROM nodes",
+            "SELECT 'node ' || id || ' called ' || name || ': mark ' || alive_until FROM nodes",
         ] {
             tx.all(query, &[], |row| {
                 text.push_str(row.text(0)?);
@@ -429,11 +465,6 @@ fn pacing(world: &World, ended: &[Ended], calls: &[Call]) -> Checked {
     }
     for times in by_lane.into_values() {
         within("a lane", &world.plan.lane_limits, times)?;
-    }
-    // A request is spent when its lane is claimed. How long the claim takes to commit, and the call to begin, is not
-    // the engine's to say.
-    if world.plan.rates.slow_commit > 0.0 || world.plan.stops {
-        return Ok(());
     }
     within("the tenant", &world.plan.tenant_limits, by_tenant)
 }

@@ -81,6 +81,9 @@ impl Faults for Life {
 
     async fn after(&self, access: Access) -> Result<(), StoreError> {
         let world = &self.world;
+        if access == Access::Write {
+            check::leases(world);
+        }
         if access == Access::Write
             && world.chance(0.3)
             && world.sabotage.is_none_or(Sabotage::leaves_tables_right)

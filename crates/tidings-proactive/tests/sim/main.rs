@@ -127,6 +127,8 @@ found_out! {
     an_engine_that_says_sent_without_sending: SaysSentWithoutSending;
     an_engine_that_repeats_on_its_own: RepeatsOnItsOwn;
     an_engine_that_never_takes_over: NeverTakesOver;
+    an_engine_that_takes_over_too_soon: TakesOverTooSoon;
+    an_engine_that_overlooks_signs_of_life: OverlooksSignsOfLife;
     an_engine_that_lets_lanes_sleep: LetsLanesSleep;
     an_engine_that_changes_what_ended: ChangesWhatEnded;
     an_engine_that_miscounts_the_backlog: MiscountsTheBacklog;

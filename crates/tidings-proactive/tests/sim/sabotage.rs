@@ -21,6 +21,8 @@ pub(crate) enum Sabotage {
     SaysSentWithoutSending,
     RepeatsOnItsOwn,
     NeverTakesOver,
+    TakesOverTooSoon,
+    OverlooksSignsOfLife,
     LetsLanesSleep,
     ChangesWhatEnded,
     MiscountsTheBacklog,
@@ -43,6 +45,7 @@ impl Sabotage {
             Sabotage::ForgetsKeys => Invariant::Once,
             Sabotage::SaysSentWithoutSending => Invariant::Explained,
             Sabotage::NeverTakesOver => Invariant::Ends,
+            Sabotage::TakesOverTooSoon | Sabotage::OverlooksSignsOfLife => Invariant::Leases,
             Sabotage::LetsLanesSleep | Sabotage::MiscountsTheBacklog => Invariant::Tables,
             Sabotage::ChangesWhatEnded => Invariant::Transitions,
         }
@@ -103,7 +106,17 @@ impl Sabotage {
             }
             Sabotage::NeverTakesOver => {
                 "CREATE TRIGGER broken AFTER INSERT ON nodes BEGIN
-                     UPDATE nodes SET alive_until = 9223372036854775807 WHERE id = new.id;
+                     UPDATE nodes SET lease_ms = 9223372036854775807 WHERE id = new.id;
+                 END"
+            }
+            Sabotage::TakesOverTooSoon => {
+                "CREATE TRIGGER broken AFTER INSERT ON nodes BEGIN
+                     UPDATE nodes SET lease_ms = lease_ms / 2 WHERE id = new.id;
+                 END"
+            }
+            Sabotage::OverlooksSignsOfLife => {
+                "CREATE TRIGGER broken AFTER UPDATE OF alive_until ON nodes WHEN new.alive_until <> 0 BEGIN
+                     UPDATE nodes SET alive_until = old.alive_until WHERE id = new.id;
                  END"
             }
             Sabotage::LetsLanesSleep => {
@@ -152,7 +165,10 @@ impl Sabotage {
             | Sabotage::RepeatsOnItsOwn => {
                 plan.rates.bad_call = 0.6;
             }
-            Sabotage::NeverTakesOver => plan.rates.crash = 0.05,
+            Sabotage::NeverTakesOver | Sabotage::TakesOverTooSoon => {
+                (plan.nodes, plan.rates.crash) = (3, 0.05);
+            }
+            Sabotage::OverlooksSignsOfLife => plan.nodes = 3,
             Sabotage::LetsLanesSleep => plan.trouble = Duration::from_secs(5),
             Sabotage::ForgetsDeliveries
             | Sabotage::MiscountsTheBacklog

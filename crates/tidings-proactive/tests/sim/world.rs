@@ -1,5 +1,6 @@
 //! What a simulation is made of, all of it drawn from the seed.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -59,6 +60,8 @@ pub(crate) struct World {
     /// The engines that run, by node.
     pub(crate) engines: Mutex<Vec<Option<Proactive>>>,
     pub(crate) asked: Mutex<Vec<Asked>>,
+    /// When each node that has not ended showed its last sign of life.
+    pub(crate) alive: Mutex<BTreeMap<i64, Instant>>,
     /// The first thing that was found wrong while it ran.
     wrong: Mutex<Option<Violation>>,
 }
@@ -82,6 +85,7 @@ impl World {
             dice,
             calm: AtomicBool::new(false),
             asked: Mutex::default(),
+            alive: Mutex::default(),
             wrong: Mutex::default(),
         };
         world.prepare();
@@ -98,7 +102,7 @@ impl World {
                     )?;
                 }
             }
-            // Every change of state is written down by the database itself.
+            // Every change of state is written down by the database itself, and every sign of life and what is given up.
             for statement in [
                 "CREATE TABLE changes (delivery_id INTEGER NOT NULL, before TEXT, after TEXT NOT NULL)",
                 "CREATE TRIGGER accepted AFTER INSERT ON deliveries BEGIN
@@ -106,6 +110,19 @@ impl World {
                  END",
                 "CREATE TRIGGER changed AFTER UPDATE OF state ON deliveries WHEN old.state <> new.state BEGIN
                      INSERT INTO changes VALUES (new.id, old.state, new.state);
+                 END",
+                "CREATE TABLE signs (node INTEGER NOT NULL, what TEXT NOT NULL)",
+                "CREATE TRIGGER joined AFTER INSERT ON nodes BEGIN
+                     INSERT INTO signs VALUES (new.id, 'life');
+                 END",
+                "CREATE TRIGGER renewed AFTER UPDATE OF alive_until ON nodes BEGIN
+                     INSERT INTO signs VALUES (new.id, CASE new.alive_until WHEN 0 THEN 'end' ELSE 'life' END);
+                 END",
+                "CREATE TRIGGER forgotten AFTER DELETE ON nodes BEGIN
+                     INSERT INTO signs VALUES (old.id, 'end');
+                 END",
+                "CREATE TRIGGER given_up AFTER INSERT ON attempts WHEN new.outcome = 'lost' BEGIN
+                     INSERT INTO signs VALUES (new.node, 'given up');
                  END",
             ] {
                 tx.execute(statement, &[])?;

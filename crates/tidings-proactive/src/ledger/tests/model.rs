@@ -49,6 +49,11 @@ impl Delivery {
         matches!(self.state, DeliveryState::Available | DeliveryState::Retryable)
     }
 
+    /// Lost so often that no other such is sent beside it.
+    fn is_suspect(&self) -> bool {
+        self.lost >= 2
+    }
+
     fn end(&mut self, state: DeliveryState) {
         self.state = state;
         self.due_at = None;
@@ -131,9 +136,9 @@ impl Model {
             }
             Op::Claim => {
                 let mut claimed = Vec::new();
-                for lane in 0..self.lanes.len() {
+                for lane in self.lanes_by_age() {
                     if self.lanes[lane].next_at.is_some_and(|at| at <= self.now) {
-                        claimed.extend(self.claim(lane));
+                        claimed.extend(self.claim(lane, &claimed));
                     }
                 }
                 self.hold(claimed)
@@ -238,8 +243,21 @@ impl Model {
         }
     }
 
-    /// Looks at a lane that nobody has, or that has just been settled.
-    fn claim(&mut self, lane: usize) -> Option<i64> {
+    /// The one that was owed to first comes first.
+    fn lanes_by_age(&self) -> Vec<usize> {
+        let mut lanes: Vec<usize> = Vec::new();
+        for delivery in &self.deliveries {
+            if !lanes.contains(&delivery.lane) {
+                lanes.push(delivery.lane);
+            }
+        }
+        lanes
+    }
+
+    /// Looks at a lane that nobody has, or that has just been settled, when `just_claimed` are in hand beside the others.
+    fn claim(&mut self, lane: usize, just_claimed: &[i64]) -> Option<i64> {
+        let in_hand = |one: &Delivery| self.held.contains(&one.id) || just_claimed.contains(&one.id);
+        let sends_a_suspect = self.deliveries.iter().any(|one| one.is_suspect() && in_hand(one));
         let mut best: Option<(i64, i64)> = None;
         for class in CLASSES {
             let mut of_class: Vec<usize> = (0..self.deliveries.len())
@@ -256,7 +274,10 @@ impl Model {
                     continue;
                 }
                 let is_blocked = first.due_at.is_some_and(|at| at > self.now);
-                if !is_blocked && best.is_none_or(|best| (first.place, first.id) < best) {
+                let is_next = !is_blocked && best.is_none_or(|best| (first.place, first.id) < best);
+                if is_next && first.is_suspect() && sends_a_suspect {
+                    first.due_at = Some((self.now + 1).min(first.expires_at));
+                } else if is_next {
                     best = Some((first.place, first.id));
                 }
                 break;
@@ -332,7 +353,7 @@ impl Model {
         if lane_waits_until.is_some() {
             self.lanes[lane].next_at = lane_waits_until;
         } else if !is_empty && next == Next::SameLane {
-            let claimed = self.claim(lane).into_iter().collect();
+            let claimed = self.claim(lane, &[]).into_iter().collect();
             return self.hold(claimed);
         } else if !is_empty {
             self.lanes[lane].next_at = Some(now);
@@ -352,6 +373,9 @@ impl Model {
         } else {
             DeliveryState::Retryable
         };
+        if delivery.state == DeliveryState::Retryable && delivery.is_suspect() {
+            delivery.due_at = Some((now + 10).min(delivery.expires_at));
+        }
         let lane = delivery.lane;
         self.lanes[lane].claimed = false;
         self.lanes[lane].next_at = (self.backlog(lane) > 0).then_some(now);
