@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState, type FocusEvent, type KeyboardEvent, type MouseEvent } from 'react';
+import { useEffect, useRef, type FocusEvent, type KeyboardEvent, type MouseEvent } from 'react';
 
 import { formatFullTime, shortId } from '../jobs/job';
 import { deliveriesHref, go } from '../page/route';
@@ -28,30 +28,32 @@ interface Props {
   readonly nameOf: (conversationId: string) => string | undefined;
   /** Whether the rows belong to an earlier filter, while those of this one are asked for. */
   readonly stale: boolean;
-  /** Tells when somebody begins, or ends, to look at a row: then none may move. */
-  readonly onReading: (reading: boolean) => void;
+  /** Somebody begins, or ends, to point at the rows: then none may move. */
+  readonly onPointing: (pointing: boolean) => void;
+  /** The same of whoever goes through them with the keyboard. */
+  readonly onFocused: (focused: boolean) => void;
 }
 
 /** The deliveries, one a row; each a card where there is no room for columns. */
-export function DeliveryList({ arrangement, filter, before, open, nameOf, stale, onReading }: Props) {
-  const [pointing, setPointing] = useState(false);
-  const [focused, setFocused] = useState(false);
+export function DeliveryList({ arrangement, filter, before, open, nameOf, stale, onPointing, onFocused }: Props) {
   const body = useRef<HTMLTableSectionElement>(null);
   const now = new Date();
 
   // Rows that go away can not tell that nobody looks at them.
-  useEffect(() => () => onReading(false), [onReading]);
+  useEffect(
+    () => () => {
+      onPointing(false);
+      onFocused(false);
+    },
+    [onPointing, onFocused]
+  );
 
-  const point = (value: boolean) => {
-    setPointing(value);
-    onReading(value || focused);
-  };
-  const focus = (value: boolean) => {
-    setFocused(value);
-    onReading(value || pointing);
+  // On its way to the button that shows what is new, which must not vanish under it.
+  const leave = () => {
+    if (arrangement.fresh === 0) onPointing(false);
   };
   const blur = (event: FocusEvent) => {
-    if (!body.current?.contains(event.relatedTarget)) focus(false);
+    if (!body.current?.contains(event.relatedTarget)) onFocused(false);
   };
   const move = (event: KeyboardEvent) => {
     const step = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0;
@@ -76,9 +78,9 @@ export function DeliveryList({ arrangement, filter, before, open, nameOf, stale,
       </thead>
       <tbody
         ref={body}
-        onPointerEnter={() => point(true)}
-        onPointerLeave={() => point(false)}
-        onFocus={() => focus(true)}
+        onPointerEnter={() => onPointing(true)}
+        onPointerLeave={leave}
+        onFocus={() => onFocused(true)}
         onBlur={blur}
         onKeyDown={move}
       >

@@ -1,4 +1,4 @@
-import { useRef, type ReactNode } from 'react';
+import { useRef, useState, type ReactNode } from 'react';
 
 import { Empty } from '../page/Empty';
 import { deliveriesHref, deskHref, go } from '../page/route';
@@ -22,15 +22,18 @@ interface Props {
 
 /** The list with its filters and pages, and what stands in its place while there is none. */
 export function ListCard({ list, filter, before, open, nameOf, chats, running, filters }: Props) {
-  const { arrangement, onReading, release } = useArrangement(list);
+  const [pointing, setPointing] = useState(false);
+  const [focused, setFocused] = useState(false);
+  const { arrangement, release } = useArrangement(list, pointing || focused);
   const { page, stale, problem } = list;
   const top = useRef<HTMLElement>(null);
   const showFresh = () => {
+    setPointing(false);
     release();
     top.current?.scrollIntoView({ block: 'nearest' });
   };
   return (
-    <section className="card deliveries-list" aria-label="List" ref={top}>
+    <section className="card deliveries-list" aria-label="List" ref={top} onPointerLeave={() => setPointing(false)}>
       <div className="deliveries-bar">
         {filters}
         <div className="fresh" role="status">
@@ -63,7 +66,8 @@ export function ListCard({ list, filter, before, open, nameOf, chats, running, f
             open={open}
             nameOf={nameOf}
             stale={stale}
-            onReading={onReading}
+            onPointing={setPointing}
+            onFocused={setFocused}
           />
         </>
       )}

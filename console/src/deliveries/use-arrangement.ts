@@ -4,8 +4,7 @@ import { arrange, type Arrangement } from './arrange';
 import type { ListState } from './use-list';
 
 /** Keeps the rows in their places while somebody looks at one of them. */
-export function useArrangement(list: ListState) {
-  const [reading, setReading] = useState(false);
+export function useArrangement(list: ListState, reading: boolean) {
   const shown = useRef<{ question: string; rows: Arrangement['rows'] }>({ question: '', rows: [] });
   const [, draw] = useState(0);
   const latest = list.page?.deliveries ?? [];
@@ -14,7 +13,6 @@ export function useArrangement(list: ListState) {
   shown.current = { question: list.stale ? '' : list.question, rows: arrangement.rows };
   return {
     arrangement,
-    onReading: setReading,
     release: () => {
       shown.current = { question: '', rows: [] };
       draw(count => count + 1);
