@@ -20,8 +20,7 @@ pub(super) async fn cancel(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Json<Detail>, ApiError> {
-    let (head, body) = request.into_parts();
-    ApiBody::read(&head.headers, body).await?.finish("no fields")?;
+    without_fields(request).await?;
     let id = delivery_id(&id)?;
     desk.deliveries.cancel(id).await.map_err(failed)?;
     detail(&desk, id).await
@@ -50,11 +49,15 @@ pub(super) async fn release(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Json<Detail>, ApiError> {
-    let (head, body) = request.into_parts();
-    ApiBody::read(&head.headers, body).await?.finish("no fields")?;
+    without_fields(request).await?;
     let id = delivery_id(&id)?;
     desk.deliveries.release(id).await.map_err(failed)?;
     detail(&desk, id).await
+}
+
+async fn without_fields(request: Request) -> Result<(), ApiError> {
+    let (head, body) = request.into_parts();
+    ApiBody::read(&head.headers, body).await?.finish("no fields")
 }
 
 async fn detail(desk: &Desk, id: DeliveryId) -> Result<Json<Detail>, ApiError> {
