@@ -335,7 +335,8 @@ impl Desk {
         self.until(id, DeliveryState::Delivered).await;
     }
 
-    /// Gives the worker every occasion to do what it should not.
+    /// Gives the worker every occasion to do what it should not: paused time passes, because nothing tells of what does
+    /// not happen.
     pub(crate) async fn nothing_happens(&self) {
         for _ in 0..4 {
             tokio::time::sleep(Duration::from_secs(2)).await;
@@ -344,7 +345,7 @@ impl Desk {
         assert!(self.nothing_is_on_its_way().await);
     }
 
-    /// Lets the worker poll.
+    /// Lets the worker poll, which paused time makes it do.
     pub(crate) async fn until_it_looked(&self) {
         // One look may have begun before; the one after it has seen everything.
         let seen = self.proactive.stats().await.cycles + 2;

@@ -46,7 +46,8 @@ async fn the_conversations_of_a_dead_process_are_taken_over_after_its_lease_and_
     let behind = first.enqueue("alice", "behind").await;
     let call = first.call().await;
     dying.abort().await;
-    // However old its last sign of life may be, it is new to whoever sees it first.
+    // Paused time, which is what a lease is made of. However old the last sign of life may be, it is new to whoever sees
+    // it first.
     sleep(LEASE * 10).await;
     let running = second.run();
     second.until_it_runs().await;
@@ -77,7 +78,17 @@ async fn two_clocks(wrong_by: i64) -> (Desk, Running, Call, Desk, Running) {
     (first, sending, call, second, looking)
 }
 
-/// Time goes on for three leases, with the clocks.
+/// What the dead one was sending, `call`, is sent by the other in time.
+async fn takes_over(call: Call, other: &Desk, running: Running) {
+    let again = within_lease_and_look(other).await;
+    assert_eq!(again.text(), "x");
+    again.deliver();
+    drop(call);
+    running.stop().await;
+    other.check().await;
+}
+
+/// Paused time goes on for three leases, with the clocks.
 async fn live_on(clocks: [&Desk; 2]) {
     for _ in 0..30 {
         sleep(LEASE / 10).await;
@@ -102,12 +113,7 @@ async fn a_live_process_loses_nothing_and_a_dead_one_is_found_out_whatever_its_c
             );
             assert!(second.nothing_is_on_its_way().await);
             sending.abort().await;
-            let again = within_lease_and_look(&second).await;
-            assert_eq!(again.text(), "x");
-            again.deliver();
-            drop(call);
-            looking.stop().await;
-            second.check().await;
+            takes_over(call, &second, looking).await;
         }
     }
 }
@@ -122,12 +128,7 @@ async fn a_process_whose_own_clock_is_set_takes_over_from_the_dead_only_and_in_t
         assert_eq!(second.proactive.stats().await.takeovers, 0, "set by {set_by} s");
         sending.abort().await;
         second.clock.advance(SignedDuration::from_secs(-set_by));
-        let again = within_lease_and_look(&second).await;
-        assert_eq!(again.text(), "x");
-        again.deliver();
-        drop(call);
-        looking.stop().await;
-        second.check().await;
+        takes_over(call, &second, looking).await;
     }
 }
 
