@@ -115,7 +115,7 @@ fn scan_string(json: &[u8], start: usize) -> Result<usize, Violation> {
     Ok(at)
 }
 
-/// The code unit of the `\uXXXX` at this place, if there is one.
+/// The code unit of the escape at this place, `\u` and four hexadecimal digits, if there is one.
 fn code_unit(json: &[u8], at: usize) -> Option<u16> {
     let [b'\\', b'u', digits @ ..] = json.get(at..at + 6)? else {
         return None;
