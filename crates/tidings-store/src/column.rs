@@ -2,8 +2,11 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 
 use crate::StoreError;
 
+mod list;
 mod numeric;
 mod postgres;
+
+pub use list::List;
 
 /// A value in a column, borrowed from a row or from a parameter.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -21,6 +24,8 @@ pub enum ColumnRef<'a> {
     Text(&'a str),
     /// Bytes.
     Blob(&'a [u8]),
+    /// Many values for one parameter, which only PostgreSQL takes: see [`List`].
+    List(&'a [ColumnRef<'a>]),
 }
 
 impl<'a> ColumnRef<'a> {
@@ -36,9 +41,18 @@ impl<'a> ColumnRef<'a> {
 
     /// What both engines can keep.
     pub(crate) fn of_param(param: &'a dyn ToColumn) -> Result<ColumnRef<'a>, StoreError> {
-        match param.to_column() {
-            ColumnRef::Text(text) if text.contains('\0') => Err(StoreError::NulCharacter),
-            column => Ok(column),
+        let column = param.to_column();
+        match column.has_nul() {
+            true => Err(StoreError::NulCharacter),
+            false => Ok(column),
+        }
+    }
+
+    fn has_nul(&self) -> bool {
+        match self {
+            ColumnRef::Text(text) => text.contains('\0'),
+            ColumnRef::List(values) => values.iter().any(ColumnRef::has_nul),
+            _ => false,
         }
     }
 }
@@ -52,6 +66,10 @@ impl rusqlite::ToSql for ColumnRef<'_> {
             ColumnRef::Real(number) => ValueRef::Real(number),
             ColumnRef::Text(text) => ValueRef::Text(text.as_bytes()),
             ColumnRef::Blob(bytes) => ValueRef::Blob(bytes),
+            ColumnRef::List(_) => {
+                let reason = "SQLite takes one value for a parameter: run the statement once for each";
+                return Err(rusqlite::Error::ToSqlConversionFailure(reason.into()));
+            }
         }))
     }
 }

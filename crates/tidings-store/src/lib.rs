@@ -78,7 +78,7 @@ mod tx;
 
 pub use batch::{Batch, Committed, DocumentChange, Step};
 pub use clock::{Clock, ManualClock, SystemClock};
-pub use column::{ColumnRef, FromColumn, ToColumn};
+pub use column::{ColumnRef, FromColumn, List, ToColumn};
 pub use database::{
     Backup, BackupError, BackupProgress, BackupWatch, Database, DatabaseOptions, Inspection, Migrations,
     Stats,

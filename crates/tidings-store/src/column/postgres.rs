@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use bytes::{BufMut, BytesMut};
-use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
+use tokio_postgres::types::{FromSql, IsNull, Kind, ToSql, Type, to_sql_checked};
 
 use super::{ColumnRef, numeric};
 
@@ -32,7 +32,10 @@ impl ToSql for ColumnRef<'_> {
             }
             ColumnRef::Text(text) if TEXTS.contains(ty) => out.put_slice(text.as_bytes()),
             ColumnRef::Blob(bytes) if *ty == Type::BYTEA => out.put_slice(bytes),
-            ColumnRef::Real(_) | ColumnRef::Text(_) | ColumnRef::Blob(_) => return Err(mismatch(self, ty)),
+            ColumnRef::List(values) if matches!(ty.kind(), Kind::Array(_)) => return values.to_sql(ty, out),
+            ColumnRef::Real(_) | ColumnRef::Text(_) | ColumnRef::Blob(_) | ColumnRef::List(_) => {
+                return Err(mismatch(self, ty));
+            }
         }
         Ok(IsNull::No)
     }
@@ -67,6 +70,7 @@ fn mismatch(value: &ColumnRef<'_>, ty: &Type) -> Box<dyn Error + Send + Sync> {
         ColumnRef::Real(_) => "a floating point number",
         ColumnRef::Text(_) => "a text",
         ColumnRef::Blob(_) => "bytes",
+        ColumnRef::List(_) => "a list",
     };
     format!("{what} cannot be bound where the statement has the type {ty}: write a CAST around the parameter")
         .into()

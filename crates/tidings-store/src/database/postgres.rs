@@ -258,6 +258,6 @@ impl Worker {
         {
             return Ok(session);
         }
-        self.connector.connect_for(since)
+        self.connector.connect_for(since, self.access.settings())
     }
 }

@@ -2,7 +2,10 @@
 
 use std::ops::ControlFlow;
 
-use tidings_store::{Database, FromColumn, Migrations, StoreError, StoreErrorKind, ToColumn, Tx, params};
+use tidings_store::{
+    ColumnRef, Database, Dialect, FromColumn, List, Migrations, StoreError, StoreErrorKind, ToColumn, Tx,
+    params,
+};
 
 use crate::engine::{Engine, on_both_engines};
 
@@ -26,6 +29,7 @@ on_both_engines! {
     a_text_with_a_nul_character_is_refused_alike
     a_script_runs_all_its_statements_or_fails_the_operation
     a_parameter_may_stand_in_several_places_and_more_than_ten_are_told_apart
+    many_values_are_one_parameter_on_postgresql_alone
 }
 
 /// Writes a value into a column and reads it back.
@@ -242,4 +246,58 @@ async fn a_text_with_a_nul_character_is_refused_alike(engine: Engine) {
         assert!(matches!(refused, StoreError::NulCharacter), "{refused}");
         assert_eq!(refused.kind(), StoreErrorKind::Invalid);
     }
+}
+
+async fn many_values_are_one_parameter_on_postgresql_alone(engine: Engine) {
+    type Values = (Option<i64>, Option<String>, Option<bool>, Option<Vec<u8>>);
+    let insert = |last: &'static str| {
+        move |tx: &Tx<'_>| {
+            let numbers: List<'_> = [ColumnRef::Integer(7), ColumnRef::Null].into_iter().collect();
+            let texts: List<'_> = [ColumnRef::Null, ColumnRef::Text(last)].into_iter().collect();
+            let flags: List<'_> = [ColumnRef::Bool(true), ColumnRef::Null].into_iter().collect();
+            let bytes: List<'_> = [ColumnRef::Blob(&[0, 255]), ColumnRef::Blob(&[])]
+                .into_iter()
+                .collect();
+            tx.execute(
+                "INSERT INTO \"values\" (number, text, flag, bytes)
+                 SELECT * FROM unnest(CAST(?1 AS BIGINT[]), CAST(?2 AS TEXT[]), CAST(?3 AS BOOLEAN[]), CAST(?4 AS BYTEA[]))",
+                params![numbers, texts, flags, bytes],
+            )
+        }
+    };
+    let database = engine.open([VALUES]);
+    if database.dialect() == Dialect::Sqlite {
+        let error = database
+            .write(|tx| {
+                let ids: List<'_> = [ColumnRef::Integer(1)].into_iter().collect();
+                tx.execute("DELETE FROM \"values\" WHERE id = ?1", params![ids])
+            })
+            .await
+            .unwrap_err();
+        assert!(error.to_string().contains("once for each"), "{error}");
+        return;
+    }
+    assert_eq!(database.write(insert("né")).await.unwrap(), 2);
+    let error = database.write(insert("a\0b")).await.unwrap_err();
+    assert!(matches!(error, StoreError::NulCharacter), "{error}");
+    let select = "SELECT number, text, flag, bytes FROM \"values\" ORDER BY id";
+    let values: Vec<Values> = database
+        .read(move |tx| {
+            tx.all(select, &[], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+            })
+        })
+        .await
+        .unwrap();
+    let expected = [
+        (Some(7), None, Some(true), Some(vec![0, 255])),
+        (None, Some("né".to_owned()), None, Some(Vec::new())),
+    ];
+    assert_eq!(values, expected);
+    let wrong = database.write(|tx| {
+        let ids: List<'_> = [ColumnRef::Integer(1)].into_iter().collect();
+        tx.execute("DELETE FROM \"values\" WHERE id = ?1", params![ids])
+    });
+    let error = wrong.await.unwrap_err().to_string();
+    assert!(error.contains("a list cannot be bound"), "{error}");
 }

@@ -65,8 +65,8 @@ impl Connector {
         })
     }
 
-    /// A new connection, ready for our statements. The schema need not be there yet.
-    pub(super) fn connect(&self) -> Result<Session, OpenError> {
+    /// A new connection, ready for our statements, with `settings` in force. The schema need not be there yet.
+    pub(super) fn connect(&self, settings: &str) -> Result<Session, OpenError> {
         let unreachable = |source: Box<dyn std::error::Error + Send + Sync>| OpenError::Unreachable {
             server: self.server.clone(),
             source,
@@ -100,6 +100,7 @@ impl Connector {
         let settings = format!(
             "SET search_path TO {schema}; SET statement_timeout TO {timeout}; SET lock_timeout TO {timeout};
              SET idle_in_transaction_session_timeout TO '5s'; SET jit TO off; SET client_min_messages TO warning;
+             {settings};
              SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
             schema = self.url.schema,
             timeout = self.statement_timeout.as_millis(),
@@ -112,7 +113,7 @@ impl Connector {
 
     /// A connection for an operation that was queued at `since`. While the server is away, it is asked again and again,
     /// by one thread at a time more or less, until the operation has waited long enough.
-    pub(super) fn connect_for(&self, since: Instant) -> Result<Session, StoreError> {
+    pub(super) fn connect_for(&self, since: Instant, settings: &str) -> Result<Session, StoreError> {
         let deadline = since + PATIENCE;
         loop {
             let mut state = self.lock();
@@ -132,7 +133,7 @@ impl Connector {
                     .0;
             }
             drop(state);
-            match self.connect() {
+            match self.connect(settings) {
                 Ok(session) => {
                     if self.lock().take().is_some() {
                         tracing::info!(database.server = %self.server, "the database answers again");

@@ -22,7 +22,7 @@ impl PostgresInspection {
     ) -> Result<PostgresInspection, OpenError> {
         let connector = Connector::new(url.clone(), statement_timeout)?;
         let tx = apart(|| {
-            let tx = PostgresTx::new(connector.connect()?, &connector.server, Access::Read);
+            let tx = PostgresTx::new(connector.connect("")?, &connector.server, Access::Read);
             if migrations::check(&connector, &Tx::postgres(&tx), components)?.is_some() {
                 return Ok(Some(Mutex::new(tx)));
             }

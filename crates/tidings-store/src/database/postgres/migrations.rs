@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// "Tdng": the class of our advisory locks.
 const LOCK_CLASS: i64 = 0x5464_6e67;
 
-/// Connects, and brings the tables to the versions of the given components.
+/// Connects, and brings the tables to the versions of the given components. The connection is a writer's then.
 pub(super) fn open(connector: &Connector, components: &[Migrations]) -> Result<Session, OpenError> {
     if let Some(component) = components
         .iter()
@@ -24,7 +24,7 @@ pub(super) fn open(connector: &Connector, components: &[Migrations]) -> Result<S
             component: component.component,
         });
     }
-    let mut session = connector.connect()?;
+    let mut session = connector.connect("")?;
     let patience = session.set_patience(PATIENCE);
     let tx = PostgresTx::new(session, &connector.server, Access::Write);
     let outcome = bring(connector, &tx, components);
@@ -33,6 +33,8 @@ pub(super) fn open(connector: &Connector, components: &[Migrations]) -> Result<S
     outcome?;
     ended.map_err(|error| open_error(connector, error))?;
     session.set_patience(patience);
+    let prepared = session.batch(Access::Write.settings());
+    prepared.map_err(|failure| connector.open_failure(failure))?;
     Ok(session)
 }
 

@@ -16,6 +16,18 @@ pub(super) enum Access {
 }
 
 impl Access {
+    /// What a connection is set to. Writers find their rows by an index, also where a statement was planned while its
+    /// tables were empty; and they plan each statement once, which costs as much as running most of them.
+    pub(super) fn settings(self) -> &'static str {
+        match self {
+            Access::Write => {
+                "SET plan_cache_mode TO force_generic_plan; SET enable_seqscan TO off;
+                 SET enable_hashjoin TO off; SET enable_mergejoin TO off"
+            }
+            Access::Read => "",
+        }
+    }
+
     fn begin(self) -> &'static str {
         match self {
             Access::Write => "BEGIN ISOLATION LEVEL READ COMMITTED",
