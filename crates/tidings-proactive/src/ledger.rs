@@ -8,10 +8,14 @@
 //! Where several rows are locked, lanes come before deliveries and rise by their ids, so that nodes on one PostgreSQL
 //! do not wait for each other in a circle.
 
+mod addressed;
 mod budget;
 mod claim;
+mod dedupe;
 mod enqueue;
+mod heads;
 mod lane;
+mod new_rows;
 mod nodes;
 pub(crate) mod operate;
 mod owed;
@@ -22,10 +26,11 @@ mod settle;
 mod suspect;
 mod timers;
 
+pub(crate) use addressed::make_known;
 pub(crate) use budget::load_rules;
 pub(crate) use claim::{Allowance, Claimed, Claiming, claim_ready};
 pub(crate) use enqueue::{
-    Content, Dedupe, Enqueued, Insist, NewDelivery, Parent, Refusal, enqueue, in_lane_order, make_known,
+    Content, Dedupe, Enqueued, Insist, NewDelivery, Parent, Refusal, enqueue, enqueue_all,
 };
 pub(crate) use lane::{closed_lane, closed_lanes, reopen};
 pub(crate) use nodes::{

@@ -81,6 +81,7 @@ pub const MIGRATIONS: Migrations = Migrations {
     postgres: &[
         include_str!("../migrations/postgres/0001_engine.sql"),
         include_str!("../migrations/postgres/0002_leases.sql"),
+        include_str!("../migrations/postgres/0003_room_on_the_page.sql"),
     ],
     sqlite: &[
         include_str!("../migrations/0001_jobs_and_deliveries.sql"),

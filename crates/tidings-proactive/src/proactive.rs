@@ -185,33 +185,25 @@ impl Proactive {
         let here = Arc::clone(&refused);
         let enqueued = worker
             .commit(deliveries.len(), move |tx, now, allowance| {
-                let mut accepted = Vec::with_capacity(deliveries.len());
-                let mut claimed = Vec::new();
-                for (index, delivery) in ledger::in_lane_order(tx, deliveries.clone())? {
-                    match ledger::enqueue(tx, delivery, now, Insist::No, allowance)? {
-                        Ok(mut enqueued) => {
-                            claimed.extend(enqueued.claimed.take());
-                            accepted.push((index, Accepted::from(enqueued)));
-                        }
-                        Err(refusal) => {
-                            let _ = here.set((index, refusal));
-                            // Undoes what was put on record before it.
-                            return Err(StoreError::message("a delivery of the batch was refused"));
-                        }
-                    }
-                }
-                accepted.sort_unstable_by_key(|(index, _)| *index);
+                let enqueued = ledger::enqueue_all(tx, deliveries.clone(), now, Insist::No, allowance)?;
+                let mut enqueued = enqueued.map_err(|refused| {
+                    let _ = here.set(refused);
+                    // Undoes what was put on record before it.
+                    StoreError::message("a delivery of the batch was refused")
+                })?;
+                let claimed = enqueued.iter_mut().filter_map(|one| one.claimed.take()).collect();
+                let accepted: Vec<Accepted> = enqueued.into_iter().map(Accepted::from).collect();
                 Ok((accepted, claimed))
             })
             .await;
         match (enqueued, refused.get()) {
             (Ok(accepted), _) => {
                 worker.counters.accepted(accepted.len());
-                Ok(accepted.into_iter().map(|(_, accepted)| accepted).collect())
+                Ok(accepted)
             }
-            (Err(_), Some((index, refusal))) => Err(EnqueueAllError {
-                index: *index,
-                error: ProactiveError::from_refusal(refusal),
+            (Err(_), Some(refused)) => Err(EnqueueAllError {
+                index: refused.index,
+                error: ProactiveError::from_refusal(&refused.refusal),
             }),
             (Err(error), None) => Err(EnqueueAllError { index: 0, error }),
         }

@@ -4,25 +4,21 @@ use std::ops::ControlFlow;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
-use tidings_store::{Dialect, Tx, params};
+use tidings_store::{ColumnRef, Dialect, List, Row, StoreError, Tx, params};
 
 use super::enqueue::{Content, NewDelivery};
-use super::lane::{self, Lane, LaneId, columns};
+use super::heads::{self, Head, Next};
+use super::lane::{Lane, LaneId, LaneWrites, columns};
 use super::nodes::NodeId;
-use super::{Result, budget, suspect};
+use super::{Result, budget};
 use crate::backlog_bounds::BacklogBounds;
 use crate::delivery::DeliveryId;
 use crate::meter::Meter;
-use crate::state::DeliveryState;
 use crate::stats::EngineCounters;
 use crate::terms::{LaneFacts, Terms, Verdict, after_skew};
 use crate::unknown_policy::UnknownPolicy;
 use crate::wait_reason::WaitReason;
 
-/// A lane with more expired deliveries than this is cleared over several transactions, not in one long one.
-const EXPIRED_AT_ONCE: usize = 256;
-/// So many classes of a lane are compared; beyond them the first that is ready will do.
-const CLASSES: usize = 32;
 /// The most lanes that have to wait which one transaction looks at.
 const WAITING_AT_ONCE: usize = 512;
 /// When a lane is looked at again that waits for somebody to change something; whoever does so wakes it.
@@ -39,6 +35,14 @@ const READY_LOCKED: &str = concat!(
     " FROM lanes JOIN lane_addresses ON lane_id = lanes.id WHERE next_at <= ?1 ORDER BY next_at LIMIT ?2 \
      FOR UPDATE OF lanes SKIP LOCKED"
 );
+
+macro_rules! started {
+    () => {
+        "coalesce(deliveries.reference, lane_addresses.reference), \
+         CASE WHEN deliveries.reference IS NULL THEN lane_addresses.identity ELSE deliveries.identity END, \
+         activity, handler, payload, policy, starts, expires_at, trace"
+    };
+}
 
 /// Who claims, and what it has to respect.
 #[derive(Clone, Copy)]
@@ -136,7 +140,13 @@ pub(crate) struct Claimed {
 }
 
 impl Claimed {
-    pub(super) fn of_new(lane: Lane, node: i64, id: DeliveryId, new: NewDelivery, now: Timestamp) -> Claimed {
+    pub(super) fn of_new(
+        lane: &Lane,
+        node: i64,
+        id: DeliveryId,
+        new: NewDelivery,
+        now: Timestamp,
+    ) -> Claimed {
         Claimed {
             id,
             lane: lane.id,
@@ -144,8 +154,8 @@ impl Claimed {
             epoch: lane.epoch,
             channel_id: new.channel_id,
             conversation_id: new.conversation_id,
-            tenant: lane.tenant,
-            host: lane.host,
+            tenant: lane.tenant.clone(),
+            host: lane.host.clone(),
             reference: new.reference,
             identity: new.identity,
             content: new.content,
@@ -187,13 +197,15 @@ pub(crate) fn claim_ready(
         let all = lanes.len() < wanted;
         lanes.sort_unstable_by_key(|lane| lane.id);
         found.changed |= !lanes.is_empty();
-        for lane in lanes {
-            match claim_lane(tx, claiming, lane, now)? {
+        let mut writes = LaneWrites::default();
+        for turn in claim_lanes(tx, claiming, lanes, now, &mut writes)? {
+            match turn {
                 Turn::Claimed(claimed) => found.claimed.push(*claimed),
                 Turn::Waits => waiting += 1,
                 Turn::Unfinished => unfinished = true,
             }
         }
+        writes.write(tx)?;
         if all {
             found.more = unfinished;
             return Ok(found);
@@ -231,38 +243,55 @@ pub(super) enum Turn {
     Unfinished,
 }
 
-/// Claims a lane that nobody has, or that the node has already: what is next in it, if it may be sent. Else the lane is
-/// released.
-pub(super) fn claim_lane(
+/// Claims lanes that nobody has, or that the node has already: of each what is next in it, if it may be sent. Else the
+/// lane is released.
+pub(super) fn claim_lanes(
     tx: &Tx<'_>,
     claiming: Claiming<'_>,
-    mut lane: Lane,
+    mut lanes: Vec<Lane>,
     now: Timestamp,
-) -> Result<Turn> {
-    let head = match head(tx, claiming, &mut lane, now)? {
-        Next::Head(head) => head,
-        Next::Nothing => {
-            lane::release(tx, &lane, None, None)?;
-            return Ok(Turn::Waits);
+    writes: &mut LaneWrites,
+) -> Result<Vec<Turn>> {
+    let heads = heads::find(tx, claiming, &mut lanes, now)?;
+    let mut turns = Vec::with_capacity(lanes.len());
+    let mut starts = Vec::with_capacity(lanes.len());
+    for (mut lane, next) in lanes.into_iter().zip(heads) {
+        let head = match next {
+            Next::Head(head) => head,
+            Next::Nothing => {
+                writes.release(&lane, None, None);
+                turns.push(Turn::Waits);
+                continue;
+            }
+            Next::Unfinished => {
+                writes.release(&lane, Some(now.as_microsecond()), None);
+                claiming.note_due(now);
+                turns.push(Turn::Unfinished);
+                continue;
+            }
+        };
+        if let Some((until, reason)) = verdict(tx, claiming, &mut lane, now)? {
+            claiming.counters.waited(reason);
+            let next_at = until.map_or(FAR, Timestamp::as_microsecond);
+            writes.release(&lane, Some(next_at), Some(reason));
+            note_wait(tx, head.id, until, reason, now)?;
+            if let Some(until) = until {
+                claiming.note_due(until);
+            }
+            turns.push(Turn::Waits);
+            continue;
         }
-        Next::Unfinished => {
-            lane::release(tx, &lane, Some(now.as_microsecond()), None)?;
-            claiming.note_due(now);
-            return Ok(Turn::Unfinished);
-        }
-    };
-    if let Some((until, reason)) = verdict(tx, claiming, &mut lane, now)? {
-        claiming.counters.waited(reason);
-        put_off(tx, &lane, head.id, until, reason, now)?;
-        if let Some(until) = until {
-            claiming.note_due(until);
-        }
-        return Ok(Turn::Waits);
+        claiming.counters.claimed(1);
+        lane.epoch += 1;
+        writes.hold(&lane, claiming.node.0);
+        // Its place; what it is comes with the others.
+        starts.push((turns.len(), lane, head));
+        turns.push(Turn::Waits);
     }
-    claiming.counters.claimed(1);
-    lane.epoch += 1;
-    lane::hold(tx, &lane, claiming.node.0)?;
-    start(tx, lane, claiming.node, head, now).map(|claimed| Turn::Claimed(Box::new(claimed)))
+    for (place, claimed) in start(tx, starts, claiming.node, now)? {
+        turns[place] = Turn::Claimed(Box::new(claimed));
+    }
+    Ok(turns)
 }
 
 /// For a new delivery in an idle lane: the node that may send it now.
@@ -323,23 +352,6 @@ fn verdict(
     Ok(broken_until.map(|until| (Some(until), WaitReason::Breaker)))
 }
 
-fn put_off(
-    tx: &Tx<'_>,
-    lane: &Lane,
-    head: DeliveryId,
-    until: Option<Timestamp>,
-    reason: WaitReason,
-    now: Timestamp,
-) -> Result<()> {
-    lane::release(
-        tx,
-        lane,
-        Some(until.map_or(FAR, Timestamp::as_microsecond)),
-        Some(reason),
-    )?;
-    note_wait(tx, head, until, reason, now)
-}
-
 /// Why a delivery waits, for whoever asks. One wait of the same reason after the other is one.
 pub(super) fn note_wait(
     tx: &Tx<'_>,
@@ -364,150 +376,112 @@ pub(super) fn note_wait(
     Ok(())
 }
 
-/// The first of a class.
-struct Head {
-    id: DeliveryId,
-    place: i64,
-    class: String,
-    expires_at: i64,
-    /// It is to be tried again, and so many starts were made.
-    tried: Option<u32>,
-    blocked: bool,
+/// Marks the heads of claimed lanes as being sent. Their places go along.
+fn start(
+    tx: &Tx<'_>,
+    mut starts: Vec<(usize, Lane, Head)>,
+    node: NodeId,
+    now: Timestamp,
+) -> Result<Vec<(usize, Claimed)>> {
+    let mut claimed = Vec::with_capacity(starts.len());
+    if tx.dialect() == Dialect::Postgres {
+        starts.sort_unstable_by_key(|(_, _, head)| head.id);
+        let ids: List<'_> = starts
+            .iter()
+            .map(|(_, _, head)| ColumnRef::Integer(head.id.0))
+            .collect();
+        let mut started = tx.all(START_AND_READ, params![ids, now.as_microsecond()], |row| {
+            Ok((DeliveryId(row.get(0)?), Started::from_row(row, 1)?))
+        })?;
+        started.sort_unstable_by_key(|(id, _)| *id);
+        if started.len() != starts.len() {
+            return Err(vanished());
+        }
+        for ((place, lane, head), (_, started)) in starts.into_iter().zip(started) {
+            claimed.push((place, started.claimed(lane, node, head, now)));
+        }
+        return Ok(claimed);
+    }
+    for (place, lane, head) in starts {
+        // An `UPDATE ... RETURNING` would do the same, but SQLite collects its rows in a temporary table first.
+        tx.execute(START, params![head.id.0, now.as_microsecond()])?;
+        let started = tx.first(STARTED, params![head.id.0], |row| Started::from_row(row, 0))?;
+        let started = started.ok_or_else(vanished)?;
+        claimed.push((place, started.claimed(lane, node, head, now)));
+    }
+    Ok(claimed)
 }
 
-/// What is next in a lane.
-enum Next {
-    Head(Head),
-    Nothing,
-    /// There is more to clear away before it is known.
-    Unfinished,
+fn vanished() -> StoreError {
+    StoreError::message("a delivery vanished while it was claimed")
 }
 
-/// The oldest delivery that is ready: of each class the first counts, unless that waits to be tried again. What has
-/// expired ends here.
-fn head(tx: &Tx<'_>, claiming: Claiming<'_>, lane: &mut Lane, now: Timestamp) -> Result<Next> {
-    let mut best: Option<Head> = None;
-    let mut class: Option<String> = None;
-    let mut expired = 0;
-    let mut classes = 0;
-    while classes < CLASSES || best.is_none() {
-        let Some(first) = first_of_class(tx, lane.id, class.as_deref(), now)? else {
-            break;
+const START: &str = "UPDATE deliveries SET state = 'sending', due_at = NULL, starts = starts + 1, began_at = ?2, updated_at = ?2
+     WHERE id = ?1";
+const STARTED: &str = concat!(
+    "SELECT ",
+    started!(),
+    " FROM deliveries JOIN lane_addresses USING (lane_id) WHERE deliveries.id = ?1"
+);
+const START_AND_READ: &str = concat!(
+    "UPDATE deliveries SET state = 'sending', due_at = NULL, starts = starts + 1, began_at = ?2, updated_at = ?2
+     FROM lane_addresses WHERE deliveries.id = ANY(?1) AND lane_addresses.lane_id = deliveries.lane_id
+     RETURNING deliveries.id, ",
+    started!()
+);
+
+/// What is read of a delivery when it is claimed.
+struct Started {
+    reference: String,
+    identity: Option<String>,
+    content: Content,
+    policy: UnknownPolicy,
+    starts: u32,
+    expires_at: Timestamp,
+    trace: Option<String>,
+}
+
+impl Started {
+    fn from_row(row: &Row<'_>, first: usize) -> Result<Started> {
+        let content = match row.get::<Option<String>>(first + 2)? {
+            Some(activity) => Content::Activity(activity),
+            None => Content::Handler {
+                name: row.get(first + 3)?,
+                payload: row.get(first + 4)?,
+            },
         };
-        if first.expires_at <= now.as_microsecond() {
-            if expired == EXPIRED_AT_ONCE {
-                return Ok(Next::Unfinished);
-            }
-            expire(tx, first.id, now)?;
-            claiming.counters.ended(DeliveryState::Expired);
-            lane.backlog -= 1;
-            expired += 1;
-            continue;
-        }
-        classes += 1;
-        class = Some(first.class.clone());
-        let is_next = best
-            .as_ref()
-            .is_none_or(|best| (first.place, first.id) < (best.place, best.id));
-        if !first.blocked && is_next && !has_to_wait(tx, claiming, &first, now)? {
-            best = Some(first);
-        }
-    }
-    Ok(best.map_or(Next::Nothing, Next::Head))
-}
-
-/// Whether a delivery whose turn it is may not be sent beside what the node sends now.
-fn has_to_wait(tx: &Tx<'_>, claiming: Claiming<'_>, first: &Head, now: Timestamp) -> Result<bool> {
-    // Of nearly all it is known without a look at their attempts.
-    if first.tried.is_none_or(|starts| starts < suspect::SUSPECTED) {
-        return Ok(false);
-    }
-    suspect::has_to_wait(tx, claiming, first.id, first.expires_at, now)
-}
-
-/// The first of the class after `class`.
-fn first_of_class(tx: &Tx<'_>, lane: LaneId, class: Option<&str>, now: Timestamp) -> Result<Option<Head>> {
-    let now = now.as_microsecond();
-    let read = |row: &tidings_store::Row<'_>| {
-        Ok(Head {
-            id: DeliveryId(row.get(0)?),
-            place: row.get(1)?,
-            class: row.get(2)?,
-            expires_at: row.get(3)?,
-            blocked: row.get::<Option<i64>>(4)?.is_some_and(|due_at| due_at > now),
-            tried: row.get::<bool>(5)?.then_some(row.get(6)?),
+        Ok(Started {
+            reference: row.get(first)?,
+            identity: row.get(first + 1)?,
+            content,
+            policy: UnknownPolicy::from_row(row.text(first + 5)?).unwrap_or_default(),
+            starts: row.get(first + 6)?,
+            expires_at: Timestamp::from_microsecond(row.get(first + 7)?).unwrap_or(Timestamp::MAX),
+            trace: row.get(first + 8)?,
         })
-    };
-    match class {
-        None => tx.first(
-            "SELECT id, coalesce(place, id), class, expires_at, due_at, state = 'retryable', starts FROM deliveries
-             WHERE lane_id = ?1 AND (state = 'available' OR state = 'retryable')
-             ORDER BY lane_id, class, coalesce(place, id), id LIMIT 1",
-            params![lane.0],
-            read,
-        ),
-        Some(class) => tx.first(
-            "SELECT id, coalesce(place, id), class, expires_at, due_at, state = 'retryable', starts FROM deliveries
-             WHERE lane_id = ?1 AND class > ?2 AND (state = 'available' OR state = 'retryable')
-             ORDER BY lane_id, class, coalesce(place, id), id LIMIT 1",
-            params![lane.0, class],
-            read,
-        ),
     }
-}
 
-fn expire(tx: &Tx<'_>, id: DeliveryId, now: Timestamp) -> Result<()> {
-    tx.execute(
-        "UPDATE deliveries SET state = 'expired', due_at = NULL, ended_at = ?2, updated_at = ?2 WHERE id = ?1",
-        params![id.0, now.as_microsecond()],
-    )?;
-    Ok(())
-}
-
-/// Marks the head of a claimed lane as being sent. An `UPDATE ... RETURNING` would do the same, but SQLite collects its
-/// rows in a temporary table first.
-fn start(tx: &Tx<'_>, lane: Lane, node: NodeId, head: Head, now: Timestamp) -> Result<Claimed> {
-    tx.execute(
-        "UPDATE deliveries SET state = 'sending', due_at = NULL, starts = starts + 1, began_at = ?2, updated_at = ?2
-         WHERE id = ?1",
-        params![head.id.0, now.as_microsecond()],
-    )?;
-    let claimed = tx.first(
-        "SELECT coalesce(deliveries.reference, lane_addresses.reference),
-                CASE WHEN deliveries.reference IS NULL THEN lane_addresses.identity ELSE deliveries.identity END,
-                activity, handler, payload, policy, starts, expires_at, trace
-         FROM deliveries JOIN lane_addresses USING (lane_id) WHERE deliveries.id = ?1",
-        params![head.id.0],
-        |row| {
-            let content = match row.get::<Option<String>>(2)? {
-                Some(activity) => Content::Activity(activity),
-                None => Content::Handler {
-                    name: row.get(3)?,
-                    payload: row.get(4)?,
-                },
-            };
-            Ok(Claimed {
-                id: head.id,
-                lane: lane.id,
-                node: node.0,
-                epoch: lane.epoch,
-                reference: row.get(0)?,
-                identity: row.get(1)?,
-                content,
-                policy: UnknownPolicy::from_row(row.text(5)?).unwrap_or_default(),
-                starts: row.get(6)?,
-                expires_at: Timestamp::from_microsecond(row.get(7)?).unwrap_or(Timestamp::MAX),
-                trace: row.get(8)?,
-                began_at: now,
-                call_by: lane.call_by,
-                class: head.class,
-                place: head.place,
-                channel_id: lane.channel_id,
-                conversation_id: lane.conversation_id,
-                tenant: lane.tenant,
-                host: lane.host,
-            })
-        },
-    )?;
-    claimed.ok_or_else(|| tidings_store::StoreError::message("a delivery vanished while it was claimed"))
+    fn claimed(self, lane: Lane, node: NodeId, head: Head, now: Timestamp) -> Claimed {
+        Claimed {
+            id: head.id,
+            lane: lane.id,
+            node: node.0,
+            epoch: lane.epoch,
+            reference: self.reference,
+            identity: self.identity,
+            content: self.content,
+            policy: self.policy,
+            starts: self.starts,
+            expires_at: self.expires_at,
+            trace: self.trace,
+            began_at: now,
+            call_by: lane.call_by,
+            class: head.class,
+            place: head.place,
+            channel_id: lane.channel_id,
+            conversation_id: lane.conversation_id,
+            tenant: lane.tenant,
+            host: lane.host,
+        }
+    }
 }

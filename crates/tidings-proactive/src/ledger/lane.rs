@@ -1,7 +1,7 @@
 //! The row of a lane.
 
 use jiff::Timestamp;
-use tidings_store::{Dialect, Row, Tx, params};
+use tidings_store::{ColumnRef, Dialect, List, Row, ToColumn as _, Tx, params};
 
 use super::Result;
 use crate::reason::CloseReason;
@@ -48,6 +48,13 @@ const BY_ID_LOCKED: &str = concat!(
     columns!(),
     " FROM lanes JOIN lane_addresses ON lane_id = lanes.id WHERE lanes.id = ?1 FOR UPDATE OF lanes"
 );
+/// In one order, so that nobody waits in a circle.
+const BY_IDS_LOCKED: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM lanes JOIN lane_addresses ON lane_id = lanes.id WHERE lanes.id = ANY(?1) ORDER BY lanes.id \
+     FOR UPDATE OF lanes"
+);
 const BY_ID_SKIP_LOCKED: &str = concat!(
     "SELECT ",
     columns!(),
@@ -81,6 +88,19 @@ impl Lane {
         tx.first(sql, params![id.0], Lane::from_row)
     }
 
+    /// Those of `ids` that are on record, which come in rising order.
+    pub(super) fn by_ids(tx: &Tx<'_>, ids: impl IntoIterator<Item = LaneId>) -> Result<Vec<Lane>> {
+        if tx.dialect() == Dialect::Postgres {
+            let ids: List<'_> = ids.into_iter().map(|id| ColumnRef::Integer(id.0)).collect();
+            return tx.all(BY_IDS_LOCKED, params![ids], Lane::from_row);
+        }
+        let mut lanes = Vec::new();
+        for id in ids {
+            lanes.extend(Lane::by_id(tx, id)?);
+        }
+        Ok(lanes)
+    }
+
     /// As [`by_id`](Self::by_id), but `None` also if another transaction has the lane in hand: for whoever has some
     /// already and must not wait for one more.
     pub(super) fn in_no_hands(tx: &Tx<'_>, id: LaneId) -> Result<Option<Lane>> {
@@ -92,36 +112,152 @@ impl Lane {
     }
 }
 
-/// A lane that nobody has: `next_at` says when it is looked at again, `None` not before something becomes ready.
+/// What a transaction writes of lanes at its end: each row once, and all together.
+#[derive(Default)]
+pub(super) struct LaneWrites {
+    rows: Vec<LaneWrite>,
+    /// Of those nothing else has changed.
+    backlogs: Vec<(LaneId, i64)>,
+}
+
+struct LaneWrite {
+    id: LaneId,
+    node: Option<i64>,
+    next_at: Option<i64>,
+    reason: Option<WaitReason>,
+    backlog: i64,
+    meter: Option<String>,
+    epoch: i64,
+}
+
+impl LaneWrites {
+    /// A lane that nobody has: `next_at` says when it is looked at again, `None` not before something becomes ready.
+    pub(super) fn release(&mut self, lane: &Lane, next_at: Option<i64>, reason: Option<WaitReason>) {
+        self.rows.push(LaneWrite {
+            id: lane.id,
+            node: None,
+            next_at,
+            reason,
+            backlog: lane.backlog,
+            meter: lane.meter.clone(),
+            epoch: lane.epoch,
+        });
+    }
+
+    /// A lane that `node` has.
+    pub(super) fn hold(&mut self, lane: &Lane, node: i64) {
+        self.rows.push(LaneWrite {
+            id: lane.id,
+            node: Some(node),
+            next_at: None,
+            reason: None,
+            backlog: lane.backlog,
+            meter: lane.meter.clone(),
+            epoch: lane.epoch,
+        });
+    }
+
+    /// A lane of which only the backlog has changed.
+    pub(super) fn backlog(&mut self, lane: &Lane) {
+        self.backlogs.push((lane.id, lane.backlog));
+    }
+
+    /// Writes them. No lane may be among them twice.
+    pub(super) fn write(self, tx: &Tx<'_>) -> Result<()> {
+        let at_once = tx.dialect() == Dialect::Postgres;
+        if at_once && self.rows.len() > 1 {
+            self.write_rows(tx)?;
+        } else {
+            for write in self.rows {
+                write.write(tx)?;
+            }
+        }
+        if at_once && self.backlogs.len() > 1 {
+            let ids: List<'_> = self
+                .backlogs
+                .iter()
+                .map(|(id, _)| ColumnRef::Integer(id.0))
+                .collect();
+            let backlogs: List<'_> = self
+                .backlogs
+                .iter()
+                .map(|(_, backlog)| backlog.to_column())
+                .collect();
+            tx.execute(
+                "UPDATE lanes SET backlog = new.backlog
+                 FROM unnest(CAST(?1 AS BIGINT[]), CAST(?2 AS BIGINT[])) AS new (id, backlog)
+                 WHERE lanes.id = new.id",
+                params![ids, backlogs],
+            )?;
+            return Ok(());
+        }
+        for (id, backlog) in self.backlogs {
+            tx.execute(
+                "UPDATE lanes SET backlog = ?2 WHERE id = ?1",
+                params![id.0, backlog],
+            )?;
+        }
+        Ok(())
+    }
+
+    fn write_rows(&self, tx: &Tx<'_>) -> Result<()> {
+        fn text(reason: Option<WaitReason>) -> ColumnRef<'static> {
+            reason.map_or(ColumnRef::Null, |reason| ColumnRef::Text(reason.as_str()))
+        }
+        tx.execute(
+            "UPDATE lanes SET node = new.node, next_at = new.next_at, wait_reason = new.wait_reason,
+                              backlog = new.backlog, meter = new.meter, epoch = new.epoch
+             FROM unnest(CAST(?1 AS BIGINT[]), CAST(?2 AS BIGINT[]), CAST(?3 AS BIGINT[]), CAST(?4 AS TEXT[]),
+                         CAST(?5 AS BIGINT[]), CAST(?6 AS TEXT[]), CAST(?7 AS BIGINT[]))
+                  AS new (id, node, next_at, wait_reason, backlog, meter, epoch)
+             WHERE lanes.id = new.id",
+            params![
+                self.column(|write| write.id.0.to_column()),
+                self.column(|write| write.node.to_column()),
+                self.column(|write| write.next_at.to_column()),
+                self.column(|write| text(write.reason)),
+                self.column(|write| write.backlog.to_column()),
+                self.column(|write| write.meter.to_column()),
+                self.column(|write| write.epoch.to_column()),
+            ],
+        )?;
+        Ok(())
+    }
+
+    fn column<'a>(&'a self, value: impl Fn(&'a LaneWrite) -> ColumnRef<'a>) -> List<'a> {
+        self.rows.iter().map(value).collect()
+    }
+}
+
+impl LaneWrite {
+    fn write(self, tx: &Tx<'_>) -> Result<()> {
+        tx.execute(
+            "UPDATE lanes SET node = ?2, next_at = ?3, wait_reason = ?4, backlog = ?5, meter = ?6, epoch = ?7
+             WHERE id = ?1",
+            params![
+                self.id.0,
+                self.node,
+                self.next_at,
+                self.reason.map(WaitReason::as_str),
+                self.backlog,
+                self.meter,
+                self.epoch
+            ],
+        )?;
+        Ok(())
+    }
+}
+
+/// Writes a lane that nobody has.
 pub(super) fn release(
     tx: &Tx<'_>,
     lane: &Lane,
     next_at: Option<i64>,
     reason: Option<WaitReason>,
 ) -> Result<()> {
-    tx.execute(
-        "UPDATE lanes SET node = NULL, next_at = ?2, wait_reason = ?3, backlog = ?4, meter = ?5, epoch = ?6
-         WHERE id = ?1",
-        params![
-            lane.id.0,
-            next_at,
-            reason.map(WaitReason::as_str),
-            lane.backlog,
-            lane.meter,
-            lane.epoch
-        ],
-    )?;
-    Ok(())
-}
-
-/// A lane that `node` has.
-pub(super) fn hold(tx: &Tx<'_>, lane: &Lane, node: i64) -> Result<()> {
-    tx.execute(
-        "UPDATE lanes SET node = ?2, next_at = NULL, wait_reason = NULL, backlog = ?3, meter = ?4, epoch = ?5
-         WHERE id = ?1",
-        params![lane.id.0, node, lane.backlog, lane.meter, lane.epoch],
-    )?;
-    Ok(())
+    let mut writes = LaneWrites::default();
+    writes.release(lane, next_at, reason);
+    writes.write(tx)
 }
 
 /// The channel takes nothing there any more: what waits is refused, and the lane keeps the evidence.

@@ -119,7 +119,9 @@ pub(crate) fn others(tx: &Tx<'_>, node: NodeId) -> Result<(Vec<SignOfLife>, bool
 /// behind, so that whoever looks finds them.
 pub(crate) fn leave(tx: &Tx<'_>, node: NodeId) -> Result<()> {
     let left = tx.execute(
-        "DELETE FROM nodes WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM lanes WHERE lanes.node = ?1)",
+        "DELETE FROM nodes WHERE id = ?1 AND NOT EXISTS (
+             SELECT 1 FROM deliveries JOIN lanes ON lanes.id = deliveries.lane_id
+             WHERE deliveries.state = 'sending' AND node = ?1)",
         params![node.0],
     )?;
     if left == 0 {
@@ -162,7 +164,8 @@ pub(crate) fn take_over_all(
     now: Timestamp,
 ) -> Result<TakenOver> {
     let lanes = tx.all(
-        "SELECT id FROM lanes WHERE node <> ?1 ORDER BY id LIMIT ?2",
+        "SELECT lanes.id FROM deliveries JOIN lanes ON lanes.id = deliveries.lane_id
+         WHERE deliveries.state = 'sending' AND node <> ?1 ORDER BY lanes.id LIMIT ?2",
         params![node.0, LANES_AT_ONCE],
         |row| Ok(LaneId(row.get(0)?)),
     )?;
@@ -191,7 +194,8 @@ pub(crate) fn take_over(
         return Ok(TakenOver::default());
     }
     let lanes = tx.all(
-        "SELECT id FROM lanes WHERE node = ?1 ORDER BY id LIMIT ?2",
+        "SELECT lanes.id FROM deliveries JOIN lanes ON lanes.id = deliveries.lane_id
+         WHERE deliveries.state = 'sending' AND node = ?1 ORDER BY lanes.id LIMIT ?2",
         params![dead.0, LANES_AT_ONCE],
         |row| Ok(LaneId(row.get(0)?)),
     )?;

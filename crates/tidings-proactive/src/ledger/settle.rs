@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
-use tidings_store::{Tx, params};
+use tidings_store::{Dialect, List, ToColumn as _, Tx, params};
 
 use super::claim::{self, Claimed, Claiming, Turn};
 use super::enqueue::Insist;
-use super::lane::{self, Lane};
+use super::lane::{self, Lane, LaneId, LaneWrites};
 use super::{Result, budget, suspect};
 use crate::delivery::Failure;
 use crate::limits::Limits;
@@ -88,28 +88,68 @@ pub(crate) fn settle_all<'a>(
 ) -> Result<Vec<Settled>> {
     let mut in_order: Vec<(usize, (&Outcome, Next))> = outcomes.enumerate().collect();
     in_order.sort_unstable_by_key(|(_, (outcome, _))| outcome.claimed.lane);
-    let mut settled: Vec<(usize, Settled)> = Vec::with_capacity(in_order.len());
+    let mut ids: Vec<LaneId> = in_order
+        .iter()
+        .map(|(_, (outcome, _))| outcome.claimed.lane)
+        .collect();
+    ids.dedup();
+    let mut on_record = Lane::by_ids(tx, ids)?.into_iter().peekable();
+    let mut settled: Vec<Settled> = Vec::with_capacity(in_order.len());
+    settled.resize_with(in_order.len(), || Settled::LeaseLost);
+    let mut writes = Writes::default();
+    let mut going_on = Vec::new();
     for (place, (outcome, next)) in in_order {
-        settled.push((place, settle(tx, outcome, next, now, claiming)?));
+        let claimed = &outcome.claimed;
+        while on_record.next_if(|lane| lane.id < claimed.lane).is_some() {}
+        let is_its = |lane: &Lane| {
+            lane.id == claimed.lane && lane.epoch == claimed.epoch && lane.node == Some(claimed.node)
+        };
+        let Some(lane) = on_record.next_if(is_its) else {
+            claiming.counters.leases_lost(1);
+            continue;
+        };
+        settled[place] = Settled::Recorded(None);
+        if let Some(lane) = settle(tx, outcome, lane, next, now, claiming, &mut writes)? {
+            going_on.push((place, lane));
+        }
     }
-    settled.sort_unstable_by_key(|(place, _)| *place);
-    Ok(settled.into_iter().map(|(_, settled)| settled).collect())
+    let Writes { delivered, mut lanes } = writes;
+    deliver(tx, &delivered)?;
+    let (places, to_claim): (Vec<usize>, Vec<Lane>) = going_on.into_iter().unzip();
+    let turns = claim::claim_lanes(tx, claiming, to_claim, now, &mut lanes)?;
+    for (place, turn) in places.into_iter().zip(turns) {
+        if let Turn::Claimed(claimed) = turn {
+            settled[place] = Settled::Recorded(Some(claimed));
+        }
+    }
+    lanes.write(tx)?;
+    Ok(settled)
 }
 
-fn settle(
+/// What is written of all outcomes together.
+#[derive(Default)]
+struct Writes<'a> {
+    delivered: Vec<Delivered<'a>>,
+    lanes: LaneWrites,
+}
+
+struct Delivered<'a> {
+    id: i64,
+    ended_at: i64,
+    activity_id: Option<&'a str>,
+}
+
+/// Records one outcome, and returns its lane if the next of it is to be claimed.
+fn settle<'a>(
     tx: &Tx<'_>,
-    outcome: &Outcome,
+    outcome: &'a Outcome,
+    mut lane: Lane,
     next: Next,
     now: Timestamp,
     claiming: Claiming<'_>,
-) -> Result<Settled> {
+    writes: &mut Writes<'a>,
+) -> Result<Option<Lane>> {
     let claimed = &outcome.claimed;
-    let lane = Lane::by_id(tx, claimed.lane)?;
-    let Some(mut lane) = lane.filter(|lane| lane.epoch == claimed.epoch && lane.node == Some(claimed.node))
-    else {
-        claiming.counters.leases_lost(1);
-        return Ok(Settled::LeaseLost);
-    };
     count(claiming.counters, outcome);
     if outcome.called {
         count_call(&claiming.terms().rules.lane_limits, &mut lane, outcome.ended_at);
@@ -117,7 +157,11 @@ fn settle(
     let mut lane_waits_until = None;
     match &outcome.ending {
         Ending::Delivered { activity_id } => {
-            deliver(tx, outcome, activity_id.as_deref())?;
+            writes.delivered.push(Delivered {
+                id: claimed.id.0,
+                ended_at: outcome.ended_at.as_microsecond(),
+                activity_id: activity_id.as_deref(),
+            });
             lane.backlog -= 1;
         }
         Ending::Retry {
@@ -167,35 +211,28 @@ fn settle(
                 "status": failed.failure.status, "code": failed.failure.code, "message": failed.failure.message,
             });
             lane::close(tx, &mut lane, *reason, &evidence.to_string(), now)?;
-            lane::release(tx, &lane, None, None)?;
-            return Ok(Settled::Recorded(None));
+            writes.lanes.release(&lane, None, None);
+            return Ok(None);
         }
         Ending::PutBack => put_back(tx, outcome)?,
     }
     if let Some(until) = lane_waits_until {
         claiming.note_due(until);
-        lane::release(
-            tx,
-            &lane,
-            Some(until.as_microsecond()),
-            Some(WaitReason::RetryAfter),
-        )?;
-        return Ok(Settled::Recorded(None));
+        let next_at = until.as_microsecond();
+        writes
+            .lanes
+            .release(&lane, Some(next_at), Some(WaitReason::RetryAfter));
+        return Ok(None);
     }
     if lane.backlog == 0 || lane.closed {
-        lane::release(tx, &lane, None, None)?;
-        return Ok(Settled::Recorded(None));
+        writes.lanes.release(&lane, None, None);
+        return Ok(None);
     }
     if next == Next::SameLane {
-        return Ok(Settled::Recorded(
-            match claim::claim_lane(tx, claiming, lane, now)? {
-                Turn::Claimed(claimed) => Some(claimed),
-                Turn::Waits | Turn::Unfinished => None,
-            },
-        ));
+        return Ok(Some(lane));
     }
-    lane::release(tx, &lane, Some(now.as_microsecond()), None)?;
-    Ok(Settled::Recorded(None))
+    writes.lanes.release(&lane, Some(now.as_microsecond()), None);
+    Ok(None)
 }
 
 fn count(counters: &EngineCounters, outcome: &Outcome) {
@@ -225,16 +262,28 @@ pub(super) fn count_call(limits: &HashMap<String, Limits>, lane: &mut Lane, ende
     }
 }
 
-fn deliver(tx: &Tx<'_>, outcome: &Outcome, activity_id: Option<&str>) -> Result<()> {
-    tx.execute(
-        "UPDATE deliveries SET state = 'delivered', ended_at = ?2, updated_at = ?2, activity_id = ?3
-         WHERE id = ?1 AND state = 'sending'",
-        params![
-            outcome.claimed.id.0,
-            outcome.ended_at.as_microsecond(),
-            activity_id
-        ],
-    )?;
+fn deliver(tx: &Tx<'_>, delivered: &[Delivered<'_>]) -> Result<()> {
+    if tx.dialect() == Dialect::Postgres && delivered.len() > 1 {
+        let ids: List<'_> = delivered.iter().map(|one| one.id.to_column()).collect();
+        let times: List<'_> = delivered.iter().map(|one| one.ended_at.to_column()).collect();
+        let activity_ids: List<'_> = delivered.iter().map(|one| one.activity_id.to_column()).collect();
+        // The index of what is being sent is small but full of rows that are gone: not compared so that it is used.
+        tx.execute(
+            "UPDATE deliveries SET state = 'delivered', ended_at = new.ended_at, updated_at = new.ended_at,
+                                   activity_id = new.activity_id
+             FROM unnest(CAST(?1 AS BIGINT[]), CAST(?2 AS BIGINT[]), CAST(?3 AS TEXT[])) AS new (id, ended_at, activity_id)
+             WHERE deliveries.id = new.id AND coalesce(state, '') = 'sending'",
+            params![ids, times, activity_ids],
+        )?;
+        return Ok(());
+    }
+    for one in delivered {
+        tx.execute(
+            "UPDATE deliveries SET state = 'delivered', ended_at = ?2, updated_at = ?2, activity_id = ?3
+             WHERE id = ?1 AND state = 'sending'",
+            params![one.id, one.ended_at, one.activity_id],
+        )?;
+    }
     Ok(())
 }
 
@@ -343,9 +392,12 @@ pub(crate) fn settle_handled(
             "the conversation was taken over by another process while the handler ran; it runs again there",
         ));
     }
-    for child in children {
-        // The backlog was let in with the handler's own delivery.
-        let _ = super::enqueue(tx, child, now, Insist::Yes, allowance)?;
+    // The backlog was let in with the handler's own delivery.
+    let put = super::enqueue_all(tx, children, now, Insist::Yes, allowance)?;
+    if put.is_err() {
+        return Err(tidings_store::StoreError::message(
+            "what a handler said was refused",
+        ));
     }
     tx.execute(
         "UPDATE deliveries SET state = 'delivered', ended_at = ?2, updated_at = ?2

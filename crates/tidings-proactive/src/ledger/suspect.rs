@@ -51,16 +51,21 @@ pub(super) fn wait(tx: &Tx<'_>, id: DeliveryId, expires_at: i64, now: Timestamp)
     Ok(Some(until))
 }
 
-/// Whether a delivery that is to be tried again has to wait because it is a suspect and its node sends another. Then it
-/// is put off.
+/// Whether a delivery that is to be tried again has to wait because it is a suspect and its node sends another, in
+/// `sends_one` or on record. Then it is put off.
 pub(super) fn has_to_wait(
     tx: &Tx<'_>,
     claiming: Claiming<'_>,
     id: DeliveryId,
     expires_at: i64,
+    sends_one: &mut bool,
     now: Timestamp,
 ) -> Result<bool> {
-    if losses(tx, id)? < SUSPECTED || may_try_one(tx, claiming.node)? {
+    if losses(tx, id)? < SUSPECTED {
+        return Ok(false);
+    }
+    if !*sends_one && may_try_one(tx, claiming.node)? {
+        *sends_one = true;
         return Ok(false);
     }
     let until = note_wait(tx, id, WAITS_FOR_ANOTHER, expires_at, now)?;

@@ -48,11 +48,26 @@ enum Op {
         policy: UnknownPolicy,
         key: Option<u8>,
     },
+    /// A batch, of which each goes to the next conversation and class, and every second has the key.
+    EnqueueAll {
+        count: usize,
+        conversation: usize,
+        class: usize,
+        delay: i64,
+        lives: i64,
+        may_claim: bool,
+        key: Option<u8>,
+    },
     /// All that is ready is claimed.
     Claim,
     ReleaseDue,
     Settle {
         which: usize,
+        how: How,
+        next: Next,
+    },
+    /// All that is in hand in one commit, but for handlers.
+    SettleAll {
         how: How,
         next: Next,
     },
@@ -86,6 +101,35 @@ enum How {
     },
 }
 
+impl Op {
+    /// The parts of a batch; of anything else itself.
+    fn parts(self) -> Vec<Op> {
+        let Op::EnqueueAll {
+            count,
+            conversation,
+            class,
+            delay,
+            lives,
+            may_claim,
+            key,
+        } = self
+        else {
+            return vec![self];
+        };
+        let part = |nth: usize| Op::Enqueue {
+            conversation: (conversation + nth) % CONVERSATIONS.len(),
+            class: (class + nth / 2) % CLASSES.len(),
+            delay,
+            lives,
+            may_claim,
+            handler: nth % 3 == 2,
+            policy: UnknownPolicy::ALL[nth % UnknownPolicy::ALL.len()],
+            key: key.filter(|_| nth % 2 == 1),
+        };
+        (0..count).map(part).collect()
+    }
+}
+
 /// What came of it. Ids are as the database gave them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Event {
@@ -94,6 +138,8 @@ enum Event {
         state: DeliveryState,
         replay: bool,
     },
+    /// In the order of the batch.
+    EnqueuedAll(Vec<(i64, DeliveryState, bool)>),
     /// In the order of their ids.
     Claimed(Vec<i64>),
     LeaseLost,
@@ -171,6 +217,21 @@ impl Hands {
                 self.held.extend(enqueued.claimed);
                 Ok(event)
             }
+            Op::EnqueueAll { may_claim, .. } => {
+                let batch: Vec<NewDelivery> =
+                    op.parts().into_iter().map(|op| self.new_delivery(op)).collect();
+                let claiming = may_claim.then_some(Claiming {
+                    node: self.node,
+                    terms: &self.terms,
+                    counters: &self.counters,
+                });
+                let mut allowance = Allowance::new(None, claiming, batch.len());
+                let mut enqueued = enqueue_all(tx, batch, now, Insist::No, &mut allowance)?.unwrap();
+                let claimed = enqueued.iter_mut().filter_map(|one| one.claimed.take());
+                self.held.extend(claimed);
+                let standing = enqueued.iter().map(|one| (one.id.0, one.state, one.replay));
+                Ok(Event::EnqueuedAll(standing.collect()))
+            }
             Op::Claim => {
                 let claiming = Claiming {
                     node: self.node,
@@ -191,6 +252,18 @@ impl Hands {
                 }
                 let claimed = self.held.remove(which % self.held.len());
                 self.settle(tx, claimed, how, next)
+            }
+            Op::SettleAll { how, next } => {
+                let (handlers, activities): (Vec<Claimed>, Vec<Claimed>) = std::mem::take(&mut self.held)
+                    .into_iter()
+                    .partition(|claimed| matches!(claimed.content, Content::Handler { .. }));
+                self.held = handlers;
+                let settled = self.settle_all(tx, activities, how, next)?;
+                let next = settled.into_iter().filter_map(|settled| match settled {
+                    Settled::Recorded(next) => next.map(|next| *next),
+                    Settled::LeaseLost => panic!("nobody has taken anything over"),
+                });
+                Ok(self.hold(next.collect()))
             }
             Op::SettleLate { which } => {
                 if self.lost.is_empty() {
@@ -269,12 +342,38 @@ impl Hands {
             settle_handled(tx, &claimed, children.collect(), &mut allowance, now)?;
             return Ok(Event::Nothing);
         }
+        match self.settle_all(tx, vec![claimed], how, next)?.pop() {
+            Some(Settled::Recorded(next)) => Ok(self.hold(next.into_iter().map(|next| *next).collect())),
+            _ => Ok(Event::LeaseLost),
+        }
+    }
+
+    fn settle_all(&self, tx: &Tx<'_>, claimed: Vec<Claimed>, how: How, next: Next) -> Result<Vec<Settled>> {
+        let now = at(self.now);
+        let outcomes: Vec<Outcome> = claimed
+            .into_iter()
+            .map(|claimed| Outcome {
+                claimed,
+                called: true,
+                ended_at: now,
+                ending: self.ending(how),
+            })
+            .collect();
+        let claiming = Claiming {
+            node: self.node,
+            terms: &self.terms,
+            counters: &self.counters,
+        };
+        settle_all(tx, outcomes.iter().map(|outcome| (outcome, next)), now, claiming)
+    }
+
+    fn ending(&self, how: How) -> Ending {
         let failed = |outcome| Failed {
             outcome,
             failure: Failure::default(),
             retry_after_ms: None,
         };
-        let ending = match how {
+        match how {
             How::Delivered | How::Handled { .. } => Ending::Delivered { activity_id: None },
             How::Retry { wait, unknown, pause } => Ending::Retry {
                 due_at: at(self.now + wait),
@@ -294,22 +393,6 @@ impl Hands {
                 failed: failed(AttemptOutcome::Closed),
             },
             How::PutBack => Ending::PutBack,
-        };
-        let outcome = Outcome {
-            claimed,
-            called: true,
-            ended_at: now,
-            ending,
-        };
-        let claiming = Claiming {
-            node: self.node,
-            terms: &self.terms,
-            counters: &self.counters,
-        };
-        let mut settled = settle_all(tx, [(&outcome, next)].into_iter(), now, claiming)?;
-        match settled.pop() {
-            Some(Settled::Recorded(next)) => Ok(self.hold(next.into_iter().map(|next| *next).collect())),
-            _ => Ok(Event::LeaseLost),
         }
     }
 }
@@ -410,14 +493,37 @@ fn op() -> impl Strategy<Value = Op> {
                 key,
             },
         );
+    let enqueue_all = (
+        2..8_usize,
+        0..CONVERSATIONS.len(),
+        0..CLASSES.len(),
+        prop_oneof![3 => Just(0), 1 => 1..60_i64],
+        prop_oneof![1 => 1..30_i64, 2 => 100..1_000_i64],
+        any::<bool>(),
+        prop::option::weighted(0.3, 0..6_u8),
+    )
+        .prop_map(
+            |(count, conversation, class, delay, lives, may_claim, key)| Op::EnqueueAll {
+                count,
+                conversation,
+                class,
+                delay,
+                lives,
+                may_claim,
+                key,
+            },
+        );
+    let next = || prop::sample::select(vec![Next::SameLane, Next::AnyLane]);
     prop_oneof![
         8 => enqueue,
+        2 => enqueue_all,
+        2 => (how(), next()).prop_map(|(how, next)| Op::SettleAll { how, next }),
         4 => Just(Op::Claim),
         3 => Just(Op::ReleaseDue),
-        8 => (any::<prop::sample::Index>(), how(), any::<bool>()).prop_map(|(which, how, same)| Op::Settle {
+        8 => (any::<prop::sample::Index>(), how(), next()).prop_map(|(which, how, next)| Op::Settle {
             which: which.index(64),
             how,
-            next: if same { Next::SameLane } else { Next::AnyLane },
+            next,
         }),
         1 => any::<prop::sample::Index>().prop_map(|which| Op::SettleLate { which: which.index(64) }),
         1 => Just(Op::TakeOver),

@@ -1,14 +1,15 @@
 //! Recording how deliveries ended.
 //!
 //! Outcomes gather until the writer comes to the operation that records them, and share it: however many deliveries end
-//! while a commit runs, the next one settles them all, by one operation and one task.
+//! while a commit runs, the next one settles them all, by one operation and one task. On PostgreSQL, which runs several
+//! operations at once, the next begins only then.
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tidings_store::{StoreError, Tx};
+use tidings_store::{Dialect, StoreError, Tx};
 
 use super::{Slot, Worker};
 use crate::ledger::{self, Claimed, Next, Outcome, Settled};
@@ -40,28 +41,56 @@ impl Tried {
 
 /// What waits to be recorded.
 #[derive(Default)]
-pub(super) struct Settling(Mutex<Vec<Tried>>);
+pub(super) struct Settling(Mutex<Gathered>);
+
+#[derive(Default)]
+struct Gathered {
+    waiting: Vec<Tried>,
+    /// How many record what gathers, until nothing does.
+    tending: u8,
+}
+
+/// So many operations record outcomes at the same time on PostgreSQL: what ends while one waits for its commit begins
+/// the other, and they hold many each.
+const TENDING: u8 = 2;
 
 impl Settling {
-    /// Adds one; true if it is the first, and the caller has to see to it that all are recorded.
-    fn put(&self, tried: Tried) -> bool {
-        let mut waiting = lock(&self.0);
-        waiting.push(tried);
-        waiting.len() == 1
+    /// Adds one; true if the caller has to see to it that all are recorded.
+    fn put(&self, tried: Tried, dialect: Dialect) -> bool {
+        let mut gathered = lock(&self.0);
+        gathered.waiting.push(tried);
+        match dialect {
+            Dialect::Sqlite => gathered.waiting.len() == 1,
+            // There an operation would not wait for the commit of the one before it, and hold few.
+            Dialect::Postgres => {
+                let may_tend = gathered.tending < TENDING;
+                gathered.tending += u8::from(may_tend);
+                may_tend
+            }
+        }
     }
 
     fn take(&self) -> Vec<Tried> {
-        std::mem::take(&mut *lock(&self.0))
+        std::mem::take(&mut lock(&self.0).waiting)
+    }
+
+    /// Whether more has gathered. If not, whoever puts the next sees to it.
+    fn has_more(&self) -> bool {
+        let mut gathered = lock(&self.0);
+        let has_more = !gathered.waiting.is_empty();
+        gathered.tending = gathered.tending.saturating_sub(u8::from(!has_more));
+        has_more
     }
 
     /// What a run left behind that was dropped.
     pub(super) fn clear(&self) {
-        drop(self.take());
+        let left = std::mem::take(&mut *lock(&self.0));
+        drop(left);
     }
 }
 
-fn lock(tried: &Mutex<Vec<Tried>>) -> MutexGuard<'_, Vec<Tried>> {
-    tried.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What a commit of outcomes did.
@@ -77,8 +106,12 @@ struct Recorded {
 impl Worker {
     /// Records an outcome, or leaves it to the operation that waits for the writer already.
     pub(super) async fn settle(self: &Arc<Self>, tried: Tried) {
-        if self.settling.put(tried) {
+        let dialect = self.db.dialect();
+        if self.settling.put(tried, dialect) {
             self.settle_all(None).await;
+            while dialect == Dialect::Postgres && self.settling.has_more() {
+                self.settle_all(None).await;
+            }
         }
     }
 
@@ -99,11 +132,11 @@ impl Worker {
                 .await
         };
         let mut tried = std::mem::take(&mut *lock(&tried));
-        if tried.is_empty() {
-            // The writer did not come to it.
-            tried = self.settling.take();
-        }
         if let Err(error) = &recorded {
+            if tried.is_empty() {
+                // No writer came to it.
+                tried = self.settling.take();
+            }
             self.claims_failed(error);
         }
         match recorded {

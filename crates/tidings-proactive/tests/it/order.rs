@@ -219,3 +219,26 @@ async fn a_dedupe_key_owes_one_delivery_even_after_it_ended() {
     running.stop().await;
     assert!(desk.nothing_is_on_its_way().await);
 }
+
+/// Whoever records outcomes finds none where another has just taken them all; what ends in that moment is not his.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_what_ends_at_the_same_time_nothing_is_forgotten() {
+    const CONVERSATIONS: usize = 100;
+    const EACH: usize = 20;
+    let desk = Desk::on(place(), options(64));
+    let running = desk.run();
+    desk.until_it_runs().await;
+    for _ in 0..EACH {
+        let batch = (0..CONVERSATIONS)
+            .map(|to| desk.owe(&to.to_string(), "x"))
+            .collect();
+        desk.proactive.enqueue_all(batch).await.unwrap();
+    }
+    for _ in 0..CONVERSATIONS * EACH {
+        desk.call().await.deliver();
+    }
+    running.stop().await;
+    let all = u64::try_from(CONVERSATIONS * EACH).unwrap();
+    assert_eq!(desk.ledger().await, [("delivered".to_owned(), all)]);
+    desk.check().await;
+}

@@ -33,6 +33,8 @@ struct Lane {
 pub(super) struct Model {
     now: i64,
     lanes: [Lane; 3],
+    /// Those that are known, the oldest first.
+    ages: Vec<usize>,
     deliveries: Vec<Delivery>,
     keys: BTreeMap<u8, i64>,
     /// What is in hand, by their ids; and what was when the node died.
@@ -65,6 +67,7 @@ impl Model {
         Model {
             now,
             lanes: Default::default(),
+            ages: Vec::new(),
             deliveries: Vec::new(),
             keys: BTreeMap::new(),
             held: Vec::new(),
@@ -115,32 +118,30 @@ impl Model {
                 self.now += seconds;
                 Event::Nothing
             }
-            Op::Enqueue { key, .. } => {
-                if let Some(id) = key.and_then(|key| self.keys.get(&key).copied()) {
-                    let state = self.delivery(id).state;
-                    return Event::Enqueued {
-                        id,
-                        state,
-                        replay: true,
-                    };
-                }
-                let (id, state) = self.enqueue(op);
-                if let Some(key) = key {
-                    self.keys.insert(key, id);
-                }
-                Event::Enqueued {
-                    id,
-                    state,
-                    replay: false,
-                }
+            Op::Enqueue { .. } => {
+                let (id, state, replay) = self.put(op);
+                Event::Enqueued { id, state, replay }
             }
-            Op::Claim => {
-                let mut claimed = Vec::new();
-                for lane in self.lanes_by_age() {
-                    if self.lanes[lane].next_at.is_some_and(|at| at <= self.now) {
-                        claimed.extend(self.claim(lane, &claimed));
+            Op::EnqueueAll { .. } => {
+                let parts = op.parts();
+                // Conversations that nobody knew are opened first, in the order of their names.
+                for lane in 0..self.lanes.len() {
+                    let is_new = |part: &Op| match part {
+                        Op::Enqueue {
+                            conversation, key, ..
+                        } => *conversation == lane && key.is_none_or(|key| !self.keys.contains_key(&key)),
+                        _ => false,
+                    };
+                    if parts.iter().any(is_new) {
+                        self.open(lane);
                     }
                 }
+                Event::EnqueuedAll(parts.into_iter().map(|part| self.put(part)).collect())
+            }
+            Op::Claim => {
+                let is_ready = |lane: &usize| self.lanes[*lane].next_at.is_some_and(|at| at <= self.now);
+                let ready: Vec<usize> = self.ages.iter().copied().filter(is_ready).collect();
+                let claimed = self.claim(&ready);
                 self.hold(claimed)
             }
             Op::ReleaseDue => {
@@ -152,7 +153,27 @@ impl Model {
                     return Event::Nothing;
                 }
                 let id = self.held.remove(which % self.held.len());
-                self.settle(id, how, next)
+                let is_handled = matches!(how, How::Handled { .. }) && self.delivery(id).is_handler;
+                match self.settle(id, how, next) {
+                    _ if is_handled => Event::Nothing,
+                    goes_on => {
+                        let claimed = self.claim(goes_on.as_slice());
+                        self.hold(claimed)
+                    }
+                }
+            }
+            Op::SettleAll { how, next } => {
+                let (handlers, activities): (Vec<i64>, Vec<i64>) = std::mem::take(&mut self.held)
+                    .into_iter()
+                    .partition(|id| self.delivery(*id).is_handler);
+                self.held = handlers;
+                let mut go_on: Vec<usize> = activities
+                    .into_iter()
+                    .filter_map(|id| self.settle(id, how, next))
+                    .collect();
+                go_on.sort_by_key(|lane| self.ages.iter().position(|known| known == lane));
+                let claimed = self.claim(&go_on);
+                self.hold(claimed)
             }
             Op::SettleLate { .. } if self.lost.is_empty() => Event::Nothing,
             Op::SettleLate { .. } => Event::LeaseLost,
@@ -173,6 +194,28 @@ impl Model {
         Event::Claimed(claimed)
     }
 
+    fn open(&mut self, lane: usize) {
+        if !self.ages.contains(&lane) {
+            self.ages.push(lane);
+        }
+        self.lanes[lane].is_known = true;
+    }
+
+    /// Its id, its state, and whether it was there already.
+    fn put(&mut self, op: Op) -> (i64, DeliveryState, bool) {
+        let Op::Enqueue { key, .. } = op else {
+            unreachable!("only what is enqueued is a delivery")
+        };
+        if let Some(id) = key.and_then(|key| self.keys.get(&key).copied()) {
+            return (id, self.delivery(id).state, true);
+        }
+        let (id, state) = self.enqueue(op);
+        if let Some(key) = key {
+            self.keys.insert(key, id);
+        }
+        (id, state, false)
+    }
+
     fn enqueue(&mut self, op: Op) -> (i64, DeliveryState) {
         let Op::Enqueue {
             conversation,
@@ -189,8 +232,8 @@ impl Model {
         };
         let is_empty = self.backlog(conversation) == 0;
         let id = self.deliveries.len() as i64 + 1;
+        self.open(conversation);
         let lane = &mut self.lanes[conversation];
-        lane.is_known = true;
         let idle = !lane.claimed && lane.next_at.is_none();
         let state = if lane.closed {
             DeliveryState::Refused
@@ -243,57 +286,59 @@ impl Model {
         }
     }
 
-    /// The one that was owed to first comes first.
-    fn lanes_by_age(&self) -> Vec<usize> {
-        let mut lanes: Vec<usize> = Vec::new();
-        for delivery in &self.deliveries {
-            if !lanes.contains(&delivery.lane) {
-                lanes.push(delivery.lane);
-            }
-        }
-        lanes
-    }
-
-    /// Looks at a lane that nobody has, or that has just been settled, when `just_claimed` are in hand beside the others.
-    fn claim(&mut self, lane: usize, just_claimed: &[i64]) -> Option<i64> {
-        let in_hand = |one: &Delivery| self.held.contains(&one.id) || just_claimed.contains(&one.id);
-        let sends_a_suspect = self.deliveries.iter().any(|one| one.is_suspect() && in_hand(one));
-        let mut best: Option<(i64, i64)> = None;
-        for class in CLASSES {
-            let mut of_class: Vec<usize> = (0..self.deliveries.len())
-                .filter(|index| {
-                    let one = &self.deliveries[*index];
-                    one.lane == lane && one.class == class && one.waits_in_line()
-                })
-                .collect();
-            of_class.sort_by_key(|index| (self.deliveries[*index].place, self.deliveries[*index].id));
-            for index in of_class {
-                let first = &mut self.deliveries[index];
-                if first.expires_at <= self.now {
+    /// Looks at lanes that nobody has, or that have just been settled: at the first class of all, then at the next.
+    fn claim(&mut self, lanes: &[usize]) -> Vec<i64> {
+        let mut sends_a_suspect = self
+            .deliveries
+            .iter()
+            .any(|one| one.is_suspect() && self.held.contains(&one.id));
+        let mut best: Vec<Option<(i64, i64)>> = vec![None; lanes.len()];
+        let mut last: Vec<&str> = vec![""; lanes.len()];
+        let mut goes_on = true;
+        while goes_on {
+            goes_on = false;
+            for (nth, lane) in lanes.iter().enumerate() {
+                let now = self.now;
+                let in_line = self
+                    .deliveries
+                    .iter_mut()
+                    .filter(|one| one.lane == *lane && one.class > last[nth] && one.waits_in_line());
+                let Some(first) = in_line.min_by_key(|one| (one.class, one.place, one.id)) else {
+                    continue;
+                };
+                goes_on = true;
+                if first.expires_at <= now {
                     first.end(DeliveryState::Expired);
                     continue;
                 }
-                let is_blocked = first.due_at.is_some_and(|at| at > self.now);
-                let is_next = !is_blocked && best.is_none_or(|best| (first.place, first.id) < best);
+                last[nth] = first.class;
+                let is_blocked = first.due_at.is_some_and(|at| at > now);
+                let is_next = !is_blocked && best[nth].is_none_or(|best| (first.place, first.id) < best);
                 if is_next && first.is_suspect() && sends_a_suspect {
-                    first.due_at = Some((self.now + 1).min(first.expires_at));
+                    first.due_at = Some((now + 1).min(first.expires_at));
                 } else if is_next {
-                    best = Some((first.place, first.id));
+                    sends_a_suspect |= first.is_suspect();
+                    best[nth] = Some((first.place, first.id));
                 }
-                break;
             }
         }
-        self.lanes[lane].next_at = None;
-        self.lanes[lane].claimed = best.is_some();
-        let (_, id) = best?;
-        let delivery = self.delivery(id);
-        delivery.state = DeliveryState::Sending;
-        delivery.due_at = None;
-        delivery.starts += 1;
-        Some(id)
+        let mut claimed = Vec::new();
+        for (lane, best) in lanes.iter().zip(best) {
+            self.lanes[*lane].next_at = None;
+            self.lanes[*lane].claimed = best.is_some();
+            if let Some((_, id)) = best {
+                let delivery = self.delivery(id);
+                delivery.state = DeliveryState::Sending;
+                delivery.due_at = None;
+                delivery.starts += 1;
+                claimed.push(id);
+            }
+        }
+        claimed
     }
 
-    fn settle(&mut self, id: i64, how: How, next: Next) -> Event {
+    /// The lane, if the next of it is to be claimed.
+    fn settle(&mut self, id: i64, how: How, next: Next) -> Option<usize> {
         let now = self.now;
         let delivery = self.delivery(id);
         let (lane, is_handler) = (delivery.lane, delivery.is_handler);
@@ -317,7 +362,7 @@ impl Model {
                 }
                 self.lanes[lane].claimed = false;
                 self.lanes[lane].next_at = (self.backlog(lane) > 0).then_some(now);
-                return Event::Nothing;
+                return None;
             }
             How::Delivered | How::Handled { .. } => delivery.end(DeliveryState::Delivered),
             How::Retry { wait, unknown, pause } => {
@@ -353,12 +398,11 @@ impl Model {
         if lane_waits_until.is_some() {
             self.lanes[lane].next_at = lane_waits_until;
         } else if !is_empty && next == Next::SameLane {
-            let claimed = self.claim(lane, &[]).into_iter().collect();
-            return self.hold(claimed);
+            return Some(lane);
         } else if !is_empty {
             self.lanes[lane].next_at = Some(now);
         }
-        Event::Claimed(Vec::new())
+        None
     }
 
     fn lose(&mut self, id: i64) {
