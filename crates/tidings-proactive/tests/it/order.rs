@@ -238,7 +238,7 @@ async fn of_what_ends_at_the_same_time_nothing_is_forgotten() {
         desk.call().await.deliver();
     }
     running.stop().await;
-    let all = u64::try_from(CONVERSATIONS * EACH).unwrap();
+    let all = i64::try_from(CONVERSATIONS * EACH).unwrap();
     assert_eq!(desk.ledger().await, [("delivered".to_owned(), all)]);
     desk.check().await;
 }
