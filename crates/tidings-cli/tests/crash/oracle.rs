@@ -5,7 +5,9 @@
 //! - A message is posted again only where its last attempt did not say what became of it, or a process died or stood
 //!   still in between; if the user may have it twice, the record says so.
 //! - What is to be sent at most once is not posted again unless the channel said that it did not take it.
-//! - In a conversation and a class, messages arrive in the order in which they were accepted, one at a time.
+//! - In a conversation and a class, messages arrive in the order in which they were accepted, one at a time; but for what
+//!   a process posts that stood still between its last look at the lease and the socket, when another has ended it
+//!   meanwhile as unknown. Nothing on this side of the channel can keep that back.
 //! - Nothing is posted before its time, after its end, or without having been owed.
 
 mod story;
@@ -147,7 +149,9 @@ impl<'a> Files<'a> {
             let mut last: Option<(&Owed, &Post)> = None;
             for owed in lane {
                 let seen = self.posts_of(&owed.text).iter().find(|post| post.reply.accepts());
-                let Some(seen) = seen else { continue };
+                let Some(seen) = seen.filter(|seen| !self.came_after_its_end(owed, seen)) else {
+                    continue;
+                };
                 if let Some((before, earlier)) = last
                     && earlier.place > seen.place
                 {
@@ -159,6 +163,14 @@ impl<'a> Files<'a> {
                 last = Some((owed, seen));
             }
         }
+    }
+
+    /// Whether a message that nobody knows about was posted when its time on record was over; whether that is explained
+    /// is judged with its record.
+    fn came_after_its_end(&self, owed: &Owed, seen: &Post) -> bool {
+        let records = self.records.get(owed.text.as_str()).into_iter().flatten();
+        let mut unknown = records.filter(|delivery| delivery.state == "unknown");
+        unknown.any(|delivery| delivery.ended_at.is_some_and(|ended_at| seen.at > ended_at))
     }
 
     /// No two POSTs to a conversation are under way at once, but for those of a process that died.
