@@ -1,5 +1,3 @@
-use std::collections::HashMap;
-
 use tidings_bot::{Conversation, Identity};
 
 use crate::error::ProactiveError;
@@ -16,21 +14,8 @@ impl Proactive {
         &self,
         wanted: Vec<(Option<String>, String)>,
     ) -> Result<Vec<Option<Conversation>>, ProactiveError> {
-        let found = self
-            .worker
-            .db
-            .read(move |tx| {
-                let mut known: HashMap<&(Option<String>, String), _> = HashMap::new();
-                let mut found = Vec::with_capacity(wanted.len());
-                for one in &wanted {
-                    if !known.contains_key(one) {
-                        known.insert(one, read::address(tx, one.0.as_deref(), &one.1)?);
-                    }
-                    found.push(known.get(one).cloned().flatten());
-                }
-                Ok(found)
-            })
-            .await?;
+        let db = &self.worker.db;
+        let found = db.read(move |tx| read::addresses(tx, &wanted)).await?;
         let unreadable = |source| ProactiveError::Unreadable {
             what: "address of a conversation".to_owned(),
             source,

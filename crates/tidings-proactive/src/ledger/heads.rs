@@ -105,7 +105,7 @@ pub(super) fn find(
             let search = &mut searches[index];
             match first {
                 Some(first) => {
-                    search.look_at(tx, claiming, &mut lanes[index], first, &mut sends_suspect, now)?
+                    search.look_at(tx, claiming, &mut lanes[index], first, &mut sends_suspect, now)?;
                 }
                 None => search.is_over = true,
             }

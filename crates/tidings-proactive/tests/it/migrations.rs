@@ -124,3 +124,49 @@ async fn what_was_owed_before_there_were_lanes_is_delivered_in_order() {
     desk.check().await;
     running.stop().await;
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_postgresql_had_before_its_columns_were_put_in_order_is_delivered() {
+    let place = tidings_store::test_postgres::TestPostgres::shared().options();
+    let before = Migrations {
+        postgres: &MIGRATIONS.postgres[..2],
+        ..MIGRATIONS
+    };
+    let old = Database::open(place.clone().component(before)).unwrap();
+    old.write(|tx| {
+        tx.script(
+            r#"INSERT INTO lanes (channel_id, conversation_id, tenant, next_at, backlog) VALUES ('test', 'alice', '', 1, 2);
+               INSERT INTO lane_addresses (lane_id, host, reference) VALUES (1, '127.0.0.1:1',
+                   '{"channelId":"test","serviceUrl":"http://127.0.0.1:1","conversation":{"id":"alice"}}');
+               INSERT INTO deliveries (lane_id, class, state, policy, activity, expires_at, starts, began_at, created_at,
+                                       updated_at, ended_at, activity_id, trace)
+                   VALUES (1, 'message', 'delivered', 'at_most_once', '{"type":"message","text":"0"}', 9000000000000000, 1, 3,
+                           2, 4, 4, 'a', 't'),
+                          (1, 'message', 'available', 'at_least_once', '{"type":"message","text":"1"}', 9000000000000000, 0,
+                           NULL, 2, 2, NULL, NULL, NULL),
+                          (1, 'message', 'available', 'at_least_once', '{"type":"message","text":"2"}', 9000000000000000, 0,
+                           NULL, 2, 2, NULL, NULL, NULL);
+               DELETE FROM deliveries WHERE activity LIKE '%"2"%';
+               UPDATE lanes SET backlog = 1"#,
+        )
+    })
+    .await
+    .unwrap();
+    old.close().await;
+
+    let desk = Desk::on(place, options(4));
+    let kept = "SELECT concat_ws(' ', state, policy, starts, began_at, created_at, updated_at, ended_at, activity_id, trace)
+                FROM deliveries WHERE id = 1";
+    assert_eq!(desk.texts(kept).await, ["delivered at_most_once 1 3 2 4 4 a t"]);
+    let running = desk.run();
+    let call = desk.call().await;
+    assert_eq!(call.text(), "1");
+    call.deliver();
+    let next = desk.enqueue("alice", "and another").await;
+    assert_eq!(next.get(), 4, "no number is given out twice");
+    desk.call().await.deliver();
+    desk.until(next, DeliveryState::Delivered).await;
+    running.stop().await;
+    desk.check().await;
+}
