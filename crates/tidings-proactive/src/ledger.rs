@@ -23,6 +23,7 @@ pub(crate) mod prune;
 pub(crate) mod read;
 mod rearm;
 mod settle;
+mod start;
 mod suspect;
 mod timers;
 

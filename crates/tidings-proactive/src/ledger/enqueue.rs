@@ -155,7 +155,6 @@ pub(crate) fn enqueue_all(
     let look_again = tx.dialect() == Dialect::Postgres || batch.len() > 1;
     let mut rows = NewRows::new(tx, &batch)?;
     let mut enqueued = Vec::with_capacity(batch.len());
-    let mut claims = Vec::new();
     for (index, (new, mut known)) in batch.iter().zip(known).enumerate() {
         let place = known.is_none().then(|| places.next()).flatten();
         if known.is_none() && look_again {
@@ -169,23 +168,21 @@ pub(crate) fn enqueue_all(
         match put {
             Ok(one) => {
                 let is_claimed = one.state == DeliveryState::Sending && !one.replay;
-                claims.extend(place.filter(|_| is_claimed).map(|place| (index, place)));
-                enqueued.push(one);
+                enqueued.push((one, place.filter(|_| is_claimed)));
             }
             Err(refusal) => return Ok(Err(Refused { index, refusal })),
         }
     }
     rows.write(tx, now)?;
-    let mut claims = claims.into_iter().peekable();
-    for (index, new) in batch.into_iter().enumerate() {
-        let Some((_, place)) = claims.next_if(|(claimed, _)| *claimed == index) else {
-            continue;
-        };
-        let lane = &lanes[place].addressed.lane;
-        enqueued[index].claimed = lane
-            .node
-            .map(|node| Claimed::of_new(lane, node, enqueued[index].id, new, now));
-    }
+    let claim = |((mut one, claimed), new): ((Enqueued, Option<usize>), NewDelivery)| {
+        if let Some(Touched { addressed, .. }) = claimed.and_then(|place| lanes.get(place))
+            && let Some(node) = addressed.lane.node
+        {
+            one.claimed = Some(Claimed::of_new(&addressed.lane, node, one.id, new, now));
+        }
+        one
+    };
+    let enqueued = enqueued.into_iter().zip(batch).map(claim).collect();
     let mut writes = LaneWrites::default();
     for lane in &lanes {
         lane.write_to(&mut writes);
