@@ -88,7 +88,7 @@ impl Lane {
         tx.first(sql, params![id.0], Lane::from_row)
     }
 
-    /// Those of `ids` that are on record, which come in rising order.
+    /// Those of `ids` that are on record. The ids have to rise, as the lanes then do: so everybody locks them.
     pub(super) fn by_ids(tx: &Tx<'_>, ids: impl IntoIterator<Item = LaneId>) -> Result<Vec<Lane>> {
         if tx.dialect() == Dialect::Postgres {
             let ids: List<'_> = ids.into_iter().map(|id| ColumnRef::Integer(id.0)).collect();

@@ -26,7 +26,8 @@ pub(super) struct NewRow<'a> {
 }
 
 impl<'a> NewRows<'a> {
-    /// Room for the rows of a batch.
+    /// Room for the rows of a batch, whose lanes are locked: ids that were fetched before would not rise in the order in
+    /// which the lanes were had.
     pub(super) fn new(tx: &Tx<'_>, batch: &'a [NewDelivery]) -> Result<Self> {
         // Of a key that comes again in the batch the first has to be found.
         let at_once = tx.dialect() == Dialect::Postgres
