@@ -13,8 +13,10 @@ use crate::{Migrations, OpenError};
 /// The size of one page of the smallest page size, in bytes.
 const SMALLEST_DATABASE: u64 = 512;
 
-/// What each connection may keep of the file in memory, in KiB; taken page by page as it is needed.
-const WRITER_CACHE_KIB: i64 = 4096;
+/// What each connection may keep of the file in memory, in KiB; taken page by page as it is needed. The writer keeps the
+/// indexes of some hundred thousand rows: with 4 MiB and as many deliveries that wait, it read a dozen pages anew for
+/// each message. A reader has to forget its pages whenever something was written.
+const WRITER_CACHE_KIB: i64 = 32 * 1024;
 const READER_CACHE_KIB: i64 = 1024;
 
 /// The file of an open database. This process alone has it for as long as the value lives.
