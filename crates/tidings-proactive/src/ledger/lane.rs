@@ -55,10 +55,11 @@ const BY_IDS_LOCKED: &str = concat!(
     " FROM lanes JOIN lane_addresses ON lane_id = lanes.id WHERE lanes.id = ANY(?1) ORDER BY lanes.id \
      FOR UPDATE OF lanes"
 );
-const BY_ID_SKIP_LOCKED: &str = concat!(
+const BY_IDS_SKIP_LOCKED: &str = concat!(
     "SELECT ",
     columns!(),
-    " FROM lanes JOIN lane_addresses ON lane_id = lanes.id WHERE lanes.id = ?1 FOR UPDATE OF lanes SKIP LOCKED"
+    " FROM lanes JOIN lane_addresses ON lane_id = lanes.id WHERE lanes.id = ANY(?1) ORDER BY lanes.id \
+     FOR UPDATE OF lanes SKIP LOCKED"
 );
 
 impl Lane {
@@ -90,25 +91,25 @@ impl Lane {
 
     /// Those of `ids` that are on record. The ids have to rise, as the lanes then do: so everybody locks them.
     pub(super) fn by_ids(tx: &Tx<'_>, ids: impl IntoIterator<Item = LaneId>) -> Result<Vec<Lane>> {
+        Self::all(tx, ids, BY_IDS_LOCKED)
+    }
+
+    /// As [`by_ids`](Self::by_ids), but without those that another transaction has in hand: for whoever has some already
+    /// and must not wait for one more.
+    pub(super) fn in_no_hands(tx: &Tx<'_>, ids: impl IntoIterator<Item = LaneId>) -> Result<Vec<Lane>> {
+        Self::all(tx, ids, BY_IDS_SKIP_LOCKED)
+    }
+
+    fn all(tx: &Tx<'_>, ids: impl IntoIterator<Item = LaneId>, on_postgres: &str) -> Result<Vec<Lane>> {
         if tx.dialect() == Dialect::Postgres {
             let ids: List<'_> = ids.into_iter().map(|id| ColumnRef::Integer(id.0)).collect();
-            return tx.all(BY_IDS_LOCKED, params![ids], Lane::from_row);
+            return tx.all(on_postgres, params![ids], Lane::from_row);
         }
         let mut lanes = Vec::new();
         for id in ids {
             lanes.extend(Lane::by_id(tx, id)?);
         }
         Ok(lanes)
-    }
-
-    /// As [`by_id`](Self::by_id), but `None` also if another transaction has the lane in hand: for whoever has some
-    /// already and must not wait for one more.
-    pub(super) fn in_no_hands(tx: &Tx<'_>, id: LaneId) -> Result<Option<Lane>> {
-        let sql = match tx.dialect() {
-            Dialect::Postgres => BY_ID_SKIP_LOCKED,
-            Dialect::Sqlite => BY_ID,
-        };
-        tx.first(sql, params![id.0], Lane::from_row)
     }
 }
 

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tidings_store::{Tx, params};
+use tidings_store::{ColumnRef, Dialect, List, Tx, params};
 
-use super::lane::{Lane, LaneId};
+use super::lane::{Lane, LaneId, LaneWrites};
 use super::rearm::end_waits;
 use super::{Result, budget};
 
@@ -42,15 +42,38 @@ pub(crate) fn release_due(tx: &Tx<'_>, at: Timestamp) -> Result<Released> {
         more: due.len() == AT_ONCE,
         changed: !due.is_empty(),
     };
+    if due.is_empty() {
+        return Ok(released);
+    }
     due.sort_unstable_by_key(|due| (due.lane, due.delivery));
-    for of_lane in due.chunk_by(|one, other| one.lane == other.lane) {
-        if let Some(lane) = Lane::in_no_hands(tx, of_lane[0].lane)? {
-            release_in(tx, &lane, of_lane, at)?;
+    let mut ids: Vec<LaneId> = due.iter().map(|due| due.lane).collect();
+    ids.dedup();
+    let mut lanes = Lane::in_no_hands(tx, ids)?;
+    due.retain(|due| lanes.binary_search_by_key(&due.lane, |lane| lane.id).is_ok());
+    for held in due.iter().filter(|due| due.is_held) {
+        // Until its end was known, this had none.
+        end_waits(tx, held.delivery, at)?;
+    }
+    let (over, ready): (Vec<Due>, Vec<Due>) = due.into_iter().partition(|due| due.is_over);
+    let expired = expire(tx, &over, now)?;
+    let was_scheduled: Vec<Due> = ready.iter().copied().filter(|due| due.is_scheduled).collect();
+    change(tx, WAITED, &was_scheduled, now)?;
+    change(tx, MAKE_READY, &ready, now)?;
+    let mut writes = LaneWrites::default();
+    for lane in &mut lanes {
+        let over = expired.iter().filter(|expired| **expired == lane.id).count();
+        lane.backlog -= i64::try_from(over).unwrap_or(i64::MAX);
+        if lane.node.is_none() && lane.next_at.is_none() && !lane.closed {
+            writes.release(lane, Some(now), None);
+        } else if over > 0 {
+            writes.backlog(lane);
         }
     }
+    writes.write(tx)?;
     Ok(released)
 }
 
+#[derive(Clone, Copy)]
 struct Due {
     lane: LaneId,
     delivery: i64,
@@ -59,51 +82,74 @@ struct Due {
     is_held: bool,
 }
 
-fn release_in(tx: &Tx<'_>, lane: &Lane, due: &[Due], at: Timestamp) -> Result<()> {
-    let now = at.as_microsecond();
-    let mut over = 0_u32;
+/// A statement about deliveries that are due, `?1`, at `?2`: for one, which SQLite is asked, and for all of them at once.
+/// It passes over what was changed before its lane was locked.
+type Change = (&'static str, &'static str);
+
+macro_rules! change {
+    ($before:literal, $after:literal) => {
+        change!($before, $after, $after)
+    };
+    ($before:literal, $after_one:literal, $after_all:literal) => {
+        (
+            concat!($before, " = ?1 ", $after_one),
+            concat!($before, " = ANY(?1) ", $after_all),
+        )
+    };
+}
+
+const EXPIRE: Change = change!(
+    "UPDATE deliveries SET state = 'expired', reason = NULL, due_at = NULL, ended_at = ?2, updated_at = ?2
+     WHERE due_at IS NOT NULL AND due_at <= ?2 AND id",
+    "",
+    "RETURNING lane_id"
+);
+const MAKE_READY: Change = change!(
+    "UPDATE deliveries SET state = CASE WHEN state = 'retryable' THEN state ELSE 'available' END, reason = NULL,
+                           due_at = NULL, updated_at = ?2
+     WHERE due_at IS NOT NULL AND due_at <= ?2 AND id",
+    ""
+);
+const WAITED: Change = change!(
+    "INSERT INTO delivery_waits (delivery_id, since, until, reason)
+     SELECT id, created_at, ?2, 'scheduled' FROM deliveries WHERE state = 'scheduled' AND id",
+    "ON CONFLICT (delivery_id, since) DO NOTHING"
+);
+
+/// Says in which lanes something has expired, once for each delivery.
+fn expire(tx: &Tx<'_>, due: &[Due], now: i64) -> Result<Vec<LaneId>> {
+    let (one, all) = EXPIRE;
+    if due.is_empty() {
+        return Ok(Vec::new());
+    }
+    if tx.dialect() == Dialect::Postgres {
+        return tx.all(all, params![ids(due), now], |row| Ok(LaneId(row.get(0)?)));
+    }
+    let mut lanes = Vec::new();
     for due in due {
-        if due.is_held {
-            // Until its end was known, this had none.
-            end_waits(tx, due.delivery, at)?;
-        }
-        if due.is_over {
-            let ended = tx.execute(
-                "UPDATE deliveries SET state = 'expired', reason = NULL, due_at = NULL, ended_at = ?2, updated_at = ?2
-                 WHERE id = ?1 AND due_at IS NOT NULL AND due_at <= ?2",
-                params![due.delivery, now],
-            )?;
-            over += u32::from(ended > 0);
-        } else {
-            if due.is_scheduled {
-                tx.execute(
-                    "INSERT INTO delivery_waits (delivery_id, since, until, reason)
-                     SELECT id, created_at, ?2, 'scheduled' FROM deliveries WHERE id = ?1 AND state = 'scheduled'
-                     ON CONFLICT (delivery_id, since) DO NOTHING",
-                    params![due.delivery, now],
-                )?;
-            }
-            tx.execute(
-                "UPDATE deliveries SET state = CASE WHEN state = 'retryable' THEN state ELSE 'available' END,
-                                       reason = NULL, due_at = NULL, updated_at = ?2
-                 WHERE id = ?1 AND due_at IS NOT NULL AND due_at <= ?2",
-                params![due.delivery, now],
-            )?;
+        if tx.execute(one, params![due.delivery, now])? > 0 {
+            lanes.push(due.lane);
         }
     }
-    if over > 0 {
-        tx.execute(
-            "UPDATE lanes SET backlog = backlog - ?2 WHERE id = ?1",
-            params![lane.id.0, over],
-        )?;
+    Ok(lanes)
+}
+
+fn change(tx: &Tx<'_>, (one, all): Change, due: &[Due], now: i64) -> Result<()> {
+    if due.is_empty() {
+        return Ok(());
     }
-    if lane.node.is_none() && lane.next_at.is_none() && !lane.closed {
-        tx.execute(
-            "UPDATE lanes SET next_at = ?2, wait_reason = NULL WHERE id = ?1",
-            params![lane.id.0, now],
-        )?;
+    if tx.dialect() == Dialect::Postgres {
+        tx.execute(all, params![ids(due), now])?;
+        return Ok(());
+    }
+    for due in due {
+        tx.execute(one, params![due.delivery, now])?;
     }
     Ok(())
+}
+
+fn ids(due: &[Due]) -> List<'static> {
+    due.iter().map(|due| ColumnRef::Integer(due.delivery)).collect()
 }
 
 /// The clock was set back to `now`: what it had made ready is so still, and what paces it is asked again. If nobody else
