@@ -21,6 +21,7 @@ pub(super) async fn run(bench: &mut Bench) -> Result<()> {
     bench
         .fill(&beside, blocked, |_| beside.message(BLOCKED, moment::now()))
         .await?;
+    bench.place.rest();
     let (mut free, mut full) = (Side::Process(without), Side::Process(beside));
     let (mut rate_without, mut rate_beside) = (0.0, 0.0);
     for round in 0..ROUNDS {

@@ -52,7 +52,9 @@ pub(super) async fn pending(bench: &Bench, engine: &Engine) -> Result<()> {
         .fill(engine, bench.options.pending, |number| {
             engine.timer(&conversation(number % conversations), far + number)
         })
-        .await
+        .await?;
+    bench.place.rest();
+    Ok(())
 }
 
 fn micros(duration: Duration) -> u64 {
