@@ -166,6 +166,7 @@ describe('the deliveries page', { skip }, () => {
       const path = fileURLToPath(new URL('../docs/images/deliveries.png', import.meta.url));
       mkdirSync(dirname(path), { recursive: true });
       await deliveries.pointElsewhere();
+      await deliveries.section.locator('[data-group="open"]', { hasText: 'the oldest for' }).waitFor();
       await page.page.screenshot({ path, animations: 'disabled', caret: 'hide' });
     }
 

@@ -50,7 +50,9 @@ pub(super) async fn enqueue(State(desk): State<Desk>, request: Request) -> Resul
     let taken = desk.intake.take(orders).await.map_err(|refused| {
         let place = refused.order;
         let error = answer(refused);
-        if many { order::within(error, place) } else { error }
+        // That the database fails is not for one of them to mend.
+        let is_of_one = many && !error.status.is_server_error();
+        if is_of_one { order::within(error, place) } else { error }
     })?;
     Ok(accepted(taken, many))
 }

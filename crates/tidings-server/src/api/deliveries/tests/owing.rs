@@ -220,6 +220,11 @@ async fn what_is_not_owed_is_explained() {
             assert!(error["message"].as_str().unwrap().contains(part), "{error}");
             let expected = match (many, field) {
                 (false, "") => Value::Null,
+                (true, "") if status >= 500 => {
+                    let message = error["message"].as_str().unwrap();
+                    assert!(!message.contains("deliveries["), "{error}");
+                    Value::Null
+                }
                 (false, field) => json!(field),
                 (true, "") => json!("deliveries[1]"),
                 (true, field) => json!(format!("deliveries[1].{field}")),
