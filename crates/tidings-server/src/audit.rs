@@ -1,10 +1,11 @@
 //! The record of what was changed through the API, by whom, and with what result.
 //!
 //! Each use of a scope that writes is on record **before** its effect: the gate commits a row without a status, lets the
-//! route do its work, and then adds the status. If the row cannot be written, nothing is done. A row whose status is
-//! missing means that the process ended, or the caller went away, in between. Commands that open the database themselves
-//! write their row in the same commit as its effect.
+//! route do its work, and then adds the status, soon after the answer. If the row cannot be written, nothing is done. A
+//! row whose status is missing means that the process ended, or the caller went away, in between. Commands that open the
+//! database themselves write their row in the same commit as its effect.
 
+mod ends;
 mod table;
 
 use std::net::IpAddr;
@@ -15,11 +16,14 @@ use serde::Serialize;
 use tidings_store::{Clock, Database, StoreError, Tx};
 
 use crate::keys::Scope;
+use ends::{End, Ends};
 
 /// The most rows; the oldest go first.
 const MAX_ROWS: i64 = 100_000;
 /// How long a row is kept.
 const MAX_AGE: SignedDuration = SignedDuration::from_hours(400 * 24);
+/// Old rows go with each row whose number is a multiple of this: to look for them costs as much as a row.
+const PRUNED_EVERY: i64 = 64;
 /// Who acts where no key is needed.
 pub(crate) const LOCAL: &str = "local";
 
@@ -99,17 +103,20 @@ pub struct Audit {
     database: Database,
     clock: Arc<dyn Clock>,
     bounds: Bounds,
+    ends: Arc<Ends>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Bounds {
     rows: i64,
     age: SignedDuration,
+    pruned_every: i64,
 }
 
 const BOUNDS: Bounds = Bounds {
     rows: MAX_ROWS,
     age: MAX_AGE,
+    pruned_every: PRUNED_EVERY,
 };
 
 impl Audit {
@@ -120,6 +127,7 @@ impl Audit {
             database,
             clock,
             bounds: BOUNDS,
+            ends: Arc::default(),
         }
     }
 
@@ -129,6 +137,7 @@ impl Audit {
     ///
     /// The database refused.
     pub async fn page(&self, limit: usize, cursor: Option<i64>) -> Result<AuditPage, StoreError> {
+        self.settled().await;
         self.database
             .read(move |tx| table::page(tx, limit, cursor.unwrap_or(i64::MAX)))
             .await
@@ -142,16 +151,28 @@ impl Audit {
             .await
     }
 
-    /// Adds how a use ended, and its target if that was not known before.
-    pub(crate) async fn settle(
-        &self,
-        id: i64,
-        status: u16,
-        target: Option<String>,
-    ) -> Result<(), StoreError> {
-        self.database
-            .write(move |tx| table::settle(tx, id, status, target.as_deref()))
-            .await
+    /// Adds how a use ended, and its target if that was not known before: soon, by a task, and together with others.
+    pub(crate) fn settle(&self, id: i64, status: u16, target: Option<String>) {
+        if self.ends.put(End { id, status, target }) {
+            let audit = self.clone();
+            tokio::spawn(async move { audit.ends.write(|ends| audit.write_ends(ends)).await });
+        }
+    }
+
+    /// Waits until what was settled before is on record.
+    pub(crate) async fn settled(&self) {
+        self.ends.none().await;
+    }
+
+    async fn write_ends(&self, ends: Vec<End>) {
+        let requests = ends.len();
+        let written = self
+            .database
+            .write_repeatable(move |tx| table::settle(tx, &ends))
+            .await;
+        if let Err(error) = written {
+            tracing::error!(requests, error = %error, "the audit lacks how requests ended");
+        }
     }
 }
 

@@ -213,9 +213,7 @@ async fn pass(
         .extensions()
         .get::<Target>()
         .map(|Target(target)| target.clone());
-    if let Err(error) = gate.audit.settle(row, response.status().as_u16(), target).await {
-        tracing::error!(audit.id = row, error = %error, "the audit lacks how a request ended");
-    }
+    gate.audit.settle(row, response.status().as_u16(), target);
     response
 }
 

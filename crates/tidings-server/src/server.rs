@@ -258,6 +258,7 @@ impl Server {
         let (closing, stop_accepting) = (CancellationToken::new(), CancellationToken::new());
         let worker = self.start_worker(drain.clone());
         let oversized = Counter::default();
+        let audit = Audit::new(self.database.clone(), Arc::new(SystemClock));
         let front = Front {
             // With an app id nobody is let in for where he comes from: tokens and keys decide.
             guard: match self.access {
@@ -271,7 +272,7 @@ impl Server {
                 connector: self.connector.clone(),
                 body_timeout: self.config.body_timeout,
             }),
-            router: self.router(&closing, oversized.clone()),
+            router: self.router(&closing, oversized.clone(), audit.clone()),
             oversized,
         };
         // Before the first request: what was acknowledged goes first.
@@ -308,6 +309,7 @@ impl Server {
         if accepting.await.is_err() {
             tracing::error!("the accept loop had died");
         }
+        let _unanswered_database = timeout(SETTLE, audit.settled()).await;
         self.database.close().await;
     }
 
@@ -328,7 +330,7 @@ impl Server {
         })
     }
 
-    fn router(&self, closing: &CancellationToken, oversized: Counter) -> Router {
+    fn router(&self, closing: &CancellationToken, oversized: Counter, audit: Audit) -> Router {
         // What users and bots upload must never act as a page of this origin.
         let inert = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; sandbox");
         let nosniff = HeaderValue::from_static("nosniff");
@@ -347,7 +349,7 @@ impl Server {
         let api = Api {
             access: self.access,
             keys: self.keys.clone(),
-            audit: Audit::new(self.database.clone(), Arc::new(SystemClock)),
+            audit,
             proactive: self.proactive.clone(),
             intake: Arc::new(self.proactive.clone()),
             metrics: Metrics {

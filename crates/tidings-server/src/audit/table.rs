@@ -1,11 +1,12 @@
 //! The audit on record: every statement that touches it.
 
 use jiff::Timestamp;
-use tidings_store::{Row, StoreError, Tx, params};
+use tidings_store::{ColumnRef, Dialect, List, Row, StoreError, ToColumn as _, Tx, params};
 
+use super::ends::End;
 use super::{AuditEntry, AuditPage, Bounds, Use};
 
-/// Writes a row, and prunes what is beyond the bounds with it.
+/// Writes a row, and now and then prunes what is beyond the bounds with it.
 pub(super) fn insert(
     tx: &Tx<'_>,
     done: &Use,
@@ -31,23 +32,49 @@ pub(super) fn insert(
         ],
     )?;
     let id = id.ok_or_else(|| StoreError::message("a row of the audit was not written"))?;
-    let oldest = now.saturating_sub(bounds.age).unwrap_or(Timestamp::MIN);
+    if id % bounds.pruned_every == 0 {
+        prune(tx, id, now, bounds)?;
+    }
+    Ok(id)
+}
+
+/// Leaves room for the rows until it is called again.
+fn prune(tx: &Tx<'_>, id: i64, now: Timestamp, bounds: Bounds) -> Result<(), StoreError> {
+    let kept = bounds.rows - (bounds.pruned_every - 1);
     tx.execute(
         "DELETE FROM api_audit WHERE id <= ?1",
-        params![id.saturating_sub(bounds.rows)],
+        params![id.saturating_sub(kept)],
     )?;
+    let oldest = now.saturating_sub(bounds.age).unwrap_or(Timestamp::MIN);
     tx.execute(
         "DELETE FROM api_audit WHERE at < ?1",
         params![oldest.as_microsecond()],
     )?;
-    Ok(id)
+    Ok(())
 }
 
-pub(super) fn settle(tx: &Tx<'_>, id: i64, status: u16, target: Option<&str>) -> Result<(), StoreError> {
-    tx.execute(
-        "UPDATE api_audit SET status = ?2, target = coalesce(?3, target) WHERE id = ?1",
-        params![id, status, target],
-    )?;
+pub(super) fn settle(tx: &Tx<'_>, ends: &[End]) -> Result<(), StoreError> {
+    if tx.dialect() == Dialect::Postgres && ends.len() > 1 {
+        let ids: List<'_> = ends.iter().map(|end| end.id.to_column()).collect();
+        let statuses: List<'_> = ends
+            .iter()
+            .map(|end| ColumnRef::Integer(end.status.into()))
+            .collect();
+        let targets: List<'_> = ends.iter().map(|end| end.target.to_column()).collect();
+        tx.execute(
+            "UPDATE api_audit SET status = new.status, target = coalesce(new.target, api_audit.target)
+             FROM unnest(CAST(?1 AS BIGINT[]), CAST(?2 AS BIGINT[]), CAST(?3 AS TEXT[])) AS new (id, status, target)
+             WHERE api_audit.id = new.id",
+            params![ids, statuses, targets],
+        )?;
+        return Ok(());
+    }
+    for end in ends {
+        tx.execute(
+            "UPDATE api_audit SET status = ?2, target = coalesce(?3, target) WHERE id = ?1",
+            params![end.id, end.status, end.target],
+        )?;
+    }
     Ok(())
 }
 

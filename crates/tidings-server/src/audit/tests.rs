@@ -6,7 +6,11 @@ use crate::schema;
 fn audit(rows: i64, age: SignedDuration) -> (Audit, ManualClock) {
     let clock = ManualClock::new("2026-11-27T12:00:00Z".parse().unwrap());
     let audit = Audit {
-        bounds: Bounds { rows, age },
+        bounds: Bounds {
+            rows,
+            age,
+            pruned_every: 1,
+        },
         ..Audit::new(schema::test_database(), Arc::new(clock.clone()))
     };
     (audit, clock)
@@ -43,9 +47,9 @@ async fn a_use_is_on_record_at_once_and_its_result_is_added() {
         remote_address: Some("192.0.2.7".to_owned()),
     };
     assert_eq!(audit.page(1, None).await.unwrap().entries, [entry(None)]);
-    audit.settle(id, 404, None).await.unwrap();
+    audit.settle(id, 404, None);
     assert_eq!(audit.page(1, None).await.unwrap().entries, [entry(Some(404))]);
-    audit.settle(id, 200, Some("8".to_owned())).await.unwrap();
+    audit.settle(id, 200, Some("8".to_owned()));
     assert_eq!(targets(&audit).await, ["8"]);
 }
 
@@ -61,6 +65,40 @@ async fn the_oldest_rows_go_when_there_are_too_many() {
     ] {
         add(&audit, target).await;
         assert_eq!(targets(&audit).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn how_many_ended_is_on_record_for_whoever_looks() {
+    let (audit, _) = audit(100, MAX_AGE);
+    for round in 0..20 {
+        let mut ids = Vec::new();
+        for _ in 0..round {
+            ids.push(add(&audit, "").await);
+        }
+        for id in &ids {
+            audit.settle(*id, 200, Some(format!("{id} of {round}")));
+        }
+        let page = audit.page(ids.len(), None).await.unwrap();
+        for (entry, id) in page.entries.iter().zip(ids.iter().rev()) {
+            let expected = (*id, Some(200), format!("{id} of {round}"));
+            assert_eq!((entry.id, entry.status, entry.target.clone()), expected);
+        }
+    }
+}
+
+#[tokio::test]
+async fn there_are_never_more_rows_than_allowed_however_seldom_they_are_pruned() {
+    let (mut audit, _) = audit(10, MAX_AGE);
+    audit.bounds.pruned_every = 4;
+    for number in 1..=30_usize {
+        add(&audit, &number.to_string()).await;
+        let targets = targets(&audit).await;
+        assert!(
+            (number.min(7)..=10).contains(&targets.len()),
+            "{number}: {targets:?}"
+        );
+        assert_eq!(targets[0], number.to_string());
     }
 }
 

@@ -2,9 +2,13 @@
 
 use std::collections::HashMap;
 
-use tidings_store::{ColumnRef, Dialect, List, StoreError, ToColumn as _, Tx, params};
+use tidings_store::{ColumnRef, Dialect, List, Row, StoreError, ToColumn as _, Tx, params};
 
-use super::lanes;
+// Not `max(id)`: for that PostgreSQL may walk all lanes from the newest down.
+const OF_NEWEST: &str = "SELECT reference, identity FROM lane_addresses
+     WHERE lane_id = (SELECT max(id + 0) FROM lanes WHERE conversation_id = ?1)";
+const OF_CHANNEL: &str = "SELECT reference, identity FROM lane_addresses
+     WHERE lane_id = (SELECT id FROM lanes WHERE conversation_id = ?1 AND channel_id = ?2)";
 
 /// A conversation's id and, where it is known, that of its channel.
 pub(crate) type Name = (Option<String>, String);
@@ -18,19 +22,17 @@ pub(crate) fn address(
     channel_id: Option<&str>,
     conversation_id: &str,
 ) -> Result<Option<Address>, StoreError> {
-    let Some(lane) = lanes(tx, channel_id, conversation_id)?.into_iter().max() else {
-        return Ok(None);
-    };
-    tx.first(
-        "SELECT reference, identity FROM lane_addresses WHERE lane_id = ?1",
-        params![lane],
-        |row| Ok((row.get(0)?, row.get(1)?)),
-    )
+    let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    match channel_id {
+        None => tx.first(OF_NEWEST, params![conversation_id], read),
+        Some(channel_id) => tx.first(OF_CHANNEL, params![conversation_id, channel_id], read),
+    }
 }
 
 /// The address of each of these; one name may come several times.
 pub(crate) fn addresses(tx: &Tx<'_>, wanted: &[Name]) -> Result<Vec<Option<Address>>, StoreError> {
-    if tx.dialect() == Dialect::Postgres {
+    // That of many is planned anew each time there, which takes longer than to run it for one.
+    if tx.dialect() == Dialect::Postgres && wanted.len() > 1 {
         return addresses_at_once(tx, wanted);
     }
     let mut known: HashMap<&Name, Option<Address>> = HashMap::new();
@@ -52,7 +54,7 @@ fn addresses_at_once(tx: &Tx<'_>, wanted: &[Name]) -> Result<Vec<Option<Address>
         "SELECT nth, reference, identity
          FROM unnest(CAST(?1 AS TEXT[]), CAST(?2 AS TEXT[])) WITH ORDINALITY AS wanted (channel, conversation, nth)
          CROSS JOIN LATERAL (
-             SELECT max(id) AS lane FROM lanes
+             SELECT max(id + 0) AS lane FROM lanes
              WHERE conversation_id = conversation AND (channel IS NULL OR channel_id = channel)) AS newest
          JOIN lane_addresses ON lane_id = lane",
         params![channels, conversations],

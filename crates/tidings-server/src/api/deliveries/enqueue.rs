@@ -52,7 +52,11 @@ pub(super) async fn enqueue(State(desk): State<Desk>, request: Request) -> Resul
         let error = answer(refused);
         // That the database fails is not for one of them to mend.
         let is_of_one = many && !error.status.is_server_error();
-        if is_of_one { order::within(error, place) } else { error }
+        if is_of_one {
+            order::within(error, place)
+        } else {
+            error
+        }
     })?;
     Ok(accepted(taken, many))
 }
