@@ -1,6 +1,6 @@
 //! The processes that send, and what happens to what a dead one was sending.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -155,24 +155,28 @@ pub(crate) struct TakenOver {
     pub(crate) more: bool,
 }
 
-/// Takes over every lane of another node than `node`, because the database proves that no other is alive. What was being
-/// sent has an unknown outcome.
+/// Takes over every lane of the nodes before `node`, and of those that are not on record, because the database proves that
+/// none of them is alive. What was being sent has an unknown outcome. Nodes that joined later are not touched: where there
+/// is one, this one is dead itself, and this its last commit on the way.
 pub(crate) fn take_over_all(
     tx: &Tx<'_>,
     node: NodeId,
     limits: &LaneLimits,
     now: Timestamp,
 ) -> Result<TakenOver> {
-    let lanes = tx.all(
-        "SELECT lanes.id FROM deliveries JOIN lanes ON lanes.id = deliveries.lane_id
-         WHERE deliveries.state = 'sending' AND node <> ?1 ORDER BY lanes.id LIMIT ?2",
+    let held = tx.all(
+        "SELECT lanes.id, node FROM deliveries JOIN lanes ON lanes.id = deliveries.lane_id
+         WHERE deliveries.state = 'sending' AND node <> ?1
+           AND (node < ?1 OR NOT EXISTS (SELECT 1 FROM nodes WHERE nodes.id = node))
+         ORDER BY lanes.id LIMIT ?2",
         params![node.0, LANES_AT_ONCE],
-        |row| Ok(LaneId(row.get(0)?)),
+        |row| Ok((LaneId(row.get(0)?), row.get::<i64>(1)?)),
     )?;
-    if lanes.is_empty() {
-        tx.execute("DELETE FROM nodes WHERE id <> ?1", params![node.0])?;
+    if held.is_empty() {
+        tx.execute("DELETE FROM nodes WHERE id < ?1", params![node.0])?;
     }
-    take_over_lanes(tx, &lanes, limits, now, |has| has != node.0)
+    let (lanes, dead): (Vec<LaneId>, HashSet<i64>) = held.into_iter().unzip();
+    take_over_lanes(tx, &lanes, limits, now, |has| dead.contains(&has))
 }
 
 /// Takes over lanes of a node whose lease has ended, unless it has shown another sign of life since `last`. What was being

@@ -62,6 +62,25 @@ async fn a_renewal_that_comes_before_the_taking_over_wins() {
 }
 
 #[tokio::test]
+async fn the_last_commit_of_a_process_takes_nothing_from_those_after_it() {
+    write(&database(), |tx| {
+        let dead = register(tx, "dead", at(100), LEASE)?;
+        let (next, _) = two_nodes(tx, 2)?;
+        let limits = LaneLimits::new();
+        assert_eq!(take_over_all(tx, dead, &limits, at(200))?, TakenOver::default());
+        let nodes = || number(tx, "SELECT count(*) FROM nodes");
+        assert_eq!((claimed(tx), nodes()), (2, 3));
+        let all = TakenOver { lanes: 2, more: true };
+        assert_eq!(take_over_all(tx, next, &limits, at(200))?, all);
+        assert_eq!(take_over_all(tx, next, &limits, at(200))?, TakenOver::default());
+        assert_eq!((claimed(tx), nodes()), (0, 1));
+        check_lanes(tx);
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_renewal_in_the_middle_of_the_taking_over_keeps_what_is_left() {
     write(&database(), |tx| {
         let (looking, seen) = two_nodes(tx, LANES_AT_ONCE + 2)?;
