@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
-use tidings_activity::Activity;
+use tidings_activity::{Activity, ActivityType};
 use tidings_bot::Conversation;
 use tidings_store::{Step, StoreError, Tx};
 
@@ -72,14 +72,17 @@ impl Enqueue {
     /// Owes `activity` to `conversation`, a [`Conversation`] or a bare
     /// [`ConversationReference`](tidings_activity::ConversationReference), owned or borrowed.
     ///
+    /// It goes out as what the bot says on its own: its `id` and `replyToId` are dropped, an empty type becomes `message`.
+    ///
     /// # Errors
-    /// The reference names no conversation, or one of the two cannot be written as JSON.
+    /// The reference names no conversation, one of the two cannot be written as JSON, or the type means something in a
+    /// running turn only: `delay`, `invokeResponse`, `trace` ([`ProactiveError::NotOwed`]).
     pub fn new(
         proactive: &Proactive,
         conversation: impl Into<Conversation>,
         activity: &Activity,
     ) -> Result<Self, ProactiveError> {
-        let content = Content::Activity(write("activity", activity)?);
+        let content = Content::Activity(write_activity(activity)?);
         Self::of(proactive, conversation.into(), "message", content)
     }
 
@@ -358,6 +361,34 @@ fn keepable(what: &'static str, text: &str) -> Result<String, ProactiveError> {
     match text.contains('\0') {
         true => Err(ProactiveError::NulCharacter { what }),
         false => Ok(text.to_owned()),
+    }
+}
+
+/// An activity that is to be owed, as JSON.
+pub(crate) fn write_activity(activity: &Activity) -> Result<String, ProactiveError> {
+    for kind in [
+        ActivityType::Delay,
+        ActivityType::InvokeResponse,
+        ActivityType::Trace,
+    ] {
+        if activity.has_type(kind.as_str()) {
+            return Err(ProactiveError::NotOwed { kind });
+        }
+    }
+    if activity.id.is_none() && !activity.kind.as_str().is_empty() {
+        return write("activity", activity);
+    }
+    let mut activity = activity.clone();
+    on_its_own(&mut activity);
+    write("activity", &activity)
+}
+
+/// Makes of an activity one that nobody asked for just now, which the channel has no id of.
+pub(crate) fn on_its_own(activity: &mut Activity) {
+    activity.id = None;
+    activity.reply_to_id = None;
+    if activity.kind.as_str().is_empty() {
+        activity.kind = ActivityType::Message;
     }
 }
 

@@ -2,6 +2,7 @@
 //! with the delivery.
 
 use jiff::Timestamp;
+use tidings_activity::ActivityType;
 use tidings_store::StoreError;
 
 use crate::delivery::DeliveryId;
@@ -47,6 +48,14 @@ pub enum ProactiveError {
         size: usize,
         /// The most its channel takes.
         limit: usize,
+    },
+    /// The activity means something in a running turn only.
+    #[error(
+        "activity.type: an activity of type {kind} cannot be owed, it means something in a running turn only; send it from there"
+    )]
+    NotOwed {
+        /// Its type: `delay`, `invokeResponse` or `trace`.
+        kind: ActivityType,
     },
     /// The payload of a handler is larger than it may be.
     #[error(

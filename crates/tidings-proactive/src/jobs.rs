@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tidings_bot::Conversation;
 use tokio::sync::watch;
 
-use crate::enqueue::{Address, MAX_ACTIVITY_BYTES, check_size, write};
+use crate::enqueue::{Address, MAX_ACTIVITY_BYTES, check_size, write_activity};
 use crate::error::ProactiveError;
 use crate::job::{Completion, Job, JobPage};
 use crate::job_number::JobNumber;
@@ -74,7 +74,7 @@ impl Jobs {
         notice: impl Into<Notice>,
     ) -> Result<Completion, ProactiveError> {
         let worker = &self.proactive.worker;
-        let activity = write("activity", &notice.into().0)?;
+        let activity = write_activity(&notice.into().0)?;
         // Which channel it goes to is known in the commit only; this is the most that any takes.
         check_size(&activity, MAX_ACTIVITY_BYTES)?;
         let expires_at = worker.expiry();

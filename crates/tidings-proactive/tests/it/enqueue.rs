@@ -1,8 +1,8 @@
 //! What is put on record, and what is not.
 
 use jiff::SignedDuration;
-use tidings_activity::{Activity, ConversationReference};
-use tidings_proactive::{DeliveryState, Enqueue, ProactiveError, UnknownPolicy};
+use tidings_activity::{Activity, ActivityType, ConversationReference};
+use tidings_proactive::{DeliveryState, Enqueue, JobState, ProactiveError, UnknownPolicy};
 
 use crate::desk::{Desk, options, place, reference, unreachable};
 
@@ -505,9 +505,54 @@ async fn a_notice_is_no_larger_than_any_channel_takes() {
             Err(ProactiveError::TooLarge { size, limit: told }) => {
                 assert!(!fits && size == limit + 2 && told == limit, "{more}");
                 let job = desk.jobs.get(job).await.unwrap().unwrap();
-                assert_eq!(job.state, tidings_proactive::JobState::Running);
+                assert_eq!(job.state, JobState::Running);
             }
             Err(error) => panic!("{error}"),
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_means_something_in_a_running_turn_only_is_not_owed() {
+    let desk = Desk::new();
+    let job = desk.jobs.start(reference("alice")).await.unwrap();
+    for kind in ["delay", "invokeResponse", "trace", "Trace"] {
+        let activity = Activity::new(kind);
+        let owed = Enqueue::new(&desk.proactive, reference("alice"), &activity).map(drop);
+        let completed = desk.jobs.complete(job, activity).await.map(drop);
+        for refused in [owed, completed] {
+            let error = refused.unwrap_err();
+            assert!(matches!(error, ProactiveError::NotOwed { .. }), "{error}");
+            assert!(error.to_string().starts_with("activity.type: "), "{error}");
+        }
+    }
+    assert!(desk.ledger().await.is_empty());
+    assert_eq!(
+        desk.jobs.get(job).await.unwrap().unwrap().state,
+        JobState::Running
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_owed_goes_out_as_what_the_bot_says_on_its_own() {
+    let desk = Desk::new();
+    let running = desk.run();
+    for (kind, sent) in [
+        ("", ActivityType::Message),
+        ("message", ActivityType::Message),
+        ("event", ActivityType::Event),
+    ] {
+        let mut activity = Activity::new(kind).with_id("its-own");
+        activity.reply_to_id = Some("theirs".to_owned());
+        let owed = Enqueue::new(&desk.proactive, reference("alice"), &activity).unwrap();
+        owed.commit().await.unwrap();
+        let call = desk.call().await;
+        assert_eq!(
+            (&call.activity.kind, &call.activity.id, &call.activity.reply_to_id),
+            (&sent, &None, &None)
+        );
+        call.deliver();
+    }
+    running.stop().await;
+    desk.check().await;
 }

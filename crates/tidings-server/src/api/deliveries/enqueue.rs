@@ -109,6 +109,9 @@ fn answer(NotTaken { why, .. }: NotTaken) -> ApiError {
             format!("activity is larger in UTF-16 than the {limit} bytes that the channel takes; shorten or split it"),
         )
         .field("activity"),
+        Why::NotOwed(problem) => {
+            ApiError::new(StatusCode::BAD_REQUEST, "BadArgument", problem).field("activity.type")
+        }
         Why::PayloadTooLarge { limit } => ApiError::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "MessageSizeTooBig",

@@ -86,7 +86,7 @@ async fn what_is_not_owed_is_explained() {
     let (rig, door) = rig_with_door().await;
     let first = DeliveryId::from_number(7).unwrap();
     let retry_after = Duration::from_millis(2_500);
-    let refusals: [Explained; 14] = [
+    let refusals: [Explained; 15] = [
         (
             |_, _| Why::UnknownConversation,
             404,
@@ -107,6 +107,13 @@ async fn what_is_not_owed_is_explained() {
             "MessageSizeTooBig",
             "activity",
             "102400 bytes",
+        ),
+        (
+            |_, _| Why::NotOwed("activity.type: a delay is of this turn".to_owned()),
+            400,
+            "BadArgument",
+            "activity.type",
+            "of this turn",
         ),
         (
             |_, _| Why::PayloadTooLarge { limit: 262_144 },
