@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tidings_activity::{Activity, ActivityType, ConversationReference, InvokeResponse, channel};
+use tidings_connector::ConnectorClient;
 use tidings_store::Step;
 
 use crate::adapter::Adapter;
@@ -179,6 +180,31 @@ impl TurnContext {
     /// [`MissingService`](crate::MissingService) names the type when none was registered.
     pub fn service<T: Clone + Send + Sync + 'static>(&self) -> Result<T> {
         Ok(self.adapter.services().require()?)
+    }
+
+    /// The client of the channel's connector, for what a turn has no method for: members, attachments, history. It calls
+    /// with the credentials and within the host guard that the turn's own messages have; the turn's observers and hooks
+    /// hear nothing of it.
+    ///
+    /// ```
+    /// # use tidings_bot::{Result, TurnContext};
+    /// async fn who_is_here(turn: &mut TurnContext) -> Result<()> {
+    ///     let here = turn.reference().reference;
+    ///     let (service_url, conversation) = (here.service_url.as_deref(), here.conversation_id());
+    ///     let (service_url, conversation) = (service_url.unwrap_or_default(), conversation.unwrap_or_default());
+    ///     let members = turn
+    ///         .connector()?
+    ///         .get_conversation_members(service_url, conversation)
+    ///         .await?;
+    ///     turn.say(format!("{} of us are here.", members.len())).await
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// [`MissingService`](crate::MissingService) when the adapter has no connector, as in tests.
+    pub fn connector(&self) -> Result<ConnectorClient> {
+        let client: ConnectorClient = self.service()?;
+        Ok(client.for_audience(self.identity().audience()))
     }
 
     /// Whether something other than a trace has been sent in this turn. Once true it stays true.

@@ -97,9 +97,10 @@ impl AdapterBuilder {
         self
     }
 
-    /// Sends through `client`.
+    /// Sends through `client`, which [`TurnContext::connector`](crate::TurnContext::connector) gives to the handlers.
     pub fn connector(self, client: ConnectorClient) -> Self {
-        self.outbound(Arc::new(ConnectorOutbound::new(client)))
+        self.outbound(Arc::new(ConnectorOutbound::new(client.clone())))
+            .service(client)
     }
 
     /// Sends through something other than a connector.

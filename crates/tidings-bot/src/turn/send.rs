@@ -36,9 +36,9 @@ impl TurnContext {
     /// # Errors
     /// A [`SendError`](tidings_connector::SendError) when the channel did not take it.
     pub async fn send(&mut self, activity: Activity) -> Result<ResourceResponse> {
-        let mut responses = self.send_all(vec![activity]).await?;
-        // A hook may have sent nothing.
-        Ok(responses.pop().unwrap_or_default())
+        let responses = self.send_all(vec![activity]).await?;
+        // A hook may have sent nothing, or something after it.
+        Ok(responses.into_iter().next().unwrap_or_default())
     }
 
     /// Sends `activities` one after another and gives the channel's answers in order.

@@ -116,6 +116,42 @@ async fn updates_and_deletions_name_the_activity() {
 }
 
 #[tokio::test]
+async fn a_handler_may_ask_the_connector_itself() {
+    async fn count(turn: &mut TurnContext) -> Result<()> {
+        let here = turn.reference().reference;
+        let (service_url, id) = (here.service_url.as_deref().unwrap(), here.conversation_id().unwrap());
+        let members = turn.connector()?.get_conversation_members(service_url, id).await?;
+        turn.say(format!("{} of us", members.len())).await
+    }
+    let channel = answering(ResponseTemplate::new(200)).await;
+    Mock::given(method("GET"))
+        .and(path("/base/v3/conversations/c%2F1/members"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(json!([{"id": "user"}, {"id": "bot"}])))
+        .mount(&channel)
+        .await;
+    let adapter = Adapter::builder()
+        .connector(ConnectorClient::builder().build().unwrap())
+        .bot(Router::new().otherwise(count))
+        .build()
+        .unwrap();
+    adapter
+        .process(Inbound::anonymous(message(&channel, "x")))
+        .await
+        .unwrap();
+    assert_eq!(requests(&channel).await[1].2["text"], "2 of us");
+    let none = Adapter::builder()
+        .outbound(std::sync::Arc::new(tidings_bot::Collector::default()))
+        .bot(Router::new().otherwise(count))
+        .build()
+        .unwrap();
+    let error = none
+        .process(Inbound::anonymous(message(&channel, "x")))
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("ConnectorClient"), "{error}");
+}
+
+#[tokio::test]
 async fn a_conversation_is_created_at_the_connector() {
     let channel = MockServer::start().await;
     let created = json!({"id": "new", "serviceUrl": format!("{}/moved", channel.uri())});

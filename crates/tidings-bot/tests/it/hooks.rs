@@ -150,6 +150,36 @@ async fn a_middleware_that_does_not_go_on_ends_the_turn_well() {
 }
 
 #[tokio::test]
+async fn a_hook_that_sends_more_leaves_the_sender_the_id_of_its_own() {
+    struct Append;
+    #[async_trait]
+    impl SendHook for Append {
+        async fn on_send(
+            &self,
+            turn: &mut TurnContext,
+            activities: &mut Vec<Activity>,
+            next: NextSend<'_>,
+        ) -> Result<Vec<ResourceResponse>> {
+            let mut more = activities[0].clone();
+            more.text = Some("and more".to_owned());
+            activities.push(more);
+            let responses = next.run(turn, activities).await?;
+            assert_eq!(responses.len(), 2);
+            assert_ne!(responses[0].id, responses[1].id);
+            Ok(responses)
+        }
+    }
+    async fn says(turn: &mut TurnContext) -> Result<()> {
+        turn.on_send(Append);
+        let sent = turn.send(Activity::message("first")).await?;
+        turn.delete(&sent.id).await
+    }
+    let user = TestAdapter::new(Router::new().otherwise(says));
+    // The first was deleted again under the id that it was given.
+    user.send("x").await.unwrap().assert_reply("and more");
+}
+
+#[tokio::test]
 async fn a_hook_that_does_not_go_on_sends_nothing() {
     struct Swallow;
     #[async_trait]
