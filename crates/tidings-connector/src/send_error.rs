@@ -92,10 +92,14 @@ impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.status, &self.code) {
             (Some(status), Some(code)) => {
-                write!(f, "the connector answered {status} ({code}): {}", self.message)
+                write!(f, "the connector answered {status} ({code}): {}", self.message)?;
             }
-            (Some(status), None) => write!(f, "the connector answered {status}: {}", self.message),
-            (None, _) => f.write_str(&self.message),
+            (Some(status), None) => write!(f, "the connector answered {status}: {}", self.message)?,
+            (None, _) => f.write_str(&self.message)?,
+        }
+        match &self.operation_id {
+            Some(id) => write!(f, " (operation {id})"),
+            None => Ok(()),
         }
     }
 }
@@ -116,6 +120,14 @@ mod tests {
         );
         let error = SendError::new(Phase::AfterBody, "oops").with_status(502, None);
         assert_eq!(error.to_string(), "the connector answered 502: oops");
+        let error = SendError {
+            operation_id: Some("o-1".to_owned()),
+            ..error
+        };
+        assert_eq!(
+            error.to_string(),
+            "the connector answered 502: oops (operation o-1)"
+        );
         assert_eq!(
             SendError::new(Phase::BeforeBody, "no connection").to_string(),
             "no connection"
