@@ -67,9 +67,10 @@ impl Stream {
                 () = closing.cancelled() => return Err(End::Close(close_code::AWAY, "The server is shutting down")),
                 () = collision.cancelled() => return Err(End::Close(close_code::POLICY, "Collision")),
                 received = self.socket.recv() => match received {
-                    // A keep-alive, or something that a stream has no use for.
-                    Some(Ok(Message::Text(_) | Message::Binary(_) | Message::Ping(_) | Message::Pong(_))) => continue,
-                    Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(End::Gone),
+                    // A keep-alive, something that a stream has no use for, or the client's farewell: the answer to that
+                    // leaves with the next look at the socket, which then is at its end (RFC 6455, section 5.5.1).
+                    Some(Ok(_)) => continue,
+                    Some(Err(_)) | None => return Err(End::Gone),
                 },
                 Some(passing) = self.seat.passing.recv() => {
                     if passing.position > self.position {

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use futures_util::SinkExt as _;
+use futures_util::{SinkExt as _, StreamExt as _};
 use http::StatusCode;
 use jiff::SignedDuration;
 use serde_json::json;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::kit::{Site, Socket, refused, texts};
@@ -200,6 +202,22 @@ async fn a_stream_url_is_good_for_a_minute_and_for_one_conversation() {
         refused(400, "BadArgument"),
         "no upgrade"
     );
+}
+
+#[tokio::test]
+async fn the_farewell_of_a_client_is_answered() {
+    let mut site = Site::new().await;
+    let chat = site.conversation().await;
+    site.serve().await;
+    let mut socket = site.open_stream(&chat, "").await;
+    let farewell = CloseFrame {
+        code: CloseCode::Normal,
+        reason: "bye".into(),
+    };
+    socket.0.close(Some(farewell.clone())).await.unwrap();
+    let answer = socket.0.next().await.unwrap().unwrap();
+    assert_eq!(answer, Message::Close(Some(farewell)));
+    assert!(socket.0.next().await.is_none());
 }
 
 #[tokio::test]
