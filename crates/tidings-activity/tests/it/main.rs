@@ -6,6 +6,7 @@ mod decode;
 mod entities;
 mod json;
 mod mention;
+mod names;
 mod open_enums;
 mod property;
 mod reference;
