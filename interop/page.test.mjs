@@ -295,7 +295,7 @@ describe('the page', { skip }, () => {
   });
 
   for (const colorScheme of ['light', 'dark']) {
-    for (const width of [1280, 400]) {
+    for (const width of [1280, 800, 400]) {
       it(`fits and reads at ${width} pixels, ${colorScheme}`, async () => {
         const page = await open({ width, colorScheme });
         const number = await page.you.run();
@@ -306,6 +306,12 @@ describe('the page', { skip }, () => {
         const background = await page.page.evaluate(() => getComputedStyle(document.body).backgroundColor);
         const [red] = /\d+/.exec(background);
         assert.equal(Number(red) < 128, colorScheme === 'dark', `the background follows the scheme: ${background}`);
+
+        await page.you.send('show');
+        const table = page.you.section.locator('table').last();
+        await table.waitFor();
+        const [whole, seen] = await table.evaluate(table => [table.scrollWidth, table.clientWidth]);
+        assert.ok(whole <= seen, `all columns of the job log are in sight: ${whole} of ${seen}`);
 
         const low = await page.page.evaluate(lowContrast);
         assert.deepEqual(low, [], 'text stands out from what is behind it, at least 4.5 to 1');
