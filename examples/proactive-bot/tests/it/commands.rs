@@ -96,6 +96,7 @@ async fn done_needs_the_number_of_a_job() {
         " DONE ",
         "done abc",
         "done 1.5",
+        "done 1e3",
         "done job 1",
         "done 1 2",
         "done +1",
@@ -108,6 +109,7 @@ async fn done_needs_the_number_of_a_job() {
         "-7",
         "9007199254740991",
         "9007199254740992",
+        "9007199254740993",
         "99999999999999999999999",
     ] {
         let answer = format!("The log does not contain a job {number}.");

@@ -1,9 +1,33 @@
 //! Who hears that a job is complete.
 
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
 use serde_json::json;
 use tidings::activity::Activity;
 
 use crate::window::{Bot, next};
+
+/// What the bot logs.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn lines(&self) -> Vec<String> {
+        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        text.lines().map(str::to_owned).collect()
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
 
 #[tokio::test]
 async fn the_creator_is_told_in_the_conversation_the_job_was_started_in() {
@@ -76,7 +100,14 @@ async fn an_event_completes_a_job_silently_for_its_sender() {
 }
 
 #[tokio::test]
-async fn an_event_with_anything_else_is_ignored() {
+async fn an_event_with_anything_else_is_ignored_with_a_line_in_the_log() {
+    let log = Log::default();
+    let lines = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_writer(move || lines.clone())
+        .finish();
+    let _until_the_end = tracing::subscriber::set_default(subscriber);
     let bot = Bot::start();
     let (alice, service) = (bot.window("alice"), bot.window("service"));
     alice.deliver("run").await.unwrap();
@@ -87,19 +118,27 @@ async fn an_event_with_anything_else_is_ignored() {
         json!([1]),
         json!(true),
         json!("one"),
+        json!(""),
+        json!("1001.0"),
+        json!("0x3e9"),
         json!(1001.5),
         json!(0),
         json!(-1),
     ];
-    for value in odd
-        .into_iter()
-        .chain([json!(424_242), json!("99999999999999999999")])
-    {
+    let unknown = [
+        json!(424_242),
+        json!(9_007_199_254_740_993_u64),
+        json!("99999999999999999999"),
+    ];
+    for value in odd.into_iter().chain(unknown) {
+        let said = log.lines();
         service
             .event("jobCompleted", &value)
             .await
             .unwrap()
             .assert_silent();
+        let line = log.lines().split_off(said.len());
+        assert!(line.len() == 1 && line[0].contains("ignored: "), "{value}: {line:?}");
     }
     service
         .send(Activity::event("jobComplete"))
