@@ -462,6 +462,8 @@ impl Worker {
 
     /// A task of the run, if there is one.
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        // On its way into the runtime, and again when it ends, a task is copied several times over.
+        let task = Box::pin(task);
         match &mut *self.open() {
             Some(open) => {
                 while open.tasks.try_join_next().is_some() {}

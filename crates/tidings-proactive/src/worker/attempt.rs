@@ -15,6 +15,7 @@ use super::{Lease, Worker};
 use crate::breaker::Contact;
 use crate::channel::{Channel, Outgoing};
 use crate::delivery::Failure;
+use crate::enqueue::on_its_own;
 use crate::handlers::UnreadablePayload;
 use crate::ledger::{Claimed, Content, Ending, Failed, Outcome};
 use crate::outcome::{AttemptOutcome, Judgement, PauseScope, judge};
@@ -40,8 +41,9 @@ impl Worker {
                     called = true;
                     self.send_activity(channel, &delivery, activity).await
                 }
+                // Boxed, or every attempt at an activity would carry the size of a whole turn.
                 Content::Handler { name, payload } => {
-                    self.run_handler(channel, &delivery, name, payload).await?
+                    Box::pin(self.run_handler(channel, &delivery, name, payload)).await?
                 }
             }
         } else {
@@ -299,7 +301,7 @@ fn decode(delivery: &Claimed, activity: &str) -> Result<(Conversation, Activity)
     let mut activity: Activity = serde_json::from_str(activity)
         .map_err(|error| format!("the stored activity cannot be read: {error}"))?;
     activity.apply_reference(&conversation.reference, Direction::Outgoing);
-    activity.reply_to_id = None;
+    on_its_own(&mut activity);
     Ok((conversation, activity))
 }
 
