@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use tidings_activity::{Activity, ConversationReference};
 use tidings_bot::{Adapter, Conversation};
-use tidings_connector::SendError;
+use tidings_connector::{Phase, SendError};
 
 use crate::delivery::DeliveryId;
 
@@ -21,6 +21,26 @@ pub trait Channel: Send + Sync + 'static {
     /// What the channel said, or how far the request came. The engine decides from it whether to try again.
     async fn send(&self, outgoing: Outgoing<'_>) -> Result<Option<String>, SendError>;
 
+    /// Replaces the activity that the channel knows by the `id` of what is going out. Of a channel that does not say
+    /// otherwise it is refused.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    async fn update(&self, outgoing: Outgoing<'_>) -> Result<(), SendError> {
+        let _ = outgoing;
+        Err(unsupported())
+    }
+
+    /// Deletes that activity; there is nothing else in what is going out. Of a channel that does not say otherwise it is
+    /// refused.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    async fn delete(&self, outgoing: Outgoing<'_>) -> Result<(), SendError> {
+        let _ = outgoing;
+        Err(unsupported())
+    }
+
     /// Whether the channel of this conversation recognises a repeat by the delivery's id, so that
     /// [`UnknownPolicy::Reconcile`](crate::UnknownPolicy::Reconcile) can be had there. Most cannot.
     fn reconciles(&self, conversation: &ConversationReference) -> bool {
@@ -34,6 +54,11 @@ pub trait Channel: Send + Sync + 'static {
     }
 }
 
+/// What a channel answers that does not know the operation.
+fn unsupported() -> SendError {
+    SendError::new(Phase::Refused, "this channel neither updates nor deletes").with_status(405, None)
+}
+
 /// One activity on its way out.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
@@ -42,7 +67,8 @@ pub struct Outgoing<'a> {
     pub delivery: DeliveryId,
     /// Where it goes to, and as whom.
     pub conversation: &'a Conversation,
-    /// What goes there. The reference of the conversation has been applied to it.
+    /// What goes there. The reference of the conversation has been applied to it. It has an `id` if it is updated or
+    /// deleted.
     pub activity: &'a Activity,
     /// Whether the channel has to be told the delivery's id, so that it recognises a repeat.
     pub reconcile: bool,

@@ -3,14 +3,18 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use serde::de::DeserializeOwned;
-use tidings_bot::{Adapter, Collector, Conversation, Error, Result, TurnContext};
+use tidings_activity::{Activity, ConversationReference, ResourceResponse};
+use tidings_bot::{Adapter, Conversation, Error, Outbound, Result, TurnContext};
 use tidings_store::{Step, StoreError, Tx};
 
+use crate::change::Change;
 use crate::enqueue::write;
+use crate::error::ProactiveError;
 use crate::ledger::{self, Allowance, Claimed, Content, NewDelivery, Parent};
 use crate::worker::Worker;
 
@@ -112,27 +116,74 @@ impl Handler {
         delivery: &Claimed,
         payload: &str,
     ) -> Result<()> {
-        let collector = Arc::new(Collector::default());
-        let (logic, said) = (Arc::clone(&self.0), Arc::clone(&collector));
+        let said = Arc::new(Said::in_conversation(&delivery.conversation_id));
+        let (logic, heard) = (Arc::clone(&self.0), Arc::clone(&said));
         let (worker, delivery, payload) = (Arc::clone(worker), delivery.clone(), payload.to_owned());
         let turn = async move |turn: &mut TurnContext| {
             logic.run(turn, &payload).await?;
-            let activities = said
-                .take()
-                .iter()
-                .map(|activity| write("activity", activity))
-                .collect::<std::result::Result<Vec<_>, _>>()
-                .map_err(Error::new)?;
             turn.stage(Handled {
                 worker,
                 delivery,
-                activities,
+                said: heard.take(),
             });
             Ok(())
         };
         adapter
-            .continue_conversation_through(collector, conversation, turn)
+            .continue_conversation_through(said, conversation, turn)
             .await
+    }
+}
+
+/// What a handler's turn sends, updates and deletes, in order. It goes nowhere before the turn is committed, so nothing gets
+/// an id.
+struct Said {
+    conversation_id: String,
+    contents: Mutex<Vec<Content>>,
+}
+
+impl Said {
+    fn in_conversation(conversation_id: &str) -> Self {
+        Said {
+            conversation_id: conversation_id.to_owned(),
+            contents: Mutex::default(),
+        }
+    }
+
+    fn take(&self) -> Vec<Content> {
+        std::mem::take(&mut self.contents.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn add(&self, content: std::result::Result<Content, ProactiveError>) -> Result<ResourceResponse> {
+        let content = content.map_err(Error::new)?;
+        self.contents
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(content);
+        Ok(ResourceResponse::default())
+    }
+}
+
+#[async_trait]
+impl Outbound for Said {
+    async fn send(&self, activity: &Activity) -> Result<ResourceResponse> {
+        self.add(write("activity", activity).map(Content::Activity))
+    }
+
+    async fn update(&self, activity: &Activity) -> Result<ResourceResponse> {
+        self.add(Change::Update.of(activity))
+    }
+
+    async fn delete(&self, reference: &ConversationReference) -> Result<()> {
+        if reference.conversation_id() != Some(&self.conversation_id) {
+            return Err(Error::msg(
+                "conversation.id: a named handler deletes in its own conversation only",
+            ));
+        }
+        let named = Activity {
+            id: reference.activity_id.clone(),
+            ..Activity::default()
+        };
+        self.add(Change::Delete.of(&named)).map(drop)
     }
 }
 
@@ -140,7 +191,7 @@ impl Handler {
 struct Handled {
     worker: Arc<Worker>,
     delivery: Claimed,
-    activities: Vec<String>,
+    said: Vec<Content>,
 }
 
 impl Step for Handled {
@@ -148,17 +199,17 @@ impl Step for Handled {
         let Handled {
             worker,
             delivery,
-            activities,
+            said,
         } = self;
         let now = worker.clock.now();
-        let children = activities
+        let children = said
             .iter()
-            .map(|activity| NewDelivery {
+            .map(|content| NewDelivery {
                 channel_id: delivery.channel_id.clone(),
                 conversation_id: delivery.conversation_id.clone(),
                 reference: delivery.reference.clone(),
                 identity: delivery.identity.clone(),
-                content: Content::Activity(activity.clone()),
+                content: content.clone(),
                 class: delivery.class.clone(),
                 policy: delivery.policy,
                 dedupe: None,

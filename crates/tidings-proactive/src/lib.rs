@@ -10,6 +10,7 @@
 mod backlog_bounds;
 mod backoff;
 mod breaker;
+mod change;
 mod channel;
 mod channel_limits;
 mod closed_lanes;

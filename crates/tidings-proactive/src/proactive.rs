@@ -214,8 +214,11 @@ impl Proactive {
     ///
     /// It runs as a full proactive turn of the conversation, after everything that was enqueued there before. What it
     /// says is put on record at its place in the conversation and committed together with the turn's state, so a
-    /// turn that a crash ends is run again and nothing of it was sent. Ids are not known inside; what it returns as
-    /// an error is tried again until the delivery expires.
+    /// turn that a crash ends is run again and nothing of it was sent. Updates and deletions are owed like what it says, and
+    /// in its order; ids are not known inside. What it returns as an error is tried again until the delivery expires.
+    ///
+    /// The names `activity.update` and `activity.delete` are the engine's own: their payload is an activity with the `id`
+    /// by which the channel knows the one to be replaced or deleted.
     pub fn handler<T, H>(&self, name: impl Into<String>, handler: H)
     where
         T: DeserializeOwned + Send + 'static,

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use tidings_activity::ConversationReference;
-use tidings_bot::{Adapter, ConversationKey};
+use tidings_bot::{Adapter, ConversationKey, GateGuard};
 use tidings_connector::{ConnectorClient, Phase, SendError};
 use tidings_proactive::{Channel, Outgoing};
 
@@ -14,16 +14,17 @@ pub(crate) struct ProactiveChannel {
     pub(crate) local: Option<String>,
 }
 
-#[async_trait]
-impl Channel for ProactiveChannel {
-    async fn send(&self, outgoing: Outgoing<'_>) -> Result<Option<String>, SendError> {
-        let Outgoing {
-            conversation,
-            activity,
-            delivery,
-            reconcile,
-            ..
-        } = outgoing;
+/// The way to a conversation, with the place in it.
+struct Way<'a> {
+    service_url: &'a str,
+    conversation_id: &'a str,
+    connector: ConnectorClient,
+    _inside: GateGuard,
+}
+
+impl ProactiveChannel {
+    async fn way<'a>(&self, outgoing: &Outgoing<'a>) -> Result<Way<'a>, SendError> {
+        let conversation = outgoing.conversation;
         let refused = |what: &str| SendError::new(Phase::Refused, format!("the reference has no {what}"));
         let service_url = conversation
             .service_url
@@ -38,16 +39,47 @@ impl Channel for ProactiveChannel {
         );
         // The worker is outside of every turn, so entering only waits and is never refused.
         let entered = self.adapter.gate().enter(&key).await;
-        let _inside = entered.map_err(|error| SendError::new(Phase::Refused, error.to_string()))?;
+        let inside = entered.map_err(|error| SendError::new(Phase::Refused, error.to_string()))?;
         let connector = self.connector.for_audience(conversation.identity.audience());
-        let connector = match u64::try_from(delivery.get()) {
-            Ok(delivery) if reconcile => connector.for_delivery(delivery),
+        let connector = match u64::try_from(outgoing.delivery.get()) {
+            Ok(delivery) if outgoing.reconcile => connector.for_delivery(delivery),
             _ => connector,
         };
-        let sent = connector
-            .send_to_conversation(service_url, conversation_id, activity)
+        Ok(Way {
+            service_url,
+            conversation_id,
+            connector,
+            _inside: inside,
+        })
+    }
+}
+
+#[async_trait]
+impl Channel for ProactiveChannel {
+    async fn send(&self, outgoing: Outgoing<'_>) -> Result<Option<String>, SendError> {
+        let way = self.way(&outgoing).await?;
+        let sent = way
+            .connector
+            .send_to_conversation(way.service_url, way.conversation_id, outgoing.activity)
             .await?;
         Ok(Some(sent.id).filter(|id| !id.is_empty()))
+    }
+
+    async fn update(&self, outgoing: Outgoing<'_>) -> Result<(), SendError> {
+        let way = self.way(&outgoing).await?;
+        let id = outgoing.activity.id.as_deref().unwrap_or_default();
+        way.connector
+            .update_activity(way.service_url, way.conversation_id, id, outgoing.activity)
+            .await
+            .map(drop)
+    }
+
+    async fn delete(&self, outgoing: Outgoing<'_>) -> Result<(), SendError> {
+        let way = self.way(&outgoing).await?;
+        let id = outgoing.activity.id.as_deref().unwrap_or_default();
+        way.connector
+            .delete_activity(way.service_url, way.conversation_id, id)
+            .await
     }
 
     fn reconciles(&self, conversation: &ConversationReference) -> bool {

@@ -119,8 +119,14 @@ async fn updates_and_deletions_name_the_activity() {
 async fn a_handler_may_ask_the_connector_itself() {
     async fn count(turn: &mut TurnContext) -> Result<()> {
         let here = turn.reference().reference;
-        let (service_url, id) = (here.service_url.as_deref().unwrap(), here.conversation_id().unwrap());
-        let members = turn.connector()?.get_conversation_members(service_url, id).await?;
+        let (service_url, id) = (
+            here.service_url.as_deref().unwrap(),
+            here.conversation_id().unwrap(),
+        );
+        let members = turn
+            .connector()?
+            .get_conversation_members(service_url, id)
+            .await?;
         turn.say(format!("{} of us", members.len())).await
     }
     let channel = answering(ResponseTemplate::new(200)).await;

@@ -4,15 +4,16 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
+use futures_util::{FutureExt as _, TryFutureExt as _};
 use jiff::Timestamp;
 use tidings_activity::{Activity, ConversationReference, Direction};
 use tidings_bot::{Conversation, Identity};
-use tidings_connector::SendError;
+use tidings_connector::{SendError, code};
 use tracing::{Instrument as _, Span};
 
 use super::{Lease, Worker};
 use crate::breaker::Contact;
+use crate::change::Change;
 use crate::channel::{Channel, Outgoing};
 use crate::delivery::Failure;
 use crate::enqueue::on_its_own;
@@ -39,12 +40,17 @@ impl Worker {
             match &delivery.content {
                 Content::Activity(activity) => {
                     called = true;
-                    self.send_activity(channel, &delivery, activity).await
+                    self.send_activity(channel, &delivery, activity, None).await
                 }
-                // Boxed, or every attempt at an activity would carry the size of a whole turn.
-                Content::Handler { name, payload } => {
-                    Box::pin(self.run_handler(channel, &delivery, name, payload)).await?
-                }
+                Content::Handler { name, payload } => match Change::named(name) {
+                    Some(change) => {
+                        called = true;
+                        self.send_activity(channel, &delivery, payload, Some(change))
+                            .await
+                    }
+                    // Boxed, or every attempt at an activity would carry the size of a whole turn.
+                    None => Box::pin(self.run_handler(channel, &delivery, name, payload)).await?,
+                },
             }
         } else {
             Ending::PutBack
@@ -65,8 +71,15 @@ impl Worker {
             .is_none_or(|by| self.terms().is_in_time(delivery.began_at, by, now))
     }
 
-    async fn send_activity(&self, channel: &dyn Channel, delivery: &Claimed, activity: &str) -> Ending {
-        let (conversation, activity) = match decode(delivery, activity) {
+    /// Sends an activity, or changes the one that it names.
+    async fn send_activity(
+        &self,
+        channel: &dyn Channel,
+        delivery: &Claimed,
+        activity: &str,
+        change: Option<Change>,
+    ) -> Ending {
+        let (conversation, activity) = match decode(delivery, activity, change) {
             Ok(decoded) => decoded,
             Err(message) => return self.unreadable(delivery, message),
         };
@@ -76,7 +89,12 @@ impl Worker {
             activity: &activity,
             reconcile: delivery.policy == UnknownPolicy::Reconcile,
         };
-        let sent = channel.send(outgoing).instrument(self.span(delivery));
+        let sent = match change {
+            None => channel.send(outgoing),
+            Some(Change::Update) => channel.update(outgoing).map_ok(|()| None).boxed(),
+            Some(Change::Delete) => channel.delete(outgoing).map_ok(|()| None).boxed(),
+        };
+        let sent = sent.instrument(self.span(delivery));
         match AssertUnwindSafe(sent).catch_unwind().await {
             Ok(Ok(activity_id)) => {
                 self.note_contact(delivery, Contact::Reached);
@@ -86,9 +104,19 @@ impl Worker {
                     activity_id: activity_id.filter(|id| !id.contains('\0')),
                 }
             }
+            Ok(Err(error)) if is_gone(&error, change) => self.not_there(delivery, &error, change),
             Ok(Err(error)) => self.failed(delivery, &error),
             Err(_panic) => self.panicked(delivery),
         }
+    }
+
+    /// The activity to be changed is not at the channel: which is what a deletion wants that may have happened already.
+    fn not_there(&self, delivery: &Claimed, error: &SendError, change: Option<Change>) -> Ending {
+        if change == Some(Change::Delete) && delivery.starts > 1 {
+            return Ending::Delivered { activity_id: None };
+        }
+        let failure = failure_of(error);
+        self.dead(delivery, DeadReason::NotFound, AttemptOutcome::Rejected, failure)
     }
 
     async fn run_handler(
@@ -141,11 +169,7 @@ impl Worker {
     }
 
     fn failed(&self, delivery: &Claimed, error: &SendError) -> Ending {
-        let failure = Failure {
-            status: error.status,
-            code: error.code.clone().map(cut),
-            message: cut(error.to_string()),
-        };
+        let failure = failure_of(error);
         let judgement = judge(error);
         if let Some(contact) = Contact::of(error) {
             self.note_contact(delivery, contact);
@@ -286,6 +310,23 @@ impl Worker {
     }
 }
 
+fn failure_of(error: &SendError) -> Failure {
+    Failure {
+        status: error.status,
+        code: error.code.clone().map(cut),
+        message: cut(error.to_string()),
+    }
+}
+
+/// Whether a channel says of an activity that it is to change that it is not there. One that gives no codes may mean the
+/// conversation as well, which the next message will show.
+fn is_gone(error: &SendError, change: Option<Change>) -> bool {
+    let code = error.code.as_deref();
+    change.is_some()
+        && error.status == Some(404)
+        && code.is_none_or(|code| code == code::ACTIVITY_NOT_FOUND_IN_CONVERSATION)
+}
+
 fn failed_as(outcome: AttemptOutcome, failure: Failure, asked: Option<Duration>) -> Failed {
     Failed {
         outcome,
@@ -296,12 +337,20 @@ fn failed_as(outcome: AttemptOutcome, failure: Failure, asked: Option<Duration>)
 
 /// The activity as it goes out: addressed by the reference, and by the plain send route, because nobody asked
 /// for it just now.
-fn decode(delivery: &Claimed, activity: &str) -> Result<(Conversation, Activity), String> {
+fn decode(
+    delivery: &Claimed,
+    activity: &str,
+    change: Option<Change>,
+) -> Result<(Conversation, Activity), String> {
     let conversation = conversation(delivery)?;
     let mut activity: Activity = serde_json::from_str(activity)
         .map_err(|error| format!("the stored activity cannot be read: {error}"))?;
     activity.apply_reference(&conversation.reference, Direction::Outgoing);
+    let id = activity.id.take().filter(|id| !id.is_empty());
     on_its_own(&mut activity);
+    if let Some(change) = change {
+        activity.id = Some(id.ok_or_else(|| format!("the payload of {} has no id", change.name()))?);
+    }
     Ok((conversation, activity))
 }
 

@@ -24,6 +24,8 @@ pub(crate) struct Call {
     pub(crate) reconcile: bool,
     pub(crate) conversation: Conversation,
     pub(crate) activity: Activity,
+    /// What is done with it: `send`, `update` or `delete`.
+    pub(crate) operation: &'static str,
     answer: oneshot::Sender<Answer>,
 }
 
@@ -81,9 +83,12 @@ struct Line {
     adapter: Option<Adapter>,
 }
 
-#[async_trait]
-impl Channel for Line {
-    async fn send(&self, outgoing: Outgoing<'_>) -> Result<Option<String>, SendError> {
+impl Line {
+    async fn call(
+        &self,
+        operation: &'static str,
+        outgoing: Outgoing<'_>,
+    ) -> Result<Option<String>, SendError> {
         let Outgoing {
             delivery,
             conversation,
@@ -97,6 +102,7 @@ impl Channel for Line {
             reconcile,
             conversation: conversation.clone(),
             activity: activity.clone(),
+            operation,
             answer,
         };
         if self.calls.send(call).is_err() {
@@ -108,6 +114,21 @@ impl Channel for Line {
             Ok(Answer::Panic) => panic!("the mock channel panics as it was told"),
             Err(_) => std::future::pending().await,
         }
+    }
+}
+
+#[async_trait]
+impl Channel for Line {
+    async fn send(&self, outgoing: Outgoing<'_>) -> Result<Option<String>, SendError> {
+        self.call("send", outgoing).await
+    }
+
+    async fn update(&self, outgoing: Outgoing<'_>) -> Result<(), SendError> {
+        self.call("update", outgoing).await.map(drop)
+    }
+
+    async fn delete(&self, outgoing: Outgoing<'_>) -> Result<(), SendError> {
+        self.call("delete", outgoing).await.map(drop)
     }
 
     fn reconciles(&self, conversation: &ConversationReference) -> bool {

@@ -10,9 +10,10 @@ use tidings_activity::Activity;
 use tidings_bot::{
     Adapter, BotState, Error, Result, Router, StatePropertyAccessor, TestAdapter, TurnContext,
 };
+use tidings_connector::{Phase, SendError, code};
 use tidings_proactive::{DeliveryId, DeliveryState, Enqueue, ProactiveOptions};
 
-use crate::desk::{Desk, options, place, reference};
+use crate::desk::{Desk, options, place, reference, status};
 
 /// How often the handlers of a test ran.
 #[derive(Clone, Default)]
@@ -70,6 +71,22 @@ async fn panic(turn: &mut TurnContext, _: ()) -> Result<()> {
     panic!("the handler panics as it was told")
 }
 
+/// Says something, and changes what the channel knows by the two ids.
+async fn edit(turn: &mut TurnContext, (first, second): (String, String)) -> Result<()> {
+    let said = turn.send(Activity::message("one")).await?;
+    assert_eq!(said.id, "", "no ids are known inside");
+    let updated = turn.update(Activity::message("better").with_id(first)).await?;
+    assert_eq!(updated.id, "");
+    turn.delete(&second).await?;
+    turn.say("two").await?;
+    let mut elsewhere = turn.reference().reference;
+    elsewhere.conversation.as_mut().unwrap().id = Some("bob".to_owned());
+    elsewhere.activity_id = Some("theirs".to_owned());
+    let refused = turn.delete_reference(&elsewhere).await.unwrap_err();
+    assert!(refused.to_string().starts_with("conversation.id: "), "{refused}");
+    Ok(())
+}
+
 /// What runs the turns: its state is in the database of the desk.
 fn adapter(desk: &Desk, runs: &Runs) -> Adapter {
     let (runs, storage) = (runs.clone(), Arc::new(desk.db.clone()));
@@ -92,6 +109,7 @@ fn desk_with(mut options: ProactiveOptions) -> (Desk, Runs) {
     desk.adapter = Some(adapter(&desk, &runs));
     desk.proactive.handler("say", say);
     desk.proactive.handler("stumble", stumble);
+    desk.proactive.handler("edit", edit);
     desk.proactive.handler("hang", hang);
     desk.proactive.handler("panic", panic);
     (desk, runs)
@@ -132,6 +150,94 @@ async fn what_a_handler_says_takes_its_place_in_the_conversation() {
                     WHERE parent_id IS NOT NULL ORDER BY id LIMIT 2";
     let child = format!("child of {0} at {0}", parent.id);
     assert_eq!(desk.texts(children).await, [child.clone(), child]);
+    desk.check().await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn updates_and_deletions_of_a_handler_are_deliveries_in_its_place() {
+    let (desk, _) = desk();
+    let parent = enqueue(&desk, "edit", &("first", "second")).await;
+    desk.enqueue("alice", "after").await;
+    let running = desk.run();
+    for (operation, id, text) in [
+        ("send", None, "one"),
+        ("update", Some("first"), "better"),
+        ("delete", Some("second"), ""),
+        ("send", None, "two"),
+        ("send", None, "after"),
+    ] {
+        let call = desk.call().await;
+        assert_eq!(
+            (call.operation, call.activity.id.as_deref(), call.text()),
+            (operation, id, text)
+        );
+        assert_eq!(call.activity.reply_to_id, None);
+        // Tried again at its place.
+        if operation == "update" {
+            let id = call.delivery;
+            call.fail(status(503));
+            desk.until_start(id, 1, DeliveryState::Retryable).await;
+            desk.clock.advance(SignedDuration::from_secs(1));
+            let again = desk.call().await;
+            assert_eq!((again.operation, again.text()), (operation, text));
+            again.deliver();
+        } else {
+            call.deliver();
+        }
+    }
+    desk.until(parent, DeliveryState::Delivered).await;
+    let kinds = "SELECT coalesce(handler, 'said') || ' ' || state || ' ' || repeat_possible FROM deliveries
+                 WHERE parent_id IS NOT NULL ORDER BY id";
+    let no = if crate::desk::is_on_postgres() {
+        "false"
+    } else {
+        "0"
+    };
+    let expected =
+        ["said", "activity.update", "activity.delete", "said"].map(|what| format!("{what} delivered {no}"));
+    assert_eq!(desk.texts(kinds).await, expected);
+    desk.check().await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_deleted_already_and_cannot_be_updated() {
+    let (desk, _) = desk();
+    let running = desk.run();
+    let named = Activity::message("better").with_id("its-id");
+    let gone = |code: Option<&str>| {
+        SendError::new(Phase::AfterBody, "not here").with_status(404, code.map(str::to_owned))
+    };
+    let codes = [None, Some(code::ACTIVITY_NOT_FOUND_IN_CONVERSATION)];
+    for code in codes {
+        for (name, after_a_loss, ends) in [
+            ("activity.update", false, DeliveryState::Dead),
+            ("activity.update", true, DeliveryState::Dead),
+            ("activity.delete", false, DeliveryState::Dead),
+            ("activity.delete", true, DeliveryState::Delivered),
+        ] {
+            let id = enqueue(&desk, name, &named).await;
+            if after_a_loss {
+                desk.call().await.fail(status(502));
+                desk.until_start(id, 1, DeliveryState::Retryable).await;
+                desk.clock.advance(SignedDuration::from_secs(1));
+            }
+            desk.call().await.fail(gone(code));
+            let ended = desk.until(id, ends).await;
+            assert_eq!(
+                ended.reason.is_some(),
+                ends == DeliveryState::Dead,
+                "{name} {code:?}"
+            );
+        }
+    }
+    // The conversation is as open as before, and a change without an id goes nowhere.
+    desk.enqueue("alice", "still open").await;
+    desk.deliver("still open").await;
+    let nameless = enqueue(&desk, "activity.update", &Activity::message("x")).await;
+    let dead = desk.until(nameless, DeliveryState::Dead).await;
+    assert!(dead.last_failure.unwrap().message.contains("no id"));
     desk.check().await;
     running.stop().await;
 }

@@ -138,7 +138,10 @@ async fn an_event_with_anything_else_is_ignored_with_a_line_in_the_log() {
             .unwrap()
             .assert_silent();
         let line = log.lines().split_off(said.len());
-        assert!(line.len() == 1 && line[0].contains("ignored: "), "{value}: {line:?}");
+        assert!(
+            line.len() == 1 && line[0].contains("ignored: "),
+            "{value}: {line:?}"
+        );
     }
     service
         .send(Activity::event("jobComplete"))
