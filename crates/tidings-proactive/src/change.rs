@@ -1,5 +1,6 @@
 //! Updates and deletions that are owed: deliveries like any other, to the engine's own handlers.
 
+use serde::{Deserialize, Serialize};
 use tidings_activity::Activity;
 
 use crate::enqueue::write;
@@ -30,11 +31,35 @@ impl Change {
             .find(|change| change.name() == name)
     }
 
-    /// The delivery that brings the change, whose payload is an activity with the id.
-    pub(crate) fn of(self, activity: &Activity) -> Result<Content, ProactiveError> {
+    /// The delivery that replaces the activity with the id that `activity` has.
+    pub(crate) fn update(activity: &Activity) -> Result<Content, ProactiveError> {
         Ok(Content::Handler {
-            name: self.name().to_owned(),
+            name: Change::Update.name().to_owned(),
             payload: write("activity", activity)?,
         })
+    }
+
+    /// The delivery that deletes the activity with this id.
+    pub(crate) fn delete(id: Option<String>) -> Result<Content, ProactiveError> {
+        Ok(Content::Handler {
+            name: Change::Delete.name().to_owned(),
+            payload: write("id", &Named { id })?,
+        })
+    }
+}
+
+/// What is deleted.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Named {
+    id: Option<String>,
+}
+
+impl Named {
+    /// An activity with nothing but the id.
+    pub(crate) fn into_activity(self) -> Activity {
+        Activity {
+            id: self.id,
+            ..Activity::default()
+        }
     }
 }

@@ -170,7 +170,7 @@ impl Outbound for Said {
     }
 
     async fn update(&self, activity: &Activity) -> Result<ResourceResponse> {
-        self.add(Change::Update.of(activity))
+        self.add(Change::update(activity))
     }
 
     async fn delete(&self, reference: &ConversationReference) -> Result<()> {
@@ -179,11 +179,7 @@ impl Outbound for Said {
                 "conversation.id: a named handler deletes in its own conversation only",
             ));
         }
-        let named = Activity {
-            id: reference.activity_id.clone(),
-            ..Activity::default()
-        };
-        self.add(Change::Delete.of(&named)).map(drop)
+        self.add(Change::delete(reference.activity_id.clone())).map(drop)
     }
 }
 

@@ -217,8 +217,8 @@ impl Proactive {
     /// turn that a crash ends is run again and nothing of it was sent. Updates and deletions are owed like what it says, and
     /// in its order; ids are not known inside. What it returns as an error is tried again until the delivery expires.
     ///
-    /// The names `activity.update` and `activity.delete` are the engine's own: their payload is an activity with the `id`
-    /// by which the channel knows the one to be replaced or deleted.
+    /// The names `activity.update` and `activity.delete` are the engine's own. The payload of the first is the activity as it
+    /// is to be, with the `id` by which the channel knows it; that of the second is `{"id": ...}`.
     pub fn handler<T, H>(&self, name: impl Into<String>, handler: H)
     where
         T: DeserializeOwned + Send + 'static,

@@ -13,7 +13,7 @@ use tracing::{Instrument as _, Span};
 
 use super::{Lease, Worker};
 use crate::breaker::Contact;
-use crate::change::Change;
+use crate::change::{Change, Named};
 use crate::channel::{Channel, Outgoing};
 use crate::delivery::Failure;
 use crate::enqueue::on_its_own;
@@ -209,7 +209,7 @@ impl Worker {
     }
 
     fn unknown(&self, delivery: &Claimed, after: Option<Duration>, failure: Failure) -> Ending {
-        if delivery.policy == UnknownPolicy::AtMostOnce {
+        if is_said(delivery) && delivery.policy == UnknownPolicy::AtMostOnce {
             return self.stays_unknown(AttemptOutcome::Unknown, delivery, after, failure);
         }
         self.retry(delivery, after, None, AttemptOutcome::Unknown, failure)
@@ -239,8 +239,7 @@ impl Worker {
             message: "sending it panicked".to_owned(),
             ..Failure::default()
         };
-        let may_have_left = matches!(delivery.content, Content::Activity(_));
-        if may_have_left && delivery.policy == UnknownPolicy::AtMostOnce {
+        if is_said(delivery) && delivery.policy == UnknownPolicy::AtMostOnce {
             return self.stays_unknown(AttemptOutcome::Lost, delivery, None, failure);
         }
         // Dead when that happens too often.
@@ -267,8 +266,8 @@ impl Worker {
             error.message = failure.message,
             "a delivery failed and will be sent again"
         );
-        let maybe_arrived = matches!(attempt, AttemptOutcome::Unknown | AttemptOutcome::Lost)
-            && matches!(delivery.content, Content::Activity(_));
+        let maybe_arrived =
+            matches!(attempt, AttemptOutcome::Unknown | AttemptOutcome::Lost) && is_said(delivery);
         Ending::Retry {
             due_at,
             // A channel that recognises the repeat shows it once.
@@ -310,6 +309,12 @@ impl Worker {
     }
 }
 
+/// Whether it says something, so that a repeat would be seen. A handler's turn keeps nothing before it is over, and what is
+/// changed again is as it was.
+fn is_said(delivery: &Claimed) -> bool {
+    matches!(delivery.content, Content::Activity(_))
+}
+
 fn failure_of(error: &SendError) -> Failure {
     Failure {
         status: error.status,
@@ -343,8 +348,11 @@ fn decode(
     change: Option<Change>,
 ) -> Result<(Conversation, Activity), String> {
     let conversation = conversation(delivery)?;
-    let mut activity: Activity = serde_json::from_str(activity)
-        .map_err(|error| format!("the stored activity cannot be read: {error}"))?;
+    let decoded = match change {
+        Some(Change::Delete) => serde_json::from_str(activity).map(Named::into_activity),
+        Some(Change::Update) | None => serde_json::from_str(activity),
+    };
+    let mut activity = decoded.map_err(|error| format!("the stored activity cannot be read: {error}"))?;
     activity.apply_reference(&conversation.reference, Direction::Outgoing);
     let id = activity.id.take().filter(|id| !id.is_empty());
     on_its_own(&mut activity);

@@ -143,6 +143,46 @@ async fn who_completes_her_own_job_is_told_too() {
 }
 
 #[tokio::test]
+async fn what_was_said_is_updated_and_deleted_by_deliveries() {
+    let host = Host::start(guide()).await;
+    let window = Window::open(&host, "dl_ana").await;
+    window.say(&host, "run").await;
+    window.say(&host, "hello").await;
+    let get = host
+        .client
+        .get(window.activities(&host))
+        .bearer_auth(&window.token);
+    let (_, said) = read(get.send().await.unwrap()).await;
+    let id = |place: usize| said["activities"][place]["id"].clone();
+    let mut changes = host.jobs.watch();
+    for (handler, payload) in [
+        (
+            "activity.update",
+            json!({ "type": "message", "id": id(1), "text": "better" }),
+        ),
+        ("activity.delete", json!({ "id": id(3) })),
+    ] {
+        let owe = json!({ "conversationId": window.conversation, "handler": handler, "payload": payload });
+        let post = host.client.post(format!("{}/api/v1/deliveries", host.base));
+        let post = post
+            .header("content-type", "application/json")
+            .body(owe.to_string());
+        let (status, owed) = read(post.send().await.unwrap()).await;
+        assert_eq!(status, 202, "{owed}");
+        let path = format!("/api/v1/deliveries/{}", owed["id"]);
+        let delivered = async {
+            while read(host.get(&path).await).await.1["state"] != json!("delivered") {
+                changes.changed().await.unwrap();
+            }
+        };
+        tokio::time::timeout(PATIENCE, delivered)
+            .await
+            .expect("it was never delivered");
+    }
+    assert_eq!(window.history(&host).await, ["run", "hello", "better"]);
+}
+
+#[tokio::test]
 async fn what_users_upload_cannot_act_as_a_page() {
     let host = Host::start(guide()).await;
     let window = Window::open(&host, "dl_ana").await;
