@@ -46,20 +46,30 @@ impl Change {
             payload: write("id", &Named { id })?,
         })
     }
+
+    /// The activity of a payload, with the id; for a deletion there is nothing else in it.
+    ///
+    /// # Errors
+    /// A sentence: it is no activity, or has no id.
+    pub(crate) fn read(self, payload: &str) -> Result<Activity, String> {
+        let read = match self {
+            Change::Update => serde_json::from_str(payload),
+            Change::Delete => serde_json::from_str(payload).map(|Named { id }| Activity {
+                id,
+                ..Activity::default()
+            }),
+        };
+        let activity: Activity =
+            read.map_err(|error| format!("it is not what {} takes: {error}", self.name()))?;
+        match activity.id.as_deref() {
+            None | Some("") => Err(format!("{} needs the id of what is there", self.name())),
+            Some(_) => Ok(activity),
+        }
+    }
 }
 
 /// What is deleted.
 #[derive(Debug, Deserialize, Serialize)]
-pub(crate) struct Named {
+struct Named {
     id: Option<String>,
-}
-
-impl Named {
-    /// An activity with nothing but the id.
-    pub(crate) fn into_activity(self) -> Activity {
-        Activity {
-            id: self.id,
-            ..Activity::default()
-        }
-    }
 }

@@ -9,6 +9,7 @@ use tidings_activity::{Activity, ActivityType};
 use tidings_bot::Conversation;
 use tidings_store::{Step, StoreError, Tx};
 
+use crate::change::Change;
 use crate::delivery::DeliveryId;
 use crate::error::ProactiveError;
 use crate::ledger::{self, Allowance, Content, Dedupe, Enqueued, Insist, NewDelivery, Refusal};
@@ -91,7 +92,8 @@ impl Enqueue {
     ///
     /// # Errors
     /// As [`new`](Self::new); the name has no byte or more than 256; the payload has more than 262,144 bytes of JSON
-    /// ([`ProactiveError::PayloadTooLarge`]).
+    /// ([`ProactiveError::PayloadTooLarge`]); the name is one of the engine's own
+    /// ([`Proactive::handler`]) and the payload not what it takes ([`ProactiveError::BadChange`]).
     pub fn handler(
         proactive: &Proactive,
         conversation: impl Into<Conversation>,
@@ -105,6 +107,11 @@ impl Enqueue {
                 size: payload.len(),
                 limit: MAX_PAYLOAD_BYTES,
             });
+        }
+        if let Some(change) = Change::named(&name) {
+            change
+                .read(&payload)
+                .map_err(|problem| ProactiveError::BadChange { problem })?;
         }
         Self::of(
             proactive,
@@ -375,21 +382,7 @@ pub(crate) fn write_activity(activity: &Activity) -> Result<String, ProactiveErr
             return Err(ProactiveError::NotOwed { kind });
         }
     }
-    if activity.id.is_none() && !activity.kind.as_str().is_empty() {
-        return write("activity", activity);
-    }
-    let mut activity = activity.clone();
-    on_its_own(&mut activity);
-    write("activity", &activity)
-}
-
-/// Makes of an activity one that nobody asked for just now, which the channel has no id of.
-pub(crate) fn on_its_own(activity: &mut Activity) {
-    activity.id = None;
-    activity.reply_to_id = None;
-    if activity.kind.as_str().is_empty() {
-        activity.kind = ActivityType::Message;
-    }
+    write("activity", activity)
 }
 
 pub(crate) fn write<T: Serialize>(what: &'static str, value: &T) -> Result<String, ProactiveError> {

@@ -57,6 +57,12 @@ pub enum ProactiveError {
         /// Its type: `delay`, `invokeResponse` or `trace`.
         kind: ActivityType,
     },
+    /// The payload is not what `activity.update` or `activity.delete` takes.
+    #[error("payload: {problem}")]
+    BadChange {
+        /// What is wrong with it.
+        problem: String,
+    },
     /// The payload of a handler is larger than it may be.
     #[error(
         "the payload has {size} bytes of JSON, and may have {limit}: store what is large elsewhere and pass its id"

@@ -6,17 +6,16 @@ use std::time::Duration;
 
 use futures_util::{FutureExt as _, TryFutureExt as _};
 use jiff::Timestamp;
-use tidings_activity::{Activity, ConversationReference, Direction};
+use tidings_activity::{Activity, ActivityType, ConversationReference, Direction};
 use tidings_bot::{Conversation, Identity};
 use tidings_connector::{SendError, code};
 use tracing::{Instrument as _, Span};
 
 use super::{Lease, Worker};
 use crate::breaker::Contact;
-use crate::change::{Change, Named};
+use crate::change::Change;
 use crate::channel::{Channel, Outgoing};
 use crate::delivery::Failure;
-use crate::enqueue::on_its_own;
 use crate::handlers::UnreadablePayload;
 use crate::ledger::{Claimed, Content, Ending, Failed, Outcome};
 use crate::outcome::{AttemptOutcome, Judgement, PauseScope, judge};
@@ -112,6 +111,7 @@ impl Worker {
 
     /// The activity to be changed is not at the channel: which is what a deletion wants that may have happened already.
     fn not_there(&self, delivery: &Claimed, error: &SendError, change: Option<Change>) -> Ending {
+        self.note_contact(delivery, Contact::Reached);
         if change == Some(Change::Delete) && delivery.starts > 1 {
             return Ending::Delivered { activity_id: None };
         }
@@ -348,18 +348,24 @@ fn decode(
     change: Option<Change>,
 ) -> Result<(Conversation, Activity), String> {
     let conversation = conversation(delivery)?;
-    let decoded = match change {
-        Some(Change::Delete) => serde_json::from_str(activity).map(Named::into_activity),
-        Some(Change::Update) | None => serde_json::from_str(activity),
+    let mut activity = match change {
+        Some(change) => change.read(activity)?,
+        None => serde_json::from_str(activity)
+            .map(on_its_own)
+            .map_err(|error| format!("the stored activity cannot be read: {error}"))?,
     };
-    let mut activity = decoded.map_err(|error| format!("the stored activity cannot be read: {error}"))?;
     activity.apply_reference(&conversation.reference, Direction::Outgoing);
-    let id = activity.id.take().filter(|id| !id.is_empty());
-    on_its_own(&mut activity);
-    if let Some(change) = change {
-        activity.id = Some(id.ok_or_else(|| format!("the payload of {} has no id", change.name()))?);
-    }
+    activity.reply_to_id = None;
     Ok((conversation, activity))
+}
+
+/// Nobody asked for it just now, and the channel has no id of it.
+fn on_its_own(mut activity: Activity) -> Activity {
+    activity.id = None;
+    if activity.kind.as_str().is_empty() {
+        activity.kind = ActivityType::Message;
+    }
+    activity
 }
 
 fn conversation(delivery: &Claimed) -> Result<Conversation, String> {

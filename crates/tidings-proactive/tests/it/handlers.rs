@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use serde_json::json;
 use tidings_activity::Activity;
 use tidings_bot::{
     Adapter, BotState, Error, Result, Router, StatePropertyAccessor, TestAdapter, TurnContext,
 };
 use tidings_connector::{Phase, SendError, code};
-use tidings_proactive::{DeliveryId, DeliveryState, Enqueue, ProactiveOptions};
+use tidings_proactive::{DeliveryId, DeliveryState, Enqueue, ProactiveError, ProactiveOptions};
 
 use crate::desk::{Desk, options, place, reference, status};
 
@@ -232,14 +233,34 @@ async fn what_is_not_there_is_deleted_already_and_cannot_be_updated() {
             );
         }
     }
-    // The conversation is as open as before, and a change without an id goes nowhere.
+    // The conversation is as open as before.
     desk.enqueue("alice", "still open").await;
     desk.deliver("still open").await;
-    let nameless = enqueue(&desk, "activity.update", &Activity::message("x")).await;
-    let dead = desk.until(nameless, DeliveryState::Dead).await;
-    assert!(dead.last_failure.unwrap().message.contains("no id"));
     desk.check().await;
     running.stop().await;
+}
+
+#[tokio::test]
+async fn a_change_of_nothing_is_not_owed() {
+    let (desk, _) = desk();
+    for (name, payload) in [
+        ("activity.update", json!({ "type": "message", "text": "x" })),
+        ("activity.update", json!({ "type": "message", "id": "" })),
+        ("activity.update", json!({ "id": "its-id" })),
+        ("activity.delete", json!({})),
+        ("activity.delete", json!({ "id": 7 })),
+        ("activity.delete", json!("its-id")),
+    ] {
+        let error = Enqueue::handler(&desk.proactive, reference("alice"), name, &payload)
+            .map(drop)
+            .unwrap_err();
+        assert!(matches!(error, ProactiveError::BadChange { .. }), "{error}");
+        assert!(
+            error.to_string().starts_with("payload: ") && error.to_string().contains(name),
+            "{error}"
+        );
+    }
+    assert!(desk.ledger().await.is_empty());
 }
 
 #[tokio::test]

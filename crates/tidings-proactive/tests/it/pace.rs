@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tidings_activity::{Activity, ConversationReference};
-use tidings_proactive::{DeliveryId, DeliveryState};
+use tidings_connector::{Phase, SendError};
+use tidings_proactive::{DeliveryId, DeliveryState, Enqueue};
 
 use crate::desk::{Desk, options, place, reference, status, unreachable};
 
@@ -254,6 +255,35 @@ async fn a_host_that_fails_is_left_alone_until_one_probe_succeeds() {
     }
     texts.sort_unstable();
     assert_eq!(texts, ["a", "b", "c", "d", "e", "f"]);
+    running.stop().await;
+    desk.check().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_says_that_something_is_gone_is_well() {
+    let desk = Desk::on(place(), options(8));
+    let running = desk.run();
+    for name in ["a", "b", "c", "d", "e"] {
+        let to = at_host(name, "broken.example");
+        let gone = Enqueue::handler(
+            &desk.proactive,
+            to,
+            "activity.delete",
+            &Activity::message("").with_id(name),
+        );
+        let id = gone.unwrap().commit().await.unwrap();
+        desk.call().await.fail(unreachable());
+        desk.until(id, DeliveryState::Retryable).await;
+    }
+    desk.clock.advance(seconds(5));
+    let probe = desk.call().await;
+    desk.nothing_happens().await;
+    probe.fail(SendError::new(Phase::AfterBody, "gone").with_status(404, None));
+    // The others follow when they are looked at next.
+    desk.clock.advance(seconds(10));
+    for _ in 0..4 {
+        desk.call().await.deliver();
+    }
     running.stop().await;
     desk.check().await;
 }

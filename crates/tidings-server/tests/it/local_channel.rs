@@ -154,6 +154,25 @@ async fn what_was_said_is_updated_and_deleted_by_deliveries() {
         .bearer_auth(&window.token);
     let (_, said) = read(get.send().await.unwrap()).await;
     let id = |place: usize| said["activities"][place]["id"].clone();
+    let owe = async |mut body: Value| {
+        body["conversationId"] = json!(window.conversation);
+        let post = host.client.post(format!("{}/api/v1/deliveries", host.base));
+        let post = post
+            .header("content-type", "application/json")
+            .body(body.to_string());
+        read(post.send().await.unwrap()).await
+    };
+    for (body, field) in [
+        (json!({ "activity": { "type": "trace" } }), "activity.type"),
+        (json!({ "handler": "activity.delete", "payload": {} }), "payload"),
+    ] {
+        let (status, refused) = owe(body).await;
+        assert_eq!(
+            (status, &refused["error"]["field"]),
+            (400, &json!(field)),
+            "{refused}"
+        );
+    }
     let mut changes = host.jobs.watch();
     for (handler, payload) in [
         (
@@ -162,12 +181,7 @@ async fn what_was_said_is_updated_and_deleted_by_deliveries() {
         ),
         ("activity.delete", json!({ "id": id(3) })),
     ] {
-        let owe = json!({ "conversationId": window.conversation, "handler": handler, "payload": payload });
-        let post = host.client.post(format!("{}/api/v1/deliveries", host.base));
-        let post = post
-            .header("content-type", "application/json")
-            .body(owe.to_string());
-        let (status, owed) = read(post.send().await.unwrap()).await;
+        let (status, owed) = owe(json!({ "handler": handler, "payload": payload })).await;
         assert_eq!(status, 202, "{owed}");
         let path = format!("/api/v1/deliveries/{}", owed["id"]);
         let delivered = async {

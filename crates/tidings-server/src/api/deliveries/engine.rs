@@ -79,7 +79,8 @@ fn why(error: ProactiveError) -> Why {
         ProactiveError::UnknownConversation { .. } => Why::UnknownConversation,
         ProactiveError::DedupeConflict { id } => Why::DedupeConflict(id),
         ProactiveError::TooLarge { limit, .. } => Why::TooLarge { limit },
-        error @ ProactiveError::NotOwed { .. } => Why::NotOwed(error.to_string()),
+        error @ ProactiveError::NotOwed { .. } => Why::BadContent("activity.type", error.to_string()),
+        error @ ProactiveError::BadChange { .. } => Why::BadContent("payload", error.to_string()),
         ProactiveError::PayloadTooLarge { limit, .. } => Why::PayloadTooLarge { limit },
         ProactiveError::Store(error) if error.kind() == StoreErrorKind::Full => Why::DatabaseFull,
         ProactiveError::BacklogFull => Why::BacklogFull {

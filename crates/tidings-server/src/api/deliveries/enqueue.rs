@@ -109,8 +109,8 @@ fn answer(NotTaken { why, .. }: NotTaken) -> ApiError {
             format!("activity is larger in UTF-16 than the {limit} bytes that the channel takes; shorten or split it"),
         )
         .field("activity"),
-        Why::NotOwed(problem) => {
-            ApiError::new(StatusCode::BAD_REQUEST, "BadArgument", problem).field("activity.type")
+        Why::BadContent(field, problem) => {
+            ApiError::new(StatusCode::BAD_REQUEST, "BadArgument", problem).field(field)
         }
         Why::PayloadTooLarge { limit } => ApiError::new(
             StatusCode::PAYLOAD_TOO_LARGE,

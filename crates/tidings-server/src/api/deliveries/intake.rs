@@ -38,8 +38,8 @@ pub(crate) enum Why {
     DedupeConflict(DeliveryId),
     /// The activity is larger than the channel takes, in bytes.
     TooLarge { limit: usize },
-    /// The type of the activity means something in a running turn only; a sentence.
-    NotOwed(String),
+    /// This field of the activity or the payload is not what it may be; a sentence.
+    BadContent(&'static str, String),
     /// The payload is larger than one may be, in bytes of JSON.
     PayloadTooLarge { limit: usize },
     /// The conversation has as much waiting as it may.

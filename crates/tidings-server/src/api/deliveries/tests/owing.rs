@@ -109,7 +109,12 @@ async fn what_is_not_owed_is_explained() {
             "102400 bytes",
         ),
         (
-            |_, _| Why::NotOwed("activity.type: a delay is of this turn".to_owned()),
+            |_, _| {
+                Why::BadContent(
+                    "activity.type",
+                    "activity.type: a delay is of this turn".to_owned(),
+                )
+            },
             400,
             "BadArgument",
             "activity.type",
